@@ -1,0 +1,83 @@
+#include "base/fdio.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+int fd_write_all(int fd, const void *bytes, size_t length)
+{
+	const char *next = bytes;
+
+	while (length > 0) {
+		ssize_t written = write(fd, next, length);
+
+		if (written < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		next += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
+ssize_t fd_read_all(int fd, void *buffer, size_t size)
+{
+	size_t have = 0;
+
+	while (have < size) {
+		ssize_t count = read(fd, (char *)buffer + have, size - have);
+
+		if (count == 0)
+			break;
+		if (count < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		have += (size_t)count;
+	}
+	return (ssize_t)have;
+}
+
+int fd_read_file(int fd, size_t limit, char **ret_text, size_t *ret_length)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0, have = 0;
+
+	for (;;) {
+		ssize_t count;
+		char *larger;
+
+		if (have > limit)
+			return -EFBIG;
+		size = size == 0 ? 4096 : size * 2;
+		if (size > limit + 2)
+			size = limit + 2; /* one byte more than allowed, to see that there is more, and the NUL */
+		larger = realloc(text, size);
+		if (larger == NULL)
+			return -ENOMEM;
+		text = larger;
+		count = fd_read_all(fd, text + have, size - 1 - have);
+		if (count < 0)
+			return (int)count;
+		have += (size_t)count;
+		if (have < size - 1)
+			break;
+	}
+	text[have] = '\0';
+	*ret_length = have;
+	*ret_text = take_pointer(&text);
+	return 0;
+}
+
+int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_length)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	return fd_read_file(fd, limit, ret_text, ret_length);
+}

@@ -1,0 +1,17 @@
+/* Whole reads and writes on descriptors, with a cap on everything. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Writes all of it, going on after EINTR and short writes. Blocks as the descriptor does. Returns 0 or -errno. */
+int fd_write_all(int fd, const void *bytes, size_t length);
+
+/* Reads to the end of the file or until the buffer is full. Returns the number of bytes or -errno. */
+ssize_t fd_read_all(int fd, void *buffer, size_t size);
+
+/* Reads a whole file of at most `limit` bytes into memory that the caller frees; a NUL is put behind the last byte.
+ * Returns 0, -EFBIG when there is more, or another -errno. */
+int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_length);
+/* The same from an open descriptor (borrowed). */
+int fd_read_file(int fd, size_t limit, char **ret_text, size_t *ret_length);

@@ -1,0 +1,89 @@
+/* The configuration model: what options, NEST_INIT_* variables (and the file) say, in one shape.
+ * Strings are borrowed from argv, the environment or a buffer that lives as long as the process. */
+#pragma once
+
+#include "base/target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MODEL_PATHS_MAX 32
+#define MODEL_CHECKS_MAX 16
+#define MODEL_REWRITES_MAX 64
+#define MODEL_LISTEN_MAX 4
+
+/* The protections, each of which is asked for or not, and in force or not. */
+enum layer {
+	LAYER_USER,
+	LAYER_CAPABILITIES,
+	LAYER_NO_NEW_PRIVS,
+	LAYER_SECCOMP,
+	LAYER_READ_ONLY,
+	LAYER_TMPFS,
+	LAYER_COUNT,
+};
+
+/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs": as metrics, status and messages say it. */
+const char *layer_name(enum layer layer);
+
+enum read_only_mode { READ_ONLY_OFF, READ_ONLY_AUTO, READ_ONLY_REMOUNT, READ_ONLY_LANDLOCK, READ_ONLY_VERIFY };
+
+struct path_list {
+	const char *path[MODEL_PATHS_MAX];
+	size_t count;
+};
+
+struct confinement {
+	const char *user;         /* NAME or UID[:GID]; NULL: unchanged */
+	uint64_t cap_drop;        /* a bit for each capability number; all ones for "all" */
+	uint64_t cap_add;
+	bool cap_given;           /* --cap-drop or --cap-add was given */
+	bool no_new_privs;        /* on unless switched off */
+	const char *seccomp;      /* profile name or FILE; NULL or "unconfined": none */
+	enum read_only_mode read_only;
+	struct path_list writable;
+	struct path_list tmpfs;   /* PATH[:OPTIONS] */
+	bool best_effort;
+};
+
+struct stop_policy {
+	int signal;               /* what the workload gets; 0: the signal that asked for the stop, itself */
+	int64_t drain_ns;         /* from "not ready" to the stop signal */
+	int64_t timeout_ns;       /* the whole budget, from the request to SIGKILL */
+};
+
+enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };
+
+/* "live", "ready", "startup". */
+const char *check_kind_name(enum check_kind kind);
+
+/* A check's times and counts, named as HEALTHCHECK of the Dockerfile reference names them. */
+struct check_timing {
+	int64_t interval_ns;       /* between the end of one run and the start of the next, once it succeeded */
+	int64_t start_interval_ns; /* the same until the first success */
+	int64_t timeout_ns;        /* one run */
+	int64_t start_period_ns;   /* failures in it do not count */
+	unsigned retries;          /* consecutive failures that make it unhealthy, 1 to 1000 */
+};
+
+struct check {
+	enum check_kind kind;
+	const char *text;          /* TARGET as it was written */
+	struct target target;
+	struct check_timing timing;
+};
+
+struct model {
+	char **command;            /* NULL-terminated, from argv */
+	struct confinement confinement;
+	struct stop_policy stop;
+	struct check check[MODEL_CHECKS_MAX];
+	size_t check_count;
+	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
+	size_t listen_count;
+};
+
+/* True if the model asks for the monitor: a check, an address for metrics. */
+bool model_wants_monitor(const struct model *model);

@@ -1,0 +1,127 @@
+/* Records between PID 1, the monitor and the clients of the control socket: fixed width, versioned, one a packet
+ * (SOCK_SEQPACKET, unix(7)). Both ends are this very binary on one machine, so the host's byte order is the wire's.
+ * Whatever does not have the exact length, a known type and fields in range is refused as a whole. */
+#pragma once
+
+#include "base/model.h"
+
+#include <stdint.h>
+
+#define WIRE_VERSION 1
+#define WIRE_SIGNALS 65         /* signal numbers 0 to 64; 0 is unused */
+#define WIRE_NAME_SIZE 128
+#define WIRE_REASON_SIZE 480
+#define WIRE_BUCKETS 8          /* healthcheck_duration_seconds: upper bounds in wire_bucket_ns[], then +Inf */
+extern const int64_t wire_bucket_ns[WIRE_BUCKETS];
+
+enum wire_type {
+	WIRE_SNAPSHOT = 1, /* PID 1 to monitor, monitor to client: all that PID 1 counts */
+	WIRE_REFRESH,      /* monitor to PID 1: send a snapshot, somebody is looking */
+	WIRE_HEALTH,       /* monitor to PID 1: the verdicts, whenever one changed */
+	WIRE_ASK,          /* client to monitor: a question */
+	WIRE_VERDICT,      /* monitor to client: the answer about one kind */
+	WIRE_CHECK,        /* monitor to client: one check */
+	WIRE_END,          /* monitor to client: the answer is whole */
+	WIRE_TYPE_COUNT,
+};
+
+enum wire_state { /* of PID 1, as state{state=...} of the metrics says it */
+	WIRE_STATE_STARTING,
+	WIRE_STATE_RUNNING,
+	WIRE_STATE_DRAINING,
+	WIRE_STATE_STOPPING,
+	WIRE_STATE_KILLING,
+	WIRE_STATE_COUNT,
+};
+const char *wire_state_name(uint32_t state);
+
+enum wire_question { WIRE_ASK_HEALTH, WIRE_ASK_STATUS, WIRE_QUESTION_COUNT };
+
+struct wire_header {
+	uint16_t version;
+	uint16_t type;
+	uint32_t length; /* of the whole record, header included */
+};
+
+struct wire_snapshot {
+	struct wire_header header;
+	uint32_t state;                 /* enum wire_state */
+	int32_t main_pid;               /* 0 while there is none */
+	int64_t start_time_ns;          /* wall clock, PID 1 */
+	int64_t service_start_time_ns;  /* wall clock, last start of the service; 0: never */
+	int64_t stop_deadline_ns;       /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
+	int64_t time_to_ready_ns;       /* from the service's start to its first ready verdict; -1: not yet */
+	uint64_t starts;
+	uint64_t exits;
+	int32_t last_status;            /* wait status of the last exit; -1: none yet */
+	uint32_t layers_requested;      /* a bit for each enum layer */
+	uint32_t layers_enforced;
+	uint32_t landlock_abi;          /* 0: none */
+	uint64_t capability_bounding;   /* of the workload, a bit for each capability */
+	uint64_t reaped_services;
+	uint64_t reaped_orphans;
+	uint64_t monitor_restarts;
+	uint64_t signals_received[WIRE_SIGNALS];
+	uint64_t signals_forwarded[WIRE_SIGNALS];
+	char read_only_how[16];         /* "", "already", "remount", "landlock": how the root was made read-only */
+};
+
+struct wire_refresh {
+	struct wire_header header;
+};
+
+struct wire_health {
+	struct wire_header header;
+	uint8_t healthy[CHECK_KIND_COUNT]; /* 0 or 1 for each enum check_kind */
+	uint8_t reserved[5];               /* zero */
+};
+
+struct wire_ask {
+	struct wire_header header;
+	uint32_t question; /* enum wire_question */
+	uint32_t kind;     /* enum check_kind, for WIRE_ASK_HEALTH */
+};
+
+struct wire_verdict {
+	struct wire_header header;
+	uint32_t kind;
+	uint32_t healthy;
+	char reason[WIRE_REASON_SIZE]; /* NUL-terminated */
+};
+
+struct wire_check {
+	struct wire_header header;
+	uint32_t kind;                  /* enum check_kind */
+	uint32_t healthy;               /* the verdict, 0 or 1 */
+	uint32_t settled;               /* 0 while the check has neither succeeded nor failed often enough to have a verdict */
+	uint32_t consecutive_failures;
+	uint64_t successes;
+	uint64_t failures;
+	int64_t last_success_ns;        /* wall clock; 0: never */
+	int64_t duration_sum_ns;
+	uint64_t duration_bucket[WIRE_BUCKETS + 1]; /* not cumulative; the last one is +Inf */
+	char name[WIRE_NAME_SIZE];      /* the target as it was written, NUL-terminated */
+	char reason[WIRE_REASON_SIZE];  /* of the last run: "200 OK", "connection refused" */
+};
+
+struct wire_end {
+	struct wire_header header;
+};
+
+union wire_record {
+	struct wire_header header;
+	struct wire_snapshot snapshot;
+	struct wire_refresh refresh;
+	struct wire_health health;
+	struct wire_ask ask;
+	struct wire_verdict verdict;
+	struct wire_check check;
+	struct wire_end end;
+};
+
+/* Fills in the header of a record whose other fields are set. type: enum wire_type. */
+void wire_seal(union wire_record *record, enum wire_type type);
+
+/* Takes `length` received bytes that lie in *record for a record: exact length, version, type, ranges and the NUL of
+ * each string are checked. Returns 0 or -EBADMSG. */
+int wire_check(const union wire_record *record, size_t length);
