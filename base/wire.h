@@ -124,4 +124,4 @@ void wire_seal(union wire_record *record, enum wire_type type);
 
 /* Takes `length` received bytes that lie in *record for a record: exact length, version, type, ranges and the NUL of
  * each string are checked. Returns 0 or -EBADMSG. */
-int wire_check(const union wire_record *record, size_t length);
+int wire_validate(const union wire_record *record, size_t length);
