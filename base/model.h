@@ -36,22 +36,22 @@ struct path_list {
 };
 
 struct confinement {
-	const char *user;         /* NAME or UID[:GID]; NULL: unchanged */
-	uint64_t cap_drop;        /* a bit for each capability number; all ones for "all" */
+	const char *user;  /* NAME or UID[:GID]; NULL: unchanged */
+	uint64_t cap_drop; /* a bit for each capability number; all ones for "all" */
 	uint64_t cap_add;
-	bool cap_given;           /* --cap-drop or --cap-add was given */
-	bool no_new_privs;        /* on unless switched off */
-	const char *seccomp;      /* profile name or FILE; NULL or "unconfined": none */
+	bool cap_given;      /* --cap-drop or --cap-add was given */
+	bool no_new_privs;   /* on unless switched off */
+	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	enum read_only_mode read_only;
 	struct path_list writable;
-	struct path_list tmpfs;   /* PATH[:OPTIONS] */
+	struct path_list tmpfs; /* PATH[:OPTIONS] */
 	bool best_effort;
 };
 
 struct stop_policy {
-	int signal;               /* what the workload gets; 0: the signal that asked for the stop, itself */
-	int64_t drain_ns;         /* from "not ready" to the stop signal */
-	int64_t timeout_ns;       /* the whole budget, from the request to SIGKILL */
+	int signal;         /* what the workload gets; 0: the signal that asked for the stop, itself */
+	int64_t drain_ns;   /* from "not ready" to the stop signal */
+	int64_t timeout_ns; /* the whole budget, from the request to SIGKILL */
 };
 
 enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };
@@ -70,13 +70,13 @@ struct check_timing {
 
 struct check {
 	enum check_kind kind;
-	const char *text;          /* TARGET as it was written */
+	const char *text; /* TARGET as it was written */
 	struct target target;
 	struct check_timing timing;
 };
 
 struct model {
-	char **command;            /* NULL-terminated, from argv */
+	char **command; /* NULL-terminated, from argv */
 	struct confinement confinement;
 	struct stop_policy stop;
 	struct check check[MODEL_CHECKS_MAX];

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #define WIRE_VERSION 1
-#define WIRE_SIGNALS 65         /* signal numbers 0 to 64; 0 is unused */
+#define WIRE_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define WIRE_NAME_SIZE 128
 #define WIRE_REASON_SIZE 480
-#define WIRE_BUCKETS 8          /* healthcheck_duration_seconds: upper bounds in wire_bucket_ns[], then +Inf */
+#define WIRE_BUCKETS 8 /* healthcheck_duration_seconds: upper bounds in wire_bucket_ns[], then +Inf */
 extern const int64_t wire_bucket_ns[WIRE_BUCKETS];
 
 enum wire_type {
@@ -45,25 +45,25 @@ struct wire_header {
 
 struct wire_snapshot {
 	struct wire_header header;
-	uint32_t state;                 /* enum wire_state */
-	int32_t main_pid;               /* 0 while there is none */
-	int64_t start_time_ns;          /* wall clock, PID 1 */
-	int64_t service_start_time_ns;  /* wall clock, last start of the service; 0: never */
-	int64_t stop_deadline_ns;       /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
-	int64_t time_to_ready_ns;       /* from the service's start to its first ready verdict; -1: not yet */
+	uint32_t state;                /* enum wire_state */
+	int32_t main_pid;              /* 0 while there is none */
+	int64_t start_time_ns;         /* wall clock, PID 1 */
+	int64_t service_start_time_ns; /* wall clock, last start of the service; 0: never */
+	int64_t stop_deadline_ns;      /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
+	int64_t time_to_ready_ns;      /* from the service's start to its first ready verdict; -1: not yet */
 	uint64_t starts;
 	uint64_t exits;
-	int32_t last_status;            /* wait status of the last exit; -1: none yet */
-	uint32_t layers_requested;      /* a bit for each enum layer */
+	int32_t last_status;       /* wait status of the last exit; -1: none yet */
+	uint32_t layers_requested; /* a bit for each enum layer */
 	uint32_t layers_enforced;
-	uint32_t landlock_abi;          /* 0: none */
-	uint64_t capability_bounding;   /* of the workload, a bit for each capability */
+	uint32_t landlock_abi;        /* 0: none */
+	uint64_t capability_bounding; /* of the workload, a bit for each capability */
 	uint64_t reaped_services;
 	uint64_t reaped_orphans;
 	uint64_t monitor_restarts;
 	uint64_t signals_received[WIRE_SIGNALS];
 	uint64_t signals_forwarded[WIRE_SIGNALS];
-	char read_only_how[16];         /* "", "already", "remount", "landlock": how the root was made read-only */
+	char read_only_how[16]; /* "", "already", "remount", "landlock": how the root was made read-only */
 };
 
 struct wire_refresh {
@@ -91,17 +91,17 @@ struct wire_verdict {
 
 struct wire_check {
 	struct wire_header header;
-	uint32_t kind;                  /* enum check_kind */
-	uint32_t healthy;               /* the verdict, 0 or 1 */
-	uint32_t settled;               /* 0 while the check has neither succeeded nor failed often enough to have a verdict */
+	uint32_t kind;    /* enum check_kind */
+	uint32_t healthy; /* the verdict, 0 or 1 */
+	uint32_t settled; /* 0 while the check has neither succeeded nor failed often enough to have a verdict */
 	uint32_t consecutive_failures;
 	uint64_t successes;
 	uint64_t failures;
-	int64_t last_success_ns;        /* wall clock; 0: never */
+	int64_t last_success_ns; /* wall clock; 0: never */
 	int64_t duration_sum_ns;
 	uint64_t duration_bucket[WIRE_BUCKETS + 1]; /* not cumulative; the last one is +Inf */
-	char name[WIRE_NAME_SIZE];      /* the target as it was written, NUL-terminated */
-	char reason[WIRE_REASON_SIZE];  /* of the last run: "200 OK", "connection refused" */
+	char name[WIRE_NAME_SIZE];                  /* the target as it was written, NUL-terminated */
+	char reason[WIRE_REASON_SIZE];              /* of the last run: "200 OK", "connection refused" */
 };
 
 struct wire_end {

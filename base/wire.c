@@ -1,0 +1,105 @@
+#include "base/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+const int64_t wire_bucket_ns[WIRE_BUCKETS] = { 1000000, 5000000, 10000000, 50000000, 100000000, 500000000, 1000000000,
+	5000000000 };
+
+static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing" };
+static_assert(sizeof state_names / sizeof state_names[0] == WIRE_STATE_COUNT, "a name for every state");
+
+const char *wire_state_name(uint32_t state)
+{
+	return state < WIRE_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+static uint32_t record_length(uint16_t type)
+{
+	switch (type) {
+	case WIRE_SNAPSHOT:
+		return sizeof(struct wire_snapshot);
+	case WIRE_REFRESH:
+		return sizeof(struct wire_refresh);
+	case WIRE_HEALTH:
+		return sizeof(struct wire_health);
+	case WIRE_ASK:
+		return sizeof(struct wire_ask);
+	case WIRE_VERDICT:
+		return sizeof(struct wire_verdict);
+	case WIRE_CHECK:
+		return sizeof(struct wire_check);
+	case WIRE_END:
+		return sizeof(struct wire_end);
+	default:
+		return 0;
+	}
+}
+
+void wire_seal(union wire_record *record, enum wire_type type)
+{
+	record->header.version = WIRE_VERSION;
+	record->header.type = (uint16_t)type;
+	record->header.length = record_length((uint16_t)type);
+}
+
+static bool terminated(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static bool snapshot_in_range(const struct wire_snapshot *snapshot)
+{
+	return snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
+		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
+		terminated(snapshot->read_only_how, sizeof snapshot->read_only_how);
+}
+
+static bool health_in_range(const struct wire_health *health)
+{
+	for (size_t i = 0; i < CHECK_KIND_COUNT; i++)
+		if (health->healthy[i] > 1)
+			return false;
+	for (size_t i = 0; i < sizeof health->reserved; i++)
+		if (health->reserved[i] != 0)
+			return false;
+	return true;
+}
+
+static bool check_in_range(const struct wire_check *check)
+{
+	return check->kind < CHECK_KIND_COUNT && check->healthy <= 1 && check->settled <= 1 &&
+		terminated(check->name, sizeof check->name) && terminated(check->reason, sizeof check->reason);
+}
+
+static bool fields_in_range(const union wire_record *record)
+{
+	switch (record->header.type) {
+	case WIRE_SNAPSHOT:
+		return snapshot_in_range(&record->snapshot);
+	case WIRE_HEALTH:
+		return health_in_range(&record->health);
+	case WIRE_ASK:
+		return record->ask.question < WIRE_QUESTION_COUNT && record->ask.kind < CHECK_KIND_COUNT;
+	case WIRE_VERDICT:
+		return record->verdict.kind < CHECK_KIND_COUNT && record->verdict.healthy <= 1 &&
+			terminated(record->verdict.reason, sizeof record->verdict.reason);
+	case WIRE_CHECK:
+		return check_in_range(&record->check);
+	default:
+		return true; /* nothing but a header */
+	}
+}
+
+int wire_validate(const union wire_record *record, size_t length)
+{
+	uint32_t expected;
+
+	if (length < sizeof record->header || record->header.version != WIRE_VERSION)
+		return -EBADMSG;
+	expected = record_length(record->header.type);
+	if (expected == 0 || length != expected || record->header.length != expected)
+		return -EBADMSG;
+	return fields_in_range(record) ? 0 : -EBADMSG;
+}
