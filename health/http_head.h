@@ -1,0 +1,39 @@
+/* The little of HTTP/1.1 (RFC 9112) that a check needs: one request, and the head of its answer. Pure. */
+#pragma once
+
+#include "base/target.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_HEAD_MAX 65536    /* bytes of all heads of one answer together, interim ones included */
+#define HTTP_REQUEST_SIZE 1536 /* enough for the request to any target */
+
+enum http_head_result {
+	HTTP_HEAD_NEED_MORE,
+	HTTP_HEAD_COMPLETE,  /* the empty line behind the fields of the final answer was seen */
+	HTTP_HEAD_MALFORMED, /* not HTTP/1.x */
+	HTTP_HEAD_TOO_LARGE, /* more than HTTP_HEAD_MAX bytes and no end */
+};
+
+/* The reader's state, of constant size: it keeps no text. All zero is a fresh one. */
+struct http_head {
+	uint8_t step;
+	uint8_t result;  /* enum http_head_result */
+	uint8_t matched; /* bytes of the current fixed part: "HTTP/1.", digits */
+	uint16_t status; /* 101 or 200 to 999 once it is complete; of an interim answer before */
+	uint32_t size;   /* bytes of head taken so far: the body begins behind them */
+};
+
+void http_head_init(struct http_head *head);
+
+/* Feeds the next bytes as they come, cut anywhere. Bytes behind the head are not looked at, and a result other than
+ * HTTP_HEAD_NEED_MORE is final. Interim answers (100, 103; RFC 9110 section 15.2) are skipped, but not 101: nothing of
+ * HTTP follows it. */
+enum http_head_result http_head_feed(struct http_head *head, const void *bytes, size_t length);
+
+/* "Service Unavailable" for 503; "" for a status without a registered phrase. The server's own phrase is never shown. */
+const char *http_status_phrase(unsigned status);
+
+/* Writes the request to an http or http+unix target, without a NUL. Returns its length, or -ENOSPC. */
+int http_request(const struct target *target, char *ret_bytes, size_t size);

@@ -1,0 +1,46 @@
+/* From runs of a check to a verdict, and from verdicts to an answer about a kind. Pure. */
+#pragma once
+
+#include "base/model.h"
+
+/* Docker's three words for it (HEALTHCHECK, Dockerfile reference). */
+enum verdict_state {
+	VERDICT_STARTING,  /* neither a success nor enough failures yet: not settled */
+	VERDICT_HEALTHY,
+	VERDICT_UNHEALTHY,
+	VERDICT_STATE_COUNT,
+};
+
+/* "starting", "healthy", "unhealthy". */
+const char *verdict_state_name(enum verdict_state state);
+
+struct verdict {
+	enum check_kind kind;
+	enum verdict_state state;
+	bool succeeded;                /* at least once since verdict_init() */
+	unsigned consecutive_failures; /* those that count: not those of the start period; stops at UINT_MAX */
+	uint64_t successes;            /* all runs, whether they counted or not */
+	uint64_t failures;
+};
+
+/* A check of which nothing is known: at the start, and again when the workload is started again. */
+void verdict_init(struct verdict *verdict, enum check_kind kind);
+
+/* Takes in the end of one run. started_at is when the workload started and run_at when this run did, both in the same
+ * nanoseconds: as in Docker, it is the start of a run that decides whether it falls into the start period.
+ * Returns true if the state or `succeeded` changed by it. */
+bool verdict_observe(struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at,
+		     bool success);
+
+static inline bool verdict_settled(const struct verdict *verdict)
+{
+	return verdict->state != VERDICT_STARTING;
+}
+
+/* True unless this check alone is enough to fail its kind: ready asks for healthy, live for not unhealthy, startup for
+ * one success ever. */
+bool verdict_passes(const struct verdict *verdict);
+
+/* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready and
+ * startup ask for a running workload too; live does not, for a workload that is to be started again is not dead. */
+bool verdict_combine(enum check_kind kind, const struct verdict *const *verdicts, size_t count, bool workload_runs);
