@@ -1,0 +1,29 @@
+/* The pages /livez, /readyz, /startupz and /healthz from facts. Pure. */
+#pragma once
+
+#include "base/wire.h"
+
+#include <stdbool.h>
+
+#define HEALTH_PAGE_MAX (64 * 1024)
+
+enum health_format {
+	HEALTH_BRIEF,   /* "ok", or "not ready: NAME: REASON": Podman keeps 500 characters, so the verdict stands first */
+	HEALTH_VERBOSE, /* a line for each check, as Kubernetes's API server answers to ?verbose, and the verdict */
+	HEALTH_JSON,    /* application/health+json, draft-inadarei-api-health-check-06 */
+};
+
+struct health_facts { /* borrowed */
+	const struct wire_snapshot *snapshot; /* NULL: PID 1 has not said anything yet, which is not ready */
+	const uint8_t *healthy;               /* verdicts, 0 or 1 for each enum check_kind */
+	const struct wire_check *checks;
+	size_t check_count;
+};
+
+/* The verdict of the page of that kind. Ready also needs PID 1 to be running: neither starting nor on its way out;
+ * alive does not, because a container that is drained must not be restarted. */
+bool health_is_good(const struct health_facts *facts, enum check_kind kind);
+
+/* Writes the body; its status is 200 or 503. Returns 0, -EFBIG or -ENOMEM. */
+int health_page(const struct health_facts *facts, enum check_kind kind, enum health_format format, unsigned *ret_status,
+		char **ret_text, size_t *ret_length);

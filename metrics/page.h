@@ -1,0 +1,41 @@
+/* The page of /metrics from facts. Pure. */
+#pragma once
+
+#include "base/wire.h"
+#include "metrics/exposition.h"
+#include "metrics/readings.h"
+
+#include <stdbool.h>
+
+/* Most bytes of a page of ours: all of it at its longest is well below. */
+#define METRICS_PAGE_MAX (256 * 1024)
+
+struct page_build {
+	const char *version;
+	const char *revision; /* of the source; "" if it is not known */
+	const char *libc;     /* "musl", "glibc" */
+	const char *arch;     /* "amd64", "arm64" */
+};
+
+struct page_seccomp {
+	const char *profile;        /* name or file; NULL: there is none, and no sample */
+	const char *sha256;         /* of the program that is loaded, hexadecimal; "" if not known */
+	const char *default_action; /* "errno", "kill_process": as seccomp(2) has it, lower case */
+};
+
+struct page_facts { /* everything is borrowed; NULL: not known, and its families are left out */
+	const struct page_build *build;
+	const struct wire_snapshot *snapshot;
+	bool ready; /* the verdict that /readyz gives: health_is_good(..., CHECK_READY) */
+	const struct wire_check *checks;
+	size_t check_count; /* at most MODEL_CHECKS_MAX, else -E2BIG */
+	const struct readings *readings;
+	const struct page_seccomp *seccomp;
+};
+
+/* Writes the page: whole or not at all. Returns 0 or -errno as exposition_close() does. */
+int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length);
+
+/* The name of a capability as the page says it, "net_bind_service" for 10 (capabilities(7)); NULL for a number that
+ * has none. */
+const char *capability_label(unsigned number);

@@ -1,0 +1,58 @@
+/* The HTTP server: the only one that knows libmicrohttpd. No thread, and no waiting: its owner polls. */
+#pragma once
+
+#include "base/complaint.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SERVE_LISTEN_MAX 8
+#define SERVE_POLLFDS_MAX (SERVE_LISTEN_MAX + 1)
+#define SERVE_CONNECTIONS_MAX 64  /* at once, in all */
+#define SERVE_PER_ADDRESS_MAX 16  /* at once, of one IPv4 address or one IPv6 network of 64 bits */
+#define SERVE_HEADER_MAX 8192     /* bytes of memory for a request's head and the reply's */
+#define SERVE_TIMEOUT_NS (INT64_C(10) * 1000000000) /* for one request and its reply together, and between two */
+
+struct serve;
+
+struct serve_request {
+	const char *path;    /* of the page */
+	const char *accept;  /* all Accept fields in one, or NULL */
+	const void *details; /* for serve_has() */
+};
+
+struct serve_reply {
+	unsigned status;          /* 200, 503 */
+	const char *content_type; /* static */
+	char *body;               /* malloc'ed; the server frees it */
+	size_t length;
+};
+
+/* A page, answering GET and HEAD: a method it has not is 405, and a path that no page has is 404. answer fills in
+ * *ret_reply and returns 0, or -errno for a 500 without a word. */
+struct serve_page {
+	const char *path;
+	int (*answer)(void *context, const struct serve_request *request, struct serve_reply *ret_reply);
+};
+
+/* True if the query has a parameter of that name, with or without a value: ?verbose. */
+bool serve_has(const struct serve_request *request, const char *name);
+
+/* Serves `count` descriptors (1 to SERVE_LISTEN_MAX) that are bound, listening, non-blocking and CLOEXEC; they become
+ * the server's once it returns 0. pages and context are borrowed until serve_close(). Connections beyond the limits
+ * push out the oldest one of the address that has most: who waits is never shut out by who only holds on. Returns 0 or
+ * -errno and why. */
+int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
+	       struct serve **ret_serve, struct complaint *ret_why);
+
+/* Fills in what to wait for (poll(2)), at most SERVE_POLLFDS_MAX entries. Returns how many; they stay the same until
+ * serve_close(). */
+size_t serve_pollfds(const struct serve *serve, struct pollfd ret_fds[static SERVE_POLLFDS_MAX]);
+/* When to run at the latest: nanoseconds of the monotonic clock, or TIME_NEVER. */
+int64_t serve_deadline_ns(const struct serve *serve);
+/* Accepts, reads, answers and writes as far as it goes without waiting; bounded work in one call. */
+void serve_run(struct serve *serve, int64_t now_ns);
+/* NULL is allowed. Ends every connection. */
+void serve_close(struct serve *serve);
