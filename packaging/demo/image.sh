@@ -67,7 +67,7 @@ printf '%s\n' 'root:x:0:0:root:/root:/sbin/nologin' 'medianest:x:1001:1001::/app
 printf '%s\n' 'root:x:0:' 'nodejs:x:1001:medianest' >"$new/etc/group"
 
 cp -R "$deps/node_modules" "$deps/package.json" "$service/server.js" "$new/app/backend/"
-# The user of the service owns its files, as a plain COPY --chown leaves them: only --read-only keeps it from writing there.
+# As COPY --chown leaves them: the service owns its files, so only --read-only keeps it from writing there.
 chown -R 1001:1001 "$new/app/backend"
 
 rm -rf "$root" "$out/stamp"

@@ -135,14 +135,12 @@ def oci_config(args, *, env=(), cwd="/", user=0, caps=DOCKER_CAPS, ambient=(), n
 
 # --- a container --------------------------------------------------------------------------------------------------
 
-# $1 bundle, $2 lower directories, $3 id, then runc's own options. Nothing here is seen outside the new mount namespace.
+# $1 bundle, $2 lower directories, $3 id. Nothing here is seen outside the new mount namespace.
 _LAUNCH = """
 mount -t tmpfs -o mode=755 nest "$1/fs"
 mkdir -m 755 "$1/fs/upper" "$1/fs/work"
 mount -t overlay -o "lowerdir=$2,upperdir=$1/fs/upper,workdir=$1/fs/work" nest "$1/root"
-bundle=$1 id=$3
-shift 3
-exec runc run --bundle "$bundle" --pid-file "$bundle/pid" "$@" "$id"
+exec runc run --bundle "$1" --pid-file "$1/pid" "$3"
 """
 
 
@@ -171,13 +169,12 @@ class Container:
     rootfs   the image's directory; None for an empty root
     files    {path in the container: file of the host} laid over the image: copied, mode kept
     edit     a function that gets the config.json as a dict, and may change it
-    fds      how many descriptors from 3 on PID 1 inherits (runc's --preserve-fds); `pass_fds` holds them
     stdin, stdout, stderr  as of subprocess.Popen; by default nothing and two files: see output() and errors()
     The rest is oci_config()'s.
     """
 
-    def __init__(self, args, rootfs=None, *, files=None, edit=None, fds=0, pass_fds=(), stdin=subprocess.DEVNULL,
-                 stdout=None, stderr=None, **options):
+    def __init__(self, args, rootfs=None, *, files=None, edit=None, stdin=subprocess.DEVNULL, stdout=None,
+                 stderr=None, **options):
         sweep()
         self.id = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
         self.process = None  # runc's
@@ -187,23 +184,22 @@ class Container:
             self.config = oci_config(args, cgroup=f"/{self.id}", **options)
             if edit:
                 edit(self.config)
+            lower = [str(self.bundle / "layer")]
+            if rootfs is not None:
+                lower.append(str(Path(rootfs).resolve(strict=True)))
             for directory in ("fs", "root", "layer"):
                 (self.bundle / directory).mkdir()
             for path, source in (files or {}).items():
-                target = self.bundle / "layer" / path.lstrip("/")
+                target = self.bundle / "layer" / _behind_links(rootfs, path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
             (self.bundle / "config.json").write_text(json.dumps(self.config))
         except BaseException:
             shutil.rmtree(self.bundle)
             raise
-        lower = [str(self.bundle / "layer")]
-        if rootfs is not None:
-            lower.append(str(Path(rootfs).resolve(strict=True)))
         self._command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _LAUNCH, "sh",
-                         str(self.bundle), ":".join(lower), self.id, *([f"--preserve-fds={fds}"] if fds else [])]
+                         str(self.bundle), ":".join(lower), self.id]
         self._streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
-        self._pass_fds = pass_fds
 
     # life
 
@@ -228,7 +224,7 @@ class Container:
                 opened.append(streams[name])
         try:
             # A session of its own: a Ctrl-C in a test run is not the container's, which is removed in good order.
-            self.process = subprocess.Popen(self._command, start_new_session=True, pass_fds=self._pass_fds, **streams)
+            self.process = subprocess.Popen(self._command, start_new_session=True, **streams)
         finally:
             for stream in opened:
                 stream.close()
@@ -244,7 +240,7 @@ class Container:
         self.pid = int(pid_file.read_text())
 
     def wait(self, timeout=30):
-        """PID 1's exit status, 128+N after a signal. All output is in the files then. TimeoutExpired as subprocess."""
+        """PID 1's exit status, 128+N after a signal. All output is in the files then. Raises subprocess.TimeoutExpired."""
         return self.process.wait(timeout)
 
     def running(self):
@@ -273,10 +269,15 @@ class Container:
     # what it says and does
 
     def output(self):
-        return (self.bundle / "stdout").read_text(errors="replace")
+        """Its standard output so far, unless the caller gave a stdout of his own."""
+        return self._said("stdout")
 
     def errors(self):
-        path = self.bundle / "stderr"
+        """Its standard error so far: PID 1's, the workload's, and runc's own complaints."""
+        return self._said("stderr")
+
+    def _said(self, name):
+        path = self.bundle / name
         return path.read_text(errors="replace") if path.exists() else ""
 
     def state(self):
@@ -436,7 +437,33 @@ sweep.done = False
 def _remove(identifier):
     """Removes a container if runc still knows it: a foreground runc that ends in good order has done so itself."""
     if (STATE / identifier).exists():
-        subprocess.run(["runc", "delete", "--force", identifier], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
+        subprocess.run(["runc", "delete", "--force", identifier], capture_output=True, stdin=subprocess.DEVNULL,
+                       timeout=30)
+
+
+def _behind_links(rootfs, path):
+    """`path` with its directories as the image really has them, relative to the root. A layer with a directory sbin
+    would hide an image's link sbin -> usr/sbin, and all that is behind it."""
+    done = []
+    todo = path.strip("/").split("/")
+    links = 0
+    while todo:
+        part = todo.pop(0)
+        if part in ("", "."):
+            continue
+        if part == "..":
+            done = done[:-1]
+            continue
+        here = Path(rootfs, *done, part) if rootfs is not None else None
+        if todo and here is not None and here.is_symlink() and links < 40:
+            links += 1
+            target = os.readlink(here)
+            if target.startswith("/"):
+                done = []
+            todo = target.strip("/").split("/") + todo
+        else:
+            done.append(part)
+    return Path(*done)
 
 
 def _command_line(pid):
