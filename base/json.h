@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 64    /* arrays and objects inside each other */
+#define JSON_DEPTH_MAX 64     /* arrays and objects inside each other */
 #define JSON_VALUES_MAX 65536 /* values of a document: bounds the memory that a small text can ask for */
 
 struct json;      /* a document; owns its values, their strings and keys */
@@ -51,8 +51,12 @@ int json_get_bool(const struct json_node *node, bool *ret_value, struct complain
 int json_get_string(const struct json_node *node, const char **ret_string, struct complaint *ret_why);
 /* Integers are written as digits alone: 1.0 and 1e3 are refused, and so is whatever lies outside min and max. */
 int json_get_uint64(const struct json_node *node, uint64_t max, uint64_t *ret_value, struct complaint *ret_why);
-int json_get_int64(const struct json_node *node, int64_t min, int64_t max, int64_t *ret_value,
-		   struct complaint *ret_why);
+int json_get_int64(
+	const struct json_node *node, int64_t min, int64_t max, int64_t *ret_value, struct complaint *ret_why);
+/* A string that is one of the NULL-terminated choices. `what` names it in the sentence: `unknown WHAT "x"; did you mean
+ * "y"?` */
+int json_get_choice(const struct json_node *node, const char *what, const char *const choices[], size_t *ret_index,
+	struct complaint *ret_why);
 /* Refuses an object that has a key which is not in the NULL-terminated list; the sentence suggests a near one. */
 int json_known_keys(const struct json_node *object, const char *const known[], struct complaint *ret_why);
 

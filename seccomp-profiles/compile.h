@@ -9,9 +9,9 @@
 /* What a compilation depends on beside the profile. */
 struct seccomp_context {
 	struct profile_context profile;
-	bool strict;              /* a syscall name that libseccomp does not know is an error, not a warning */
-	bool allow_notify;        /* the caller has a listener for SCMP_ACT_NOTIFY; otherwise such a profile is refused */
-	bool foreign_as_default;  /* a foreign architecture gets the default action, not libseccomp's KILL_THREAD */
+	bool strict;       /* a syscall name that libseccomp does not know is an error, not a warning */
+	bool allow_notify; /* the caller has a listener for SCMP_ACT_NOTIFY; otherwise such a profile is refused */
+	bool foreign_as_default; /* a foreign architecture gets the default action, not libseccomp's KILL_THREAD */
 };
 
 /* The context of this machine: its architecture and kernel (uname(2)); capabilities as given (the bounding set). */
@@ -21,9 +21,8 @@ void seccomp_context_native(uint64_t caps, struct seccomp_context *ret_context);
  * `file` is what sentences call it. Returns 0; -EINVAL (what libseccomp refuses, with the place of the rule); -E2BIG
  * (more than BPF_MAXINSNS instructions); or another -errno. */
 int seccomp_compile_profile(const char *file, const struct profile *profile, const struct seccomp_context *context,
-			    struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings,
-			    struct complaint *ret_why);
+	struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
 
 /* Reads a JSON file of at most SECCOMP_FILE_MAX bytes and compiles it. */
 int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
-			 struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
+	struct seccomp_warnings *ret_warnings, struct complaint *ret_why);

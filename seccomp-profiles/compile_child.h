@@ -7,8 +7,7 @@
 #define SECCOMP_COMPILE_TIMEOUT_MS 10000
 
 /* As seccomp_compile_file(), in a forked child. Blocks until it is done, for SECCOMP_COMPILE_TIMEOUT_MS at most, then
- * kills it; reaps it in every case. Call it before there is a thread. Also -ETIMEDOUT, -EPROTO (the child died or did not
- * keep to the form), and the errors of pipe2(2) and fork(2). */
+ * kills it; reaps it in every case. Call it before there is a thread. Also -ETIMEDOUT, -EPROTO (the child died or did
+ * not keep to the form), and the errors of pipe2(2) and fork(2). */
 int seccomp_compile_in_child(const char *path, const struct seccomp_context *context,
-			     struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings,
-			     struct complaint *ret_why);
+	struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings, struct complaint *ret_why);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROFILE_ARGS_MAX 6   /* a syscall has six arguments (syscall(2)) */
+#define PROFILE_ARGS_MAX 6     /* a syscall has six arguments (syscall(2)) */
 #define PROFILE_ERRNO_MAX 4095 /* MAX_ERRNO of the kernel: SECCOMP_RET_ERRNO is cut to it (seccomp(2)) */
 
 enum profile_action {
@@ -112,7 +112,7 @@ struct profile_rule {
 struct profile {
 	enum profile_action default_action;
 	unsigned default_errno;
-	unsigned flags; /* enum profile_flag */
+	unsigned flags;                                /* enum profile_flag */
 	const char *listener_path, *listener_metadata; /* borrowed, or NULL */
 	/* Architectures beside the target for each target: architectures[] says the same for all of them, archMap says
 	 * it for each. A bit for each enum profile_arch; the target itself is always in. */

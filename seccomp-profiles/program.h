@@ -13,8 +13,8 @@
 
 /* 32 KiB: allocate it, or make it static. */
 struct seccomp_program {
-	uint32_t length;         /* 1 to BPF_MAXINSNS, of insn */
-	uint32_t flags;          /* for seccomp(2) as they are: SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW */
+	uint32_t length; /* 1 to BPF_MAXINSNS, of insn */
+	uint32_t flags;  /* for seccomp(2) as they are: SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW */
 	uint32_t listener_flags; /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: EINVAL unless there is a listener too */
 	uint32_t default_action; /* SECCOMP_RET_* with its data: what an unlisted syscall gets */
 	struct sock_filter insn[BPF_MAXINSNS];
