@@ -32,7 +32,8 @@ void http_head_init(struct http_head *head);
  * HTTP follows it. */
 enum http_head_result http_head_feed(struct http_head *head, const void *bytes, size_t length);
 
-/* "Service Unavailable" for 503; "" for a status without a registered phrase. The server's own phrase is never shown. */
+/* "Service Unavailable" for 503; "" for a status without a registered phrase. The server's own phrase is never shown.
+ */
 const char *http_status_phrase(unsigned status);
 
 /* Writes the request to an http or http+unix target, without a NUL. Returns its length, or -ENOSPC. */

@@ -6,8 +6,8 @@
  *             ppoll(&slot, 1, until probe_wake(&probe), ...);
  *     }
  *
- * Descriptors are CLOEXEC and non-blocking, SIGPIPE is never raised, and at the end (done or cancelled) none is open and
- * no child is left. Times are nanoseconds of CLOCK_MONOTONIC. */
+ * Descriptors are CLOEXEC and non-blocking, SIGPIPE is never raised, and at the end (done or cancelled) none is open
+ * and no child is left. Times are nanoseconds of CLOCK_MONOTONIC. */
 #pragma once
 
 #include "base/target.h"
@@ -27,23 +27,24 @@ struct probe {
 	const struct expected *expected; /* borrowed; NULL: the default */
 	int64_t started_at;
 	int64_t deadline;
-	int64_t address_until;           /* the next address is tried from then on */
-	int64_t retry_at;                /* Unix socket whose backlog is full: when to try again */
+	int64_t address_at;    /* when the address at endpoint_at was begun with */
+	int64_t address_until; /* the next address is tried from then on */
+	int64_t retry_at;      /* Unix socket whose backlog is full: when to try again */
 	uint8_t phase;
 	bool success;
 	int fd;
 	struct resolve resolve;
 	size_t endpoint_count, endpoint_at;
 	struct endpoint endpoint[ENDPOINT_MAX];
-	size_t sent;                     /* bytes of the request */
+	size_t sent; /* bytes of the request */
 	struct http_head head;
 	char reason[PROBE_REASON_SIZE];
 };
 
-/* Begins. It may be over at once, which probe_advance() or probe_running() tells; it needs no answer of its own, for what
- * goes wrong is the result. At the deadline the probe fails by itself, and says what it was waiting for. */
+/* Begins. It may be over at once, which probe_advance() or probe_running() tells; it needs no answer of its own, for
+ * what goes wrong is the result. At the deadline the probe fails by itself, and says what it was waiting for. */
 void probe_start(struct probe *probe, const struct target *target, const struct expected *expected, int64_t now,
-		 int64_t deadline);
+	int64_t deadline);
 
 bool probe_running(const struct probe *probe);
 

@@ -5,7 +5,7 @@
 
 /* Docker's three words for it (HEALTHCHECK, Dockerfile reference). */
 enum verdict_state {
-	VERDICT_STARTING,  /* neither a success nor enough failures yet: not settled */
+	VERDICT_STARTING, /* neither a success nor enough failures yet: not settled */
 	VERDICT_HEALTHY,
 	VERDICT_UNHEALTHY,
 	VERDICT_STATE_COUNT,
@@ -29,8 +29,8 @@ void verdict_init(struct verdict *verdict, enum check_kind kind);
 /* Takes in the end of one run. started_at is when the workload started and run_at when this run did, both in the same
  * nanoseconds: as in Docker, it is the start of a run that decides whether it falls into the start period.
  * Returns true if the state or `succeeded` changed by it. */
-bool verdict_observe(struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at,
-		     bool success);
+bool verdict_observe(
+	struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at, bool success);
 
 static inline bool verdict_settled(const struct verdict *verdict)
 {

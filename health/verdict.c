@@ -1,0 +1,76 @@
+#include "health/verdict.h"
+
+#include <assert.h>
+#include <limits.h>
+
+static const char state_names[][16] = { "starting", "healthy", "unhealthy" };
+static_assert(sizeof state_names / sizeof state_names[0] == VERDICT_STATE_COUNT, "a name for every state");
+
+const char *verdict_state_name(enum verdict_state state)
+{
+	return state_names[state];
+}
+
+void verdict_init(struct verdict *verdict, enum check_kind kind)
+{
+	*verdict = (struct verdict){ .kind = kind };
+}
+
+static void observe_success(struct verdict *verdict)
+{
+	verdict->successes++;
+	verdict->consecutive_failures = 0;
+	verdict->succeeded = true;
+	verdict->state = VERDICT_HEALTHY;
+}
+
+/* The start period protects only a check that is still starting: a success ends it, and so does its time. */
+static void observe_failure(struct verdict *verdict, const struct check_timing *timing, int64_t since_start)
+{
+	verdict->failures++;
+	if (!verdict_settled(verdict) && since_start < timing->start_period_ns)
+		return;
+	if (verdict->consecutive_failures < UINT_MAX)
+		verdict->consecutive_failures++;
+	if (verdict->consecutive_failures >= timing->retries)
+		verdict->state = VERDICT_UNHEALTHY;
+}
+
+bool verdict_observe(
+	struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at, bool success)
+{
+	const struct verdict before = *verdict;
+
+	if (success)
+		observe_success(verdict);
+	else
+		observe_failure(verdict, timing, run_at - started_at);
+	return verdict->state != before.state || verdict->succeeded != before.succeeded;
+}
+
+bool verdict_passes(const struct verdict *verdict)
+{
+	switch (verdict->kind) {
+	case CHECK_LIVE:
+		return verdict->state != VERDICT_UNHEALTHY;
+	case CHECK_READY:
+		return verdict->state == VERDICT_HEALTHY;
+	case CHECK_STARTUP:
+		return verdict->succeeded;
+	case CHECK_KIND_COUNT:
+		break;
+	}
+	return false;
+}
+
+bool verdict_combine(enum check_kind kind, const struct verdict *const *verdicts, size_t count, bool workload_runs)
+{
+	size_t i;
+
+	if (kind != CHECK_LIVE && !workload_runs)
+		return false;
+	for (i = 0; i < count; i++)
+		if (verdicts[i]->kind == kind && !verdict_passes(verdicts[i]))
+			return false;
+	return true;
+}
