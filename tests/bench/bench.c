@@ -1,0 +1,325 @@
+/* ./dev bench: what an init costs, as ratios to the least C that is a correct init (floor.c). Started by
+ * tests/bench/run. */
+#include "bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS_MIN 3
+
+static const enum program_id plain[] = { DIRECT, FLOOR, NEST, DUMB_INIT, TINI, TINI_STATIC, CATATONIT };
+/* tini stands beside the confined starts unconfined: nest-init wants to do all of it in less than tini does nothing. */
+static const enum program_id confined[] = { FLOOR, NEST_CONFINED, TINI, SETPRIV, BWRAP, MINIJAIL };
+
+struct column {
+	const struct program *program;
+	double *values; /* one for each round; NULL: not measured */
+	const char *state;
+	double ratio, middle, pair_ratio, low, high;
+};
+
+struct table {
+	struct column columns[PROGRAMS];
+	const struct program *programs[PROGRAMS]; /* the same, for headings */
+	size_t count;
+};
+
+static FILE *results;
+
+static struct table make_table(bool is_confined)
+{
+	const enum program_id *ids = is_confined ? confined : plain;
+	struct table table = { .count = is_confined ? sizeof confined / sizeof *confined
+						    : sizeof plain / sizeof *plain };
+
+	for (size_t i = 0; i < table.count; i++)
+		table.programs[i] = table.columns[i].program = &programs[ids[i]];
+	return table;
+}
+
+static void shuffle(size_t *order, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		order[i] = i;
+	for (size_t i = count; i > 1; i--) {
+		size_t j = (size_t)random() % i, kept = order[i - 1];
+
+		order[i - 1] = order[j];
+		order[j] = kept;
+	}
+}
+
+static void drop_column(struct column *column, const char *state)
+{
+	free(column->values);
+	column->values = NULL;
+	column->state = state;
+}
+
+/* One value of every program, in random order: value i of one and value i of another are a pair. */
+static void run_round(const struct figure *figure, struct table *table, size_t round)
+{
+	size_t order[PROGRAMS];
+
+	shuffle(order, table->count);
+	for (size_t i = 0; i < table->count; i++) {
+		struct column *column = &table->columns[order[i]];
+
+		if (column->values && figure->measure(column->program, &column->values[round]) < 0) {
+			fprintf(stderr, "bench: %s: %s: %s\n", figure->key, column->program->name,
+				instance_last_complaint());
+			drop_column(column, "failed");
+		}
+	}
+}
+
+static void run_rounds(const struct figure *figure, struct table *table, size_t rounds)
+{
+	bool progress = isatty(STDERR_FILENO);
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct column *column = &table->columns[i];
+
+		column->values = calloc(rounds, sizeof *column->values);
+		if (!*column->program->path)
+			drop_column(column, "absent");
+		else if (figure->needs_init && column->program == &programs[DIRECT])
+			drop_column(column, "-");
+	}
+	for (size_t round = 0; round < rounds; round++) {
+		run_round(figure, table, round);
+		if (progress)
+			fprintf(stderr, "\r%s %zu/%zu\033[K", figure->key, round + 1, rounds);
+	}
+	if (progress)
+		fprintf(stderr, "\r\033[K");
+}
+
+static void compare_to(const struct column *base, struct column *column, size_t rounds)
+{
+	double *ratios = calloc(rounds, sizeof *ratios);
+
+	if (!ratios)
+		abort();
+	for (size_t i = 0; i < rounds; i++)
+		ratios[i] = column->values[i] / base->values[i];
+	column->middle = median(column->values, rounds);
+	column->ratio = column->middle / median(base->values, rounds);
+	median_interval(ratios, rounds, &column->pair_ratio, &column->low, &column->high);
+	free(ratios);
+}
+
+static const char *ratio_format(double ratio)
+{
+	return ratio < 9.995 ? "%.2f" : "%.1f";
+}
+
+static void print_ratios(const struct figure *figure, const struct table *table, size_t rounds, double floor_median)
+{
+	char side[64], target[16] = "";
+	bool in_ms = floor_median >= 1e7;
+
+	table_row(figure->title, false);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct column *column = &table->columns[i];
+		bool ours = column->program == &programs[NEST] || column->program == &programs[NEST_CONFINED];
+
+		if (!column->values)
+			table_text(column->state);
+		else if (ours && figure->target > 0)
+			table_judged(ratio_format(column->ratio), column->ratio, column->ratio <= figure->target);
+		else
+			table_value(ratio_format(column->ratio), column->ratio);
+	}
+	if (figure->target > 0)
+		snprintf(target, sizeof target, "<= %.2f", figure->target);
+	snprintf(side, sizeof side, "%-9s %9.1f %s %6zu", target, floor_median / (in_ms ? 1e6 : 1e3),
+		in_ms ? "ms" : "us", rounds);
+	table_side(side);
+}
+
+static void print_pair_ratios(const struct table *table)
+{
+	table_row("  median of pairs", true);
+	for (size_t i = 0; i < table->count; i++)
+		if (table->columns[i].values)
+			table_value(ratio_format(table->columns[i].pair_ratio), table->columns[i].pair_ratio);
+		else
+			table_text("");
+	table_side("");
+}
+
+static void write_results(const struct figure *figure, const struct column *column, size_t rounds)
+{
+	if (results)
+		fprintf(results, "%s\t%s\t%zu\t%.0f\t%.4f\t%.4f\t%.4f\t%.4f\n", figure->key, column->program->name,
+			rounds, column->middle, column->ratio, column->pair_ratio, column->low, column->high);
+}
+
+static void run_figure(const struct figure *figure, size_t pairs)
+{
+	size_t rounds = pairs / (size_t)figure->divisor;
+	struct table table = make_table(figure->confined);
+	const struct column *base = NULL;
+
+	if (rounds < ROUNDS_MIN)
+		rounds = ROUNDS_MIN;
+	run_rounds(figure, &table, rounds);
+	for (size_t i = 0; i < table.count; i++)
+		if (table.columns[i].program == &programs[FLOOR])
+			base = &table.columns[i];
+	if (!base || !base->values) {
+		fprintf(stderr, "bench: %s: floor could not be measured\n", figure->key);
+		exit(EXIT_FAILURE);
+	}
+	for (size_t i = 0; i < table.count; i++)
+		if (table.columns[i].values) {
+			compare_to(base, &table.columns[i], rounds);
+			write_results(figure, &table.columns[i], rounds);
+		}
+	print_ratios(figure, &table, rounds, base->middle);
+	print_pair_ratios(&table);
+	for (size_t i = 0; i < table.count; i++)
+		free(table.columns[i].values);
+}
+
+static bool is_peer(const struct program *program)
+{
+	return program >= &programs[DUMB_INIT] && program <= &programs[CATATONIT];
+}
+
+static void print_idle_row(
+	const char *title, const struct table *table, const long *values, long target, const char *side)
+{
+	table_row(title, false);
+	for (size_t i = 0; i < table->count; i++)
+		if (values[i] < 0)
+			table_text(*table->programs[i]->path ? "failed" : "absent");
+		else if (table->programs[i] == &programs[NEST])
+			table_judged("%.0f", (double)values[i], values[i] <= target);
+		else
+			table_value("%.0f", (double)values[i]);
+	table_side(side);
+}
+
+static void run_idle(void)
+{
+	struct table table = make_table(false);
+	struct idle idle[PROGRAMS];
+	long dirty[PROGRAMS], wakeups[PROGRAMS], smallest = -1;
+
+	idle_measure(table.programs, table.count, idle);
+	for (size_t i = 0; i < table.count; i++) {
+		dirty[i] = idle[i].dirty_kb;
+		wakeups[i] = idle[i].wakeups;
+		if (is_peer(table.programs[i]) && dirty[i] >= 0 && (smallest < 0 || dirty[i] < smallest))
+			smallest = dirty[i];
+		if (results)
+			fprintf(results, "idle\t%s\t1\tdirty_kb %ld\twakeups %ld\n", table.programs[i]->name, dirty[i],
+				wakeups[i]);
+	}
+	table_head("idle, absolute", table.programs, table.count, "target");
+	print_idle_row("private dirty, KB", &table, dirty, smallest, "<= smallest peer");
+	print_idle_row("wakeups in 10 s", &table, wakeups, 0, "0");
+}
+
+static bool run_ratios(bool is_confined, size_t pairs, const char *only)
+{
+	struct table table = make_table(is_confined);
+	bool any = false;
+
+	for (size_t i = 0; i < figure_count; i++) {
+		if (figures[i].confined != is_confined || (only && strcmp(only, figures[i].key) != 0))
+			continue;
+		if (!any)
+			table_head("times floor", table.programs, table.count, "target    floor itself  pairs");
+		any = true;
+		run_figure(&figures[i], pairs);
+	}
+	return any;
+}
+
+static void print_notes(const char *settled)
+{
+	printf("\n");
+	table_note(
+		"A value is the program's median divided by floor's; below it, the median of the ratios of the pairs.");
+	table_note("A round runs every program once, in random order, as PID 1 of namespaces of its own; %s.", settled);
+	table_note("The absolute time of floor is this machine's and means little elsewhere.");
+	table_note("Confined: nest-init --cap-drop all --seccomp node --read-only. The others do less: setpriv "
+		   "capabilities and");
+	table_note("no_new_privs, bwrap also a read-only root, minijail0 as setpriv, none a seccomp filter; tini "
+		   "nothing at all.");
+}
+
+static void end_bench(int signo)
+{
+	_exit(128 + signo);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: tests/bench/run [--pairs N] [--only ROW] NEST_INIT_BINARY\nrows: idle");
+	for (size_t i = 0; i < figure_count; i++)
+		fprintf(stderr, " %s", figures[i].key);
+	fprintf(stderr, "\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pairs", required_argument, NULL, 'p' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "own", required_argument, NULL, 'd' },
+		{ 0 },
+	};
+	const char *only = NULL, *own = ".", *settled;
+	char path[300];
+	long pairs = 300;
+	bool any;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (option) {
+		case 'p':
+			pairs = strtol(optarg, NULL, 10);
+			break;
+		case 'o':
+			only = optarg;
+			break;
+		case 'd':
+			own = optarg;
+			break;
+		default:
+			return usage();
+		}
+	if (optind != argc - 1 || pairs < 1)
+		return usage();
+	/* PID 1 of the namespace that tests/bench/run made ignores what it has no handler for; its end ends everything.
+	 */
+	signal(SIGINT, end_bench);
+	signal(SIGTERM, end_bench);
+	srandom((unsigned)time(NULL));
+	programs_locate(own, argv[optind]);
+	settled = instance_settle_process();
+	snprintf(path, sizeof path, "%s/results.tsv", own);
+	results = fopen(path, "we");
+	if (results)
+		fprintf(results, "figure\tprogram\tpairs\tmedian_ns\tratio\tpair_ratio\tlow95\thigh95\n");
+	any = run_ratios(false, (size_t)pairs, only);
+	any |= run_ratios(true, (size_t)pairs, only);
+	if (!only || strcmp(only, "idle") == 0) {
+		run_idle();
+		any = true;
+	}
+	if (!any)
+		return usage();
+	print_notes(settled);
+	return 0;
+}

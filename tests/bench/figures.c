@@ -1,0 +1,212 @@
+#include "bench.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIGNALS 15 /* of one init; the value is their median */
+#define REAPED 200 /* orphans of one init: 60,000 in 300 rounds */
+#define BURST 5000
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* From the execve of the program to the workload's main(). */
+static int measure_start(const struct program *program, double *ret_value)
+{
+	struct instance it;
+	int64_t ended;
+	int r = instance_start(program, "start", 0, &it);
+
+	if (r < 0)
+		return r;
+	r = instance_wait_end(&it, &ended);
+	if (r == 0)
+		*ret_value = (double)(it.began - it.executed);
+	instance_destroy(&it);
+	return r;
+}
+
+static int one_signal(struct instance *it, double *ret_value)
+{
+	int64_t received, sent = now_ns();
+	int r;
+
+	if (kill(it->pid, SIGUSR1) != 0)
+		return -errno;
+	r = instance_hear(it, &received);
+	if (r == 0)
+		*ret_value = (double)(received - sent);
+	return r;
+}
+
+/* From kill(init) to the workload's return from sigwaitinfo. The first signal only warms up. */
+static int measure_signal(const struct program *program, double *ret_value)
+{
+	double values[SIGNALS];
+	struct instance it;
+	int r = instance_start(program, "signal", 0, &it);
+
+	if (r < 0)
+		return r;
+	r = one_signal(&it, &values[0]);
+	for (int i = 0; i < SIGNALS && r == 0; i++)
+		r = one_signal(&it, &values[i]);
+	if (r == 0)
+		*ret_value = median(values, SIGNALS);
+	instance_destroy(&it);
+	return r;
+}
+
+/* From the workload's _exit to our return from waitpid(init). */
+static int measure_end(const struct program *program, double *ret_value)
+{
+	struct instance it;
+	int64_t ending, ended;
+	int r = instance_start(program, "end", 0, &it);
+
+	if (r < 0)
+		return r;
+	r = instance_go(&it);
+	if (r == 0)
+		r = instance_wait_end(&it, &ended);
+	if (r == 0)
+		r = instance_hear(&it, &ending);
+	if (r == 0)
+		*ret_value = (double)(ended - ending);
+	instance_destroy(&it);
+	return r;
+}
+
+/* User and system time in ns: the scheduler's own sum, not the samples of the tick (proc_schedstat in kernel/sched). */
+static int cpu_time(pid_t pid, double *ret_ns)
+{
+	char path[64];
+	FILE *file;
+	int got;
+
+	snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	got = fscanf(file, "%lf", ret_ns);
+	fclose(file);
+	return got == 1 ? 0 : -EIO;
+}
+
+/* The init's CPU time for each orphan that ends alone and is reaped. */
+static int measure_reap(const struct program *program, double *ret_value)
+{
+	struct instance it;
+	double before, after;
+	int64_t done;
+	int r = instance_start(program, "reap", REAPED, &it);
+
+	if (r < 0)
+		return r;
+	sleep_ms(1); /* for what the init still does about the start */
+	r = cpu_time(it.pid, &before);
+	if (r == 0)
+		r = instance_go(&it);
+	if (r == 0)
+		r = instance_hear(&it, &done);
+	if (r == 0)
+		r = cpu_time(it.pid, &after);
+	if (r == 0)
+		*ret_value = (after - before) / REAPED;
+	instance_destroy(&it);
+	return r;
+}
+
+/* From the moment at which all orphans are let go to the reaping of the last. */
+static int measure_burst(const struct program *program, double *ret_value)
+{
+	struct instance it;
+	int64_t began, done;
+	int r = instance_start(program, "burst", BURST, &it);
+
+	if (r < 0)
+		return r;
+	sleep_ms(150); /* every orphan sleeps by then, and the kernel has freed what the last crowd left (RCU) */
+	r = instance_go(&it);
+	if (r == 0)
+		r = instance_hear(&it, &began);
+	if (r == 0)
+		r = instance_hear(&it, &done);
+	if (r == 0)
+		*ret_value = (double)(done - began);
+	instance_destroy(&it);
+	return r;
+}
+
+/* The number after `key` in a file of /proc/PID; -1 if there is none. */
+static long proc_number(pid_t pid, const char *name, const char *key)
+{
+	char path[64], line[256];
+	long number = -1;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (number < 0 && fgets(line, sizeof line, file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			sscanf(line + strlen(key), "%ld", &number);
+	fclose(file);
+	return number;
+}
+
+void idle_measure(const struct program *const *which, size_t count, struct idle *ret_idle)
+{
+	struct instance it[PROGRAMS];
+
+	for (size_t i = 0; i < count; i++) {
+		ret_idle[i] = (struct idle){ .dirty_kb = -1, .wakeups = -1 };
+		if (!*which[i]->path || instance_start(which[i], "idle", 0, &it[i]) < 0)
+			it[i].pid = -1;
+	}
+	sleep_ms(500);
+	for (size_t i = 0; i < count; i++)
+		if (it[i].pid > 0)
+			ret_idle[i].wakeups = proc_number(it[i].pid, "status", "voluntary_ctxt_switches:");
+	sleep_ms(IDLE_SECONDS * 1000);
+	for (size_t i = 0; i < count; i++) {
+		if (it[i].pid < 0)
+			continue;
+		ret_idle[i].wakeups = proc_number(it[i].pid, "status", "voluntary_ctxt_switches:") -
+			ret_idle[i].wakeups;
+		ret_idle[i].dirty_kb = proc_number(it[i].pid, "smaps_rollup", "Private_Dirty:");
+		instance_destroy(&it[i]);
+	}
+}
+
+const struct figure figures[] = {
+	{ .key = "start", .title = "start of the workload", .measure = measure_start, .divisor = 1, .target = 1.3 },
+	{ .key = "signal", .title = "latency of a signal", .measure = measure_signal, .divisor = 1, .target = 1.03 },
+	{ .key = "end", .title = "workload's end to init's", .measure = measure_end, .divisor = 1, .target = 1.3 },
+	{ .key = "reap",
+		.title = "CPU per reaped orphan",
+		.measure = measure_reap,
+		.needs_init = true,
+		.divisor = 1,
+		.target = 1.03 },
+	{ .key = "burst",
+		.title = "5,000 orphans end at once",
+		.measure = measure_burst,
+		.needs_init = true,
+		.divisor = 15 },
+	{ .key = "confined",
+		.title = "start, confined",
+		.measure = measure_start,
+		.confined = true,
+		.divisor = 1,
+		.target = 4.0 },
+};
+const size_t figure_count = sizeof figures / sizeof figures[0];

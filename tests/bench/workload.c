@@ -1,0 +1,154 @@
+/*
+ * What the inits of the bench run: `workload MODE [COUNT]`. It answers on stdout in records of eight bytes, the time on
+ * CLOCK_MONOTONIC in ns; the first is always the time at which main() began, sent once the mode is ready to be
+ * measured. A byte on stdin starts the measured part of the modes end, reap and burst.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ORPHANS_MAX 10000
+
+/* Shared, so that the parent of the orphans can tell their pids before it ends. */
+static pid_t *orphans;
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void say(int64_t ns)
+{
+	if (write(STDOUT_FILENO, &ns, sizeof ns) != sizeof ns)
+		_exit(111);
+}
+
+/* Waits for the bench's byte; the end of stdin means that nobody is interested any more. */
+static void await_go(void)
+{
+	char byte;
+
+	if (read(STDIN_FILENO, &byte, 1) != 1)
+		_exit(0);
+}
+
+static void linger(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Leaves `count` orphans behind that sleep, adopted by the init, in the workload's process group. */
+static void make_orphans(int count)
+{
+	pid_t parent, orphan;
+	int status;
+
+	orphans = mmap(NULL, ORPHANS_MAX * sizeof *orphans, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (count > ORPHANS_MAX || orphans == MAP_FAILED || (parent = fork()) < 0)
+		_exit(112);
+	if (parent == 0) {
+		for (int i = 0; i < count; i++) {
+			orphan = fork();
+			if (orphan == 0)
+				linger();
+			if (orphan < 0)
+				_exit(113);
+			orphans[i] =
+				orphan; /* by the parent alone: the page is shared, and fork() answers 0 to the child */
+		}
+		_exit(0);
+	}
+	if (waitpid(parent, &status, 0) != parent || status != 0)
+		_exit(114);
+}
+
+static void run_signal(int64_t began)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	say(began);
+	while (sigwaitinfo(&set, NULL) == SIGUSR1)
+		say(now());
+}
+
+static void run_end(int64_t began)
+{
+	say(began);
+	await_go();
+	say(now());
+	_exit(0);
+}
+
+/* One orphan after the other, each reaped before the next one ends, so that every init is woken once for each. */
+static void run_reap(int64_t began, int count)
+{
+	make_orphans(count);
+	say(began);
+	await_go();
+	for (int i = 0; i < count; i++) {
+		kill(orphans[i], SIGKILL);
+		while (kill(orphans[i], 0) == 0)
+			sched_yield();
+	}
+	say(now());
+	linger();
+}
+
+/*
+ * The whole group at once, as a stop does it; answers when it began and when the init had reaped the last one. The
+ * kernel signals the youngest first, which is the expensive order for will_become_orphaned_pgrp(): it passes over the
+ * zombies.
+ */
+static void run_burst(int64_t began, int count)
+{
+	const struct timespec pause_between = { .tv_nsec = 200000 };
+
+	make_orphans(count);
+	signal(SIGTERM, SIG_IGN);
+	say(began);
+	await_go();
+	say(now());
+	kill(0, SIGTERM);
+	for (int i = 0; i < count; i++)
+		while (kill(orphans[i], 0) == 0)
+			nanosleep(&pause_between, NULL);
+	say(now());
+	linger();
+}
+
+int main(int argc, char **argv)
+{
+	int64_t began = now();
+	const char *mode = argc > 1 ? argv[1] : "";
+	int count = argc > 2 ? atoi(argv[2]) : 0;
+
+	if (strcmp(mode, "start") == 0)
+		say(began);
+	else if (strcmp(mode, "signal") == 0)
+		run_signal(began);
+	else if (strcmp(mode, "end") == 0)
+		run_end(began);
+	else if (strcmp(mode, "reap") == 0)
+		run_reap(began, count);
+	else if (strcmp(mode, "burst") == 0)
+		run_burst(began, count);
+	else if (strcmp(mode, "idle") == 0) {
+		say(began);
+		linger();
+	} else
+		return 110;
+	return 0;
+}
