@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct buffer {
-	char *text;   /* owned */
+	char *text; /* owned */
 	size_t length;
 	size_t size;
 	size_t limit; /* most bytes of text */
@@ -29,8 +29,3 @@ void buffer_add_seconds(struct buffer *buffer, int64_t ns);
 /* Hands over the text, which ends in a NUL that is not counted and is freed by the caller with free(). Returns 0, or
  * the error that stuck; then the text is gone. Either way the buffer is empty and closed. */
 int buffer_take(struct buffer *buffer, char **ret_text, size_t *ret_length);
-
-/* Copies text with each byte that is not part of well-formed UTF-8 (RFC 3629) replaced by U+FFFD and each control
- * character by a blank: names come from the command line, and one stray byte makes Prometheus refuse the whole scrape.
- * size must be at least 3 * strlen(text) + 1 for nothing to be cut; what does not fit is cut between characters. */
-void utf8_clean(const char *text, char *ret_clean, size_t size);

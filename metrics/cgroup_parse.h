@@ -2,14 +2,17 @@
  * accounting/psi). Pure: takes text. Each returns 0, -EBADMSG for text of another shape, or what else it names. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* A file of one number: memory.current, pids.current, cpuacct.usage, memory.usage_in_bytes. */
 int cgroup_parse_number(const char *text, uint64_t *ret_value);
 
-/* A limit: memory.max, pids.max, memory.limit_in_bytes. -ENODATA if there is none: "max" in version 2, and in version 1
- * the largest multiple of the page size below 2^63. */
+/* False for what version 1 says where there is no limit: the largest multiple of the page size below 2^63. */
+bool cgroup_is_limit(uint64_t value);
+
+/* A limit: memory.max, pids.max, memory.limit_in_bytes. -ENODATA if there is none, "max" in version 2. */
 int cgroup_parse_limit(const char *text, uint64_t *ret_value);
 
 /* A file of lines "name value": memory.events, cpu.stat, memory.stat, memory.oom_control. -ENODATA if there is no line
@@ -27,5 +30,5 @@ int cgroup_parse_pressure(const char *text, int64_t *ret_some_ns, int64_t *ret_f
  * (cgroups(7), proc(5)). A mount may show a part of the hierarchy only, as in a container without a cgroup namespace;
  * where the path leads out of what is mounted, that mount does not serve. Returns 0, -ENODATA if there is no such
  * directory, or -ENAMETOOLONG. */
-int cgroup_parse_place(const char *cgroups, const char *mounts, const char *controller,
-		       char ret_path[static CGROUP_PATH_SIZE]);
+int cgroup_parse_place(
+	const char *cgroups, const char *mounts, const char *controller, char ret_path[static CGROUP_PATH_SIZE]);

@@ -6,6 +6,7 @@
 
 #include "metrics/buffer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,14 +32,15 @@ struct exposition {
 	struct buffer buffer;
 	enum exposition_format format;
 	const struct family *family; /* borrowed; the one that samples belong to */
-	int headed;                  /* its HELP and TYPE are written */
+	bool headed;                 /* its HELP and TYPE are written */
 };
 
 /* Begins a page of at most `limit` bytes. */
 void exposition_open(struct exposition *page, enum exposition_format format, size_t limit);
 
 /* Begins a family; it must live until the next one begins. Its HELP and TYPE (and UNIT) come with its first sample:
- * a family without one is not on the page. A family whose name lacks its unit or has _total fails the page (-EINVAL). */
+ * a family without one is not on the page. A family whose name lacks its unit or has _total fails the page (-EINVAL).
+ */
 void exposition_family(struct exposition *page, const struct family *family);
 
 /* One sample of the family, gauge or counter, with `count` labels (at most EXPOSITION_LABELS_MAX, else -EINVAL). */
@@ -51,7 +53,7 @@ void exposition_seconds(struct exposition *page, const struct label *labels, siz
  * more, for what is above the last bound. le is written "1.0" rather than "1" in both formats, as OpenMetrics asks, so
  * that a series does not change its identity with the format. */
 void exposition_histogram(struct exposition *page, const struct label *labels, size_t count, const int64_t *bounds_ns,
-			  const uint64_t *counts, size_t buckets, int64_t sum_ns);
+	const uint64_t *counts, size_t buckets, int64_t sum_ns);
 
 /* Ends the page and hands it over (free with free()). Returns 0, -EFBIG over the limit, -ENOMEM or -EINVAL; then there
  * is no page at all. Either way nothing is left to free in *page. */

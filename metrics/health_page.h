@@ -8,12 +8,13 @@
 #define HEALTH_PAGE_MAX (64 * 1024)
 
 enum health_format {
-	HEALTH_BRIEF,   /* "ok", or "not ready: NAME: REASON": Podman keeps 500 characters, so the verdict stands first */
+	HEALTH_BRIEF, /* "ok", or "not ready: NAME: REASON": Podman keeps 500 characters, so the verdict stands first */
 	HEALTH_VERBOSE, /* a line for each check, as Kubernetes's API server answers to ?verbose, and the verdict */
 	HEALTH_JSON,    /* application/health+json, draft-inadarei-api-health-check-06 */
 };
 
-struct health_facts { /* borrowed */
+/* All borrowed. */
+struct health_facts {
 	const struct wire_snapshot *snapshot; /* NULL: PID 1 has not said anything yet, which is not ready */
 	const uint8_t *healthy;               /* verdicts, 0 or 1 for each enum check_kind */
 	const struct wire_check *checks;
@@ -26,4 +27,4 @@ bool health_is_good(const struct health_facts *facts, enum check_kind kind);
 
 /* Writes the body; its status is 200 or 503. Returns 0, -EFBIG or -ENOMEM. */
 int health_page(const struct health_facts *facts, enum check_kind kind, enum health_format format, unsigned *ret_status,
-		char **ret_text, size_t *ret_length);
+	char **ret_text, size_t *ret_length);

@@ -35,7 +35,3 @@ struct page_facts { /* everything is borrowed; NULL: not known, and its families
 
 /* Writes the page: whole or not at all. Returns 0 or -errno as exposition_close() does. */
 int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length);
-
-/* The name of a capability as the page says it, "net_bind_service" for 10 (capabilities(7)); NULL for a number that
- * has none. */
-const char *capability_label(unsigned number);

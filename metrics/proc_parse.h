@@ -11,13 +11,13 @@ struct proc_stat {
 	char state;
 	pid_t process_group;
 	pid_t session;
-	uint64_t user_ticks;          /* utime */
-	uint64_t system_ticks;        /* stime */
-	uint64_t child_user_ticks;    /* cutime: of children that were waited for, and theirs */
-	uint64_t child_system_ticks;  /* cstime */
+	uint64_t user_ticks;         /* utime */
+	uint64_t system_ticks;       /* stime */
+	uint64_t child_user_ticks;   /* cutime: of children that were waited for, and theirs */
+	uint64_t child_system_ticks; /* cstime */
 	uint64_t threads;
-	uint64_t start_ticks;         /* starttime: since boot */
-	uint64_t resident_pages;      /* rss */
+	uint64_t start_ticks;    /* starttime: since boot */
+	uint64_t resident_pages; /* rss */
 };
 
 /* The name of the program is between the first '(' and the last ')': it may hold blanks and parentheses itself. */

@@ -14,5 +14,6 @@ struct cgroup_roots {
 int cgroup_roots_open(struct cgroup_roots *ret_roots);
 void cgroup_roots_close(struct cgroup_roots *roots);
 
-/* Adds what can be read to *readings. A controller is in one hierarchy only; where version 1 has it, that one counts. */
+/* Adds what can be read to *readings. A controller is in one hierarchy only; where version 1 has it, that one counts.
+ */
 void read_cgroup(const struct cgroup_roots *roots, struct readings *readings);

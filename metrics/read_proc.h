@@ -3,7 +3,8 @@
 
 #include "metrics/readings.h"
 
-/* Most processes in /proc that one reading looks at: with more, the service's figures are left out rather than wrong. */
+/* Most processes in /proc that one reading looks at: with more, the service's figures are left out rather than wrong.
+ */
 #define READ_PROC_MAX 16384
 
 /* Adds the service's CPU time (with that of children it waited for), resident memory, descriptors, threads and

@@ -30,7 +30,7 @@ enum reading {
 
 enum pressure { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_COUNT };
 
-struct readings { /* all zero: nothing is known */
+struct readings {       /* all zero: nothing is known */
 	uint32_t known; /* a bit for each enum reading */
 	uint64_t value[READING_COUNT];
 };

@@ -10,9 +10,9 @@
 
 #define SERVE_LISTEN_MAX 8
 #define SERVE_POLLFDS_MAX (SERVE_LISTEN_MAX + 1)
-#define SERVE_CONNECTIONS_MAX 64  /* at once, in all */
-#define SERVE_PER_ADDRESS_MAX 16  /* at once, of one IPv4 address or one IPv6 network of 64 bits */
-#define SERVE_HEADER_MAX 8192     /* bytes of memory for a request's head and the reply's */
+#define SERVE_CONNECTIONS_MAX 64                    /* at once, in all */
+#define SERVE_PER_ADDRESS_MAX 16                    /* at once, of one IPv4 address or one IPv6 network of 64 bits */
+#define SERVE_HEADER_MAX 8192                       /* bytes of memory for a request's head and the reply's */
 #define SERVE_TIMEOUT_NS (INT64_C(10) * 1000000000) /* for one request and its reply together, and between two */
 
 struct serve;
@@ -45,7 +45,7 @@ bool serve_has(const struct serve_request *request, const char *name);
  * push out the oldest one of the address that has most: who waits is never shut out by who only holds on. Returns 0 or
  * -errno and why. */
 int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
-	       struct serve **ret_serve, struct complaint *ret_why);
+	struct serve **ret_serve, struct complaint *ret_why);
 
 /* Fills in what to wait for (poll(2)), at most SERVE_POLLFDS_MAX entries. Returns how many; they stay the same until
  * serve_close(). */

@@ -1,0 +1,109 @@
+#include "metrics/buffer.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIRST_SIZE 4096
+
+void buffer_open(struct buffer *buffer, size_t limit)
+{
+	*buffer = (struct buffer){ .limit = limit };
+}
+
+void buffer_fail(struct buffer *buffer, int error)
+{
+	if (buffer->error == 0)
+		buffer->error = error;
+}
+
+/* Makes room for `length` more bytes and the NUL. Doubling keeps the copies linear in the length of the page. */
+static int make_room(struct buffer *buffer, size_t length)
+{
+	size_t size = buffer->size == 0 ? FIRST_SIZE : buffer->size;
+	char *larger;
+
+	if (length > buffer->limit - buffer->length)
+		return -EFBIG;
+	while (size <= buffer->length + length)
+		size *= 2;
+	if (size > buffer->limit + 1)
+		size = buffer->limit + 1;
+	if (size == buffer->size)
+		return 0;
+	larger = realloc(buffer->text, size);
+	if (larger == NULL)
+		return -ENOMEM;
+	buffer->text = larger;
+	buffer->size = size;
+	return 0;
+}
+
+void buffer_add(struct buffer *buffer, const char *bytes, size_t length)
+{
+	if (buffer->error != 0)
+		return;
+	if (length >= buffer->size - buffer->length)
+		buffer->error = make_room(buffer, length);
+	if (buffer->error != 0)
+		return;
+	memcpy(buffer->text + buffer->length, bytes, length);
+	buffer->length += length;
+}
+
+void buffer_add_text(struct buffer *buffer, const char *text)
+{
+	buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_u64(struct buffer *buffer, uint64_t value)
+{
+	char digits[24];
+
+	buffer_add(buffer, digits, (size_t)snprintf(digits, sizeof digits, "%" PRIu64, value));
+}
+
+void buffer_add_i64(struct buffer *buffer, int64_t value)
+{
+	char digits[24];
+
+	buffer_add(buffer, digits, (size_t)snprintf(digits, sizeof digits, "%" PRId64, value));
+}
+
+void buffer_add_seconds(struct buffer *buffer, int64_t ns)
+{
+	uint64_t size = ns < 0 ? -(uint64_t)ns : (uint64_t)ns; /* INT64_MIN has no counterpart above 0 */
+	uint64_t fraction = size % NS_PER_S;
+	char digits[32];
+	int length = snprintf(digits, sizeof digits, "%s%" PRIu64, ns < 0 ? "-" : "", size / NS_PER_S);
+
+	if (fraction > 0) {
+		length += snprintf(digits + length, sizeof digits - (size_t)length, ".%09" PRIu64, fraction);
+		while (digits[length - 1] == '0')
+			length--;
+	}
+	buffer_add(buffer, digits, (size_t)length);
+}
+
+int buffer_take(struct buffer *buffer, char **ret_text, size_t *ret_length)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+	int error;
+
+	buffer_add(buffer, "", 0); /* an empty text is a text, too */
+	text = take_pointer(&buffer->text);
+	length = buffer->length;
+	error = buffer->error;
+	buffer_open(buffer, buffer->limit);
+	if (error != 0)
+		return error;
+	text[length] = '\0';
+	*ret_length = length;
+	*ret_text = take_pointer(&text);
+	return 0;
+}

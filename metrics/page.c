@@ -1,0 +1,461 @@
+#include "metrics/page.h"
+
+#include "base/capname.h"
+#include "base/signame.h"
+#include "metrics/utf8.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define PREFIX "nest_init_"
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NAME_SIZE UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)
+
+static const struct label main_service[] = { { "service", "main" } };
+#define MAIN main_service, COUNT(main_service)
+#define NONE NULL, 0
+
+/* Names of the checks as labels. They are cleaned first, and compared after: two that are alike once they are clean (or
+ * were cut alike) would be one series twice, and that breaks the scrape. */
+struct names {
+	char text[MODEL_CHECKS_MAX][NAME_SIZE];
+};
+
+typedef void check_writer(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
+
+/* A family, and one of the ways to its samples. Each writes nothing where the figure is not known. */
+struct entry {
+	struct family family;
+	void (*of_facts)(struct exposition *page, const struct page_facts *facts);
+	void (*of_snapshot)(struct exposition *page, const struct wire_snapshot *snapshot);
+	check_writer *of_check;  /* for each {check,probe} */
+	check_writer *of_checks; /* for each {check}: one target may be looked at for several kinds, and they add up */
+	void (*of_readings)(struct exposition *page, const struct readings *readings, enum reading first);
+	enum reading first;
+};
+
+/* PID 1 */
+
+static void write_build(struct exposition *page, const struct page_facts *facts)
+{
+	const struct page_build *build = facts->build;
+
+	if (build != NULL)
+		exposition_u64(page,
+			(const struct label[]){ { "version", build->version }, { "revision", build->revision },
+				{ "libc", build->libc }, { "arch", build->arch } },
+			4, 1);
+}
+
+static void write_start_time(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_seconds(page, NONE, snapshot->start_time_ns);
+}
+
+static void write_ready(struct exposition *page, const struct page_facts *facts)
+{
+	exposition_u64(page, NONE, facts->ready);
+}
+
+static void write_state(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	for (uint32_t state = 0; state < WIRE_STATE_COUNT; state++)
+		exposition_u64(page, (const struct label[]){ { "state", wire_state_name(state) } }, 1,
+			snapshot->state == state);
+}
+
+static void write_deadline(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->stop_deadline_ns > 0)
+		exposition_seconds(page, MAIN, snapshot->stop_deadline_ns);
+}
+
+static void write_reaped(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, (const struct label[]){ { "origin", "service" } }, 1, snapshot->reaped_services);
+	exposition_u64(page, (const struct label[]){ { "origin", "orphan" } }, 1, snapshot->reaped_orphans);
+}
+
+static void write_monitor_restarts(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, NONE, snapshot->monitor_restarts);
+}
+
+/* A series for each signal that was seen: 64 of them, always, would only hide the few that matter. TERM is there from
+ * the start, so that a rate over the first one is right. */
+static void write_signals(struct exposition *page, const uint64_t counts[static WIRE_SIGNALS])
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	for (int signal = 1; signal < WIRE_SIGNALS; signal++)
+		if (counts[signal] > 0 || signal == SIGTERM)
+			exposition_u64(page, (const struct label[]){ { "signal", signal_name(signal, name) } }, 1,
+				counts[signal]);
+}
+
+static void write_received(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	write_signals(page, snapshot->signals_received);
+}
+
+static void write_forwarded(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	write_signals(page, snapshot->signals_forwarded);
+}
+
+/* The service */
+
+static void write_up(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, MAIN, snapshot->main_pid > 0);
+}
+
+static void write_service_start(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->service_start_time_ns > 0)
+		exposition_seconds(page, MAIN, snapshot->service_start_time_ns);
+}
+
+/* As a shell says it: the exit status, or 128 and the signal. */
+static void write_last_exit(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	int status = snapshot->last_status;
+
+	if (status >= 0)
+		exposition_i64(page, MAIN, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void write_starts(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, MAIN, snapshot->starts);
+}
+
+static void write_exits(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, MAIN, snapshot->exits);
+}
+
+static void write_time_to_ready(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->time_to_ready_ns >= 0)
+		exposition_seconds(page, MAIN, snapshot->time_to_ready_ns);
+}
+
+/* Readings */
+
+static void write_service_reading(struct exposition *page, const struct readings *readings, enum reading first)
+{
+	uint64_t value;
+
+	if (readings_get(readings, first, &value))
+		exposition_u64(page, MAIN, value);
+}
+
+static void write_service_cpu(struct exposition *page, const struct readings *readings, enum reading first)
+{
+	static const char *const modes[] = { "user", "system" };
+	uint64_t value;
+
+	for (size_t i = 0; i < COUNT(modes); i++)
+		if (readings_get(readings, first + i, &value))
+			exposition_seconds(page, (const struct label[]){ main_service[0], { "mode", modes[i] } }, 2,
+				(int64_t)value);
+}
+
+static void write_reading(struct exposition *page, const struct readings *readings, enum reading first)
+{
+	uint64_t value;
+
+	if (readings_get(readings, first, &value))
+		exposition_u64(page, NONE, value);
+}
+
+static void write_reading_seconds(struct exposition *page, const struct readings *readings, enum reading first)
+{
+	uint64_t value;
+
+	if (readings_get(readings, first, &value))
+		exposition_seconds(page, NONE, (int64_t)value);
+}
+
+static void write_pressure(struct exposition *page, const struct readings *readings, enum reading first)
+{
+	static const char *const resources[PRESSURE_COUNT] = { "cpu", "memory", "io" };
+	uint64_t value;
+
+	for (size_t i = 0; i < PRESSURE_COUNT; i++)
+		if (readings_get(readings, first + i, &value))
+			exposition_seconds(
+				page, (const struct label[]){ { "resource", resources[i] } }, 1, (int64_t)value);
+}
+
+/* Checks */
+
+static void write_check_up(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count)
+{
+	if (check->settled)
+		exposition_u64(page, labels, count, check->healthy);
+}
+
+static void write_check_failures(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count)
+{
+	exposition_u64(page, labels, count, check->consecutive_failures);
+}
+
+static void write_check_last_success(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count)
+{
+	if (check->last_success_ns > 0)
+		exposition_seconds(page, labels, count, check->last_success_ns);
+}
+
+static void write_check_runs(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count)
+{
+	(void)count;
+	exposition_u64(page, (const struct label[]){ labels[0], { "result", "success" } }, 2, check->successes);
+	exposition_u64(page, (const struct label[]){ labels[0], { "result", "failure" } }, 2, check->failures);
+}
+
+static void write_check_duration(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count)
+{
+	exposition_histogram(
+		page, labels, count, wire_bucket_ns, check->duration_bucket, WIRE_BUCKETS, check->duration_sum_ns);
+}
+
+/* Confinement */
+
+static void write_layers(struct exposition *page, uint32_t layers)
+{
+	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++)
+		exposition_u64(page, (const struct label[]){ { "layer", layer_name(layer) } }, 1, layers >> layer & 1);
+}
+
+static void write_requested(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	write_layers(page, snapshot->layers_requested);
+}
+
+static void write_enforced(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	write_layers(page, snapshot->layers_enforced);
+}
+
+static void write_capabilities(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->starts == 0) /* the set of a workload that was never there is not known */
+		return;
+	for (unsigned number = 0; number < 64; number++) {
+		const char *name = number < CAPNAME_COUNT ? capname(number) : NULL;
+		uint64_t has = snapshot->capability_bounding >> number & 1;
+		char digits[8];
+
+		if (name == NULL && !has)
+			continue;
+		snprintf(digits, sizeof digits, "%u", number); /* newer than this program: its number is its name */
+		exposition_u64(page, (const struct label[]){ { "capability", name != NULL ? name : digits } }, 1, has);
+	}
+}
+
+static void write_landlock(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, NONE, snapshot->landlock_abi);
+}
+
+static void write_seccomp(struct exposition *page, const struct page_facts *facts)
+{
+	const struct page_seccomp *seccomp = facts->seccomp;
+
+	if (seccomp != NULL && seccomp->profile != NULL)
+		exposition_u64(page,
+			(const struct label[]){ { "profile", seccomp->profile }, { "sha256", seccomp->sha256 },
+				{ "default_action", seccomp->default_action } },
+			3, 1);
+}
+
+#define GAUGE(name, unit, help) .family = { PREFIX name, METRIC_GAUGE, unit, help }
+#define COUNTER(name, unit, help) .family = { PREFIX name, METRIC_COUNTER, unit, help }
+#define HISTOGRAM(name, unit, help) .family = { PREFIX name, METRIC_HISTOGRAM, unit, help }
+
+/* In the order of the page. */
+static const struct entry entries[] = {
+	{ GAUGE("build_info", NULL, "The nest-init that runs here; always 1."), .of_facts = write_build },
+	{ GAUGE("start_time_seconds", "seconds", "When PID 1 of this container started, seconds since the epoch."),
+		.of_snapshot = write_start_time },
+	{ GAUGE("ready", NULL, "1 if /readyz answers 200: PID 1 is running and every ready check is healthy."),
+		.of_facts = write_ready },
+	{ GAUGE("state", NULL, "1 for the phase of life that PID 1 is in, 0 for the others."),
+		.of_snapshot = write_state },
+	{ GAUGE("service_up", NULL, "1 while the main process of the service is alive."), .of_snapshot = write_up },
+	{ GAUGE("service_start_time_seconds", "seconds", "When the service was last started, seconds since the epoch."),
+		.of_snapshot = write_service_start },
+	{ GAUGE("service_last_exit_code", NULL,
+		  "Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before."),
+		.of_snapshot = write_last_exit },
+	{ COUNTER("service_starts", NULL, "How often the service was started."), .of_snapshot = write_starts },
+	{ COUNTER("service_exits", NULL, "How often the main process of the service ended, for any reason."),
+		.of_snapshot = write_exits },
+	{ COUNTER("service_cpu_seconds", "seconds",
+		  "CPU time of the processes in the service's session and of the children they waited for."),
+		.of_readings = write_service_cpu, .first = READING_CPU_USER_NS },
+	{ GAUGE("service_resident_memory_bytes", "bytes",
+		  "Resident memory of the processes in the service's session; shared pages count for each."),
+		.of_readings = write_service_reading, .first = READING_RESIDENT_BYTES },
+	{ GAUGE("service_open_fds", NULL,
+		  "Descriptors that the processes in the service's session have open. Absent before Linux 6.2."),
+		.of_readings = write_service_reading, .first = READING_OPEN_FDS },
+	{ GAUGE("service_threads", NULL, "Threads of the processes in the service's session."),
+		.of_readings = write_service_reading, .first = READING_THREADS },
+	{ GAUGE("service_processes", NULL, "Processes in the service's session, zombies included."),
+		.of_readings = write_service_reading, .first = READING_PROCESSES },
+	{ GAUGE("time_to_ready_seconds", "seconds",
+		  "From the service's start to the first time that it was ready. Absent until then."),
+		.of_snapshot = write_time_to_ready },
+	{ GAUGE("shutdown_deadline_timestamp_seconds", "seconds",
+		  "When SIGKILL falls due, seconds since the epoch. Absent unless a stop was asked for."),
+		.of_snapshot = write_deadline },
+	{ COUNTER("reaped_processes", NULL,
+		  "Processes that PID 1 reaped: the service's own, and orphans that it adopted."),
+		.of_snapshot = write_reaped },
+	{ COUNTER("signals_received", NULL, "Signals that PID 1 received; TERM, and those that were seen."),
+		.of_snapshot = write_received },
+	{ COUNTER("signals_forwarded", NULL,
+		  "Signals that PID 1 sent to the service, by what was sent; TERM, and those that were seen."),
+		.of_snapshot = write_forwarded },
+	{ GAUGE("healthcheck_up", NULL,
+		  "Verdict of a check: 1 healthy, 0 after as many failures in a row as it allows. Absent before."),
+		.of_check = write_check_up },
+	{ GAUGE("healthcheck_consecutive_failures", NULL,
+		  "Failures of a check since its last success; those in its start period do not count."),
+		.of_check = write_check_failures },
+	{ GAUGE("healthcheck_last_success_timestamp_seconds", "seconds",
+		  "When a check last succeeded, seconds since the epoch. Absent until then."),
+		.of_check = write_check_last_success },
+	{ COUNTER("healthcheck_runs", NULL, "Runs of a check, by result."), .of_checks = write_check_runs },
+	{ HISTOGRAM("healthcheck_duration_seconds", "seconds",
+		  "How long the runs of a check took, whatever their result."),
+		.of_checks = write_check_duration },
+	{ GAUGE("hardening_requested", NULL, "1 if this layer of confinement was asked for."),
+		.of_snapshot = write_requested },
+	{ GAUGE("hardening_enforced", NULL,
+		  "1 if this layer of confinement is in force. Less than requested only after --best-effort."),
+		.of_snapshot = write_enforced },
+	{ GAUGE("capability_bounding", NULL,
+		  "1 for each capability in the service's bounding set: what it could still get hold of."),
+		.of_snapshot = write_capabilities },
+	{ GAUGE("landlock_abi", NULL, "Version of Landlock that the kernel offers; 0 if it has none."),
+		.of_snapshot = write_landlock },
+	{ GAUGE("seccomp_info", NULL, "The system call filter of the service; always 1. Absent without one."),
+		.of_facts = write_seccomp },
+	{ COUNTER("monitor_restarts", NULL, "How often PID 1 had to replace the monitor, which serves this page."),
+		.of_snapshot = write_monitor_restarts },
+	{ GAUGE("cgroup_memory_usage_bytes", "bytes", "Memory of the container's cgroup, page cache included."),
+		.of_readings = write_reading, .first = READING_CGROUP_MEMORY_BYTES },
+	{ GAUGE("cgroup_memory_limit_bytes", "bytes",
+		  "Memory limit of the container's cgroup. Absent if there is none."),
+		.of_readings = write_reading, .first = READING_CGROUP_MEMORY_LIMIT_BYTES },
+	{ GAUGE("cgroup_pids", NULL, "Tasks in the container's cgroup, threads included."),
+		.of_readings = write_reading, .first = READING_CGROUP_PIDS },
+	{ GAUGE("cgroup_pids_limit", NULL,
+		  "Most tasks that the container's cgroup may have. Absent if there is no limit."),
+		.of_readings = write_reading, .first = READING_CGROUP_PIDS_LIMIT },
+	{ COUNTER("cgroup_oom_kills", NULL,
+		  "Processes of the container's cgroup that the kernel killed for want of memory."),
+		.of_readings = write_reading, .first = READING_CGROUP_OOM_KILLS },
+	{ COUNTER("cgroup_cpu_seconds", "seconds", "CPU time of the container's cgroup."),
+		.of_readings = write_reading_seconds, .first = READING_CGROUP_CPU_NS },
+	{ COUNTER("cgroup_cpu_throttled_seconds", "seconds",
+		  "Time that the container's cgroup was held back because its CPU quota was used up."),
+		.of_readings = write_reading_seconds, .first = READING_CGROUP_THROTTLED_NS },
+	{ COUNTER("cgroup_pressure_waiting_seconds", "seconds",
+		  "Time in which at least one task of the container's cgroup waited for the resource (PSI some)."),
+		.of_readings = write_pressure, .first = READING_CGROUP_CPU_WAITING_NS },
+	{ COUNTER("cgroup_pressure_stalled_seconds", "seconds",
+		  "Time in which every busy task of the container's cgroup waited for the resource (PSI full)."),
+		.of_readings = write_pressure, .first = READING_CGROUP_CPU_STALLED_NS },
+};
+
+static bool seen_before(const struct page_facts *facts, const struct names *names, size_t index, bool same_kind)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(names->text[i], names->text[index]) == 0 &&
+			(!same_kind || facts->checks[i].kind == facts->checks[index].kind))
+			return true;
+	return false;
+}
+
+/* Once for each name and kind: the first of two that are alike. */
+static void write_each_check(
+	struct exposition *page, const struct page_facts *facts, const struct names *names, check_writer *write)
+{
+	for (size_t i = 0; i < facts->check_count; i++) {
+		const char *probe = check_kind_name(facts->checks[i].kind);
+
+		if (!seen_before(facts, names, i, true))
+			write(page, &facts->checks[i],
+				(const struct label[]){ { "check", names->text[i] }, { "probe", probe } }, 2);
+	}
+}
+
+static void add_check(struct wire_check *sum, const struct wire_check *other)
+{
+	sum->successes += other->successes;
+	sum->failures += other->failures;
+	sum->duration_sum_ns += other->duration_sum_ns;
+	for (size_t i = 0; i <= WIRE_BUCKETS; i++)
+		sum->duration_bucket[i] += other->duration_bucket[i];
+}
+
+/* Once for each name: the sum of all that have it. */
+static void write_check_sums(
+	struct exposition *page, const struct page_facts *facts, const struct names *names, check_writer *write)
+{
+	for (size_t i = 0; i < facts->check_count; i++) {
+		struct wire_check sum = facts->checks[i];
+
+		if (seen_before(facts, names, i, false))
+			continue;
+		for (size_t k = i + 1; k < facts->check_count; k++)
+			if (strcmp(names->text[i], names->text[k]) == 0)
+				add_check(&sum, &facts->checks[k]);
+		write(page, &sum, (const struct label[]){ { "check", names->text[i] } }, 1);
+	}
+}
+
+static void write_entry(
+	struct exposition *page, const struct page_facts *facts, const struct names *names, const struct entry *entry)
+{
+	exposition_family(page, &entry->family);
+	if (entry->of_facts != NULL)
+		entry->of_facts(page, facts);
+	if (entry->of_snapshot != NULL && facts->snapshot != NULL)
+		entry->of_snapshot(page, facts->snapshot);
+	if (entry->of_check != NULL)
+		write_each_check(page, facts, names, entry->of_check);
+	if (entry->of_checks != NULL)
+		write_check_sums(page, facts, names, entry->of_checks);
+	if (entry->of_readings != NULL && facts->readings != NULL)
+		entry->of_readings(page, facts->readings, entry->first);
+}
+
+int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length)
+{
+	struct exposition page;
+	struct names names;
+
+	if (facts->check_count > MODEL_CHECKS_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < facts->check_count; i++)
+		utf8_clean(facts->checks[i].name, names.text[i], NAME_SIZE);
+	exposition_open(&page, format, METRICS_PAGE_MAX);
+	for (size_t i = 0; i < COUNT(entries); i++)
+		write_entry(&page, facts, &names, &entries[i]);
+	return exposition_close(&page, ret_text, ret_length);
+}
