@@ -9,6 +9,8 @@
 #define SIGNALS 15 /* of one init; the value is their median */
 #define REAPED 200 /* orphans of one init: 60,000 in 300 rounds */
 #define BURST 5000
+#define IDLE_INSTANCES 9
+#define SWITCHES "voluntary_ctxt_switches:"
 
 static void sleep_ms(long ms)
 {
@@ -163,27 +165,53 @@ static long proc_number(pid_t pid, const char *name, const char *key)
 	return number;
 }
 
+/* Of several instances, as a page more or less is chance: the median of the memory, the most wakeups. */
+static struct idle finish_idle(struct instance *instances, double *dirty, const long *switches)
+{
+	struct idle idle = { .dirty_kb = (long)median(dirty, IDLE_INSTANCES) };
+
+	for (int i = 0; i < IDLE_INSTANCES; i++) {
+		long woken = proc_number(instances[i].pid, "status", SWITCHES) - switches[i];
+
+		if (woken > idle.wakeups)
+			idle.wakeups = woken;
+		instance_destroy(&instances[i]);
+	}
+	return idle;
+}
+
+/* True when all instances run; none is left otherwise. */
+static bool start_idle(const struct program *program, struct instance *ret_instances)
+{
+	for (int i = 0; i < IDLE_INSTANCES; i++)
+		if (!*program->path || instance_start(program, "idle", 0, &ret_instances[i]) < 0) {
+			while (i-- > 0)
+				instance_destroy(&ret_instances[i]);
+			return false;
+		}
+	return true;
+}
+
 void idle_measure(const struct program *const *which, size_t count, struct idle *ret_idle)
 {
-	struct instance it[PROGRAMS];
+	struct instance instances[PROGRAMS][IDLE_INSTANCES];
+	double dirty[PROGRAMS][IDLE_INSTANCES];
+	long switches[PROGRAMS][IDLE_INSTANCES];
+	bool runs[PROGRAMS];
 
-	for (size_t i = 0; i < count; i++) {
-		ret_idle[i] = (struct idle){ .dirty_kb = -1, .wakeups = -1 };
-		if (!*which[i]->path || instance_start(which[i], "idle", 0, &it[i]) < 0)
-			it[i].pid = -1;
-	}
+	for (size_t i = 0; i < count; i++)
+		runs[i] = start_idle(which[i], instances[i]);
 	sleep_ms(500);
 	for (size_t i = 0; i < count; i++)
-		if (it[i].pid > 0)
-			ret_idle[i].wakeups = proc_number(it[i].pid, "status", "voluntary_ctxt_switches:");
+		for (int j = 0; runs[i] && j < IDLE_INSTANCES; j++) {
+			switches[i][j] = proc_number(instances[i][j].pid, "status", SWITCHES);
+			dirty[i][j] = (double)proc_number(instances[i][j].pid, "smaps_rollup", "Private_Dirty:");
+		}
 	sleep_ms(IDLE_SECONDS * 1000);
 	for (size_t i = 0; i < count; i++) {
-		if (it[i].pid < 0)
-			continue;
-		ret_idle[i].wakeups = proc_number(it[i].pid, "status", "voluntary_ctxt_switches:") -
-			ret_idle[i].wakeups;
-		ret_idle[i].dirty_kb = proc_number(it[i].pid, "smaps_rollup", "Private_Dirty:");
-		instance_destroy(&it[i]);
+		ret_idle[i] = (struct idle){ .dirty_kb = -1, .wakeups = -1 };
+		if (runs[i])
+			ret_idle[i] = finish_idle(instances[i], dirty[i], switches[i]);
 	}
 }
 
