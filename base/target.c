@@ -129,8 +129,11 @@ static bool is_host_name(struct span text)
 /* What ends in a number is an IPv4 address or a mistake: inet_aton(3) would take "127.1" and "0177.0.0.1" for one. */
 static bool ends_in_number(struct span text)
 {
-	size_t start = text.length, i;
+	size_t start, i;
 
+	if (text.start[text.length - 1] == '.')
+		text.length--;
+	start = text.length;
 	while (start > 0 && text.start[start - 1] != '.')
 		start--;
 	if (text.length - start > 2 && strncasecmp(text.start + start, "0x", 2) == 0)
