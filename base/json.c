@@ -366,7 +366,7 @@ static int scan_value(struct scanner *s, size_t parent, size_t *ret_index)
 	const char *word = NULL;
 	unsigned char first = peek(s);
 	bool known = first == '-' || (first >= '0' && first <= '9');
-	size_t index;
+	size_t index = 0;
 	int rc;
 
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
@@ -826,7 +826,7 @@ static const char *nearest(const char *word, const char *const known[])
 int json_get_choice(const struct json_node *node, const char *what, const char *const choices[], size_t *ret_index,
 	struct complaint *ret_why)
 {
-	const char *text, *meant;
+	const char *text = NULL, *meant;
 	char sample[SAMPLE_SIZE];
 	int rc = json_get_string(node, &text, ret_why);
 

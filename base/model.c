@@ -1,5 +1,7 @@
 #include "base/model.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 
 static const char layer_names[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs" };
@@ -16,6 +18,20 @@ const char *layer_name(enum layer layer)
 const char *check_kind_name(enum check_kind kind)
 {
 	return check_kind_names[kind];
+}
+
+void model_defaults(struct model *ret_model)
+{
+	/* Field by field: the model is large, and a plain start touches few of its pages. */
+	ret_model->confinement.no_new_privs = true;
+	ret_model->stop.timeout_ns = TIME_NEVER;
+	ret_model->timing = (struct check_timing){
+		.interval_ns = 30 * NS_PER_S,
+		.start_interval_ns = NS_PER_S,
+		.timeout_ns = 30 * NS_PER_S,
+		.start_period_ns = 0,
+		.retries = 3,
+	};
 }
 
 bool model_wants_monitor(const struct model *model)

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define MODEL_PATHS_MAX 32
+#define MODEL_TMPFS_MAX 8
 #define MODEL_CHECKS_MAX 16
 #define MODEL_REWRITES_MAX 64
 #define MODEL_LISTEN_MAX 4
@@ -35,6 +36,16 @@ struct path_list {
 	size_t count;
 };
 
+struct tmpfs_mount {
+	char path[TARGET_PATH_SIZE];
+	const char *options; /* as docker run --tmpfs has them: "size=64m,mode=1777"; "" for none */
+};
+
+struct tmpfs_list {
+	struct tmpfs_mount mount[MODEL_TMPFS_MAX];
+	size_t count;
+};
+
 struct confinement {
 	const char *user;  /* NAME or UID[:GID]; NULL: unchanged */
 	uint64_t cap_drop; /* a bit for each capability number; all ones for "all" */
@@ -44,7 +55,7 @@ struct confinement {
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	enum read_only_mode read_only;
 	struct path_list writable;
-	struct path_list tmpfs; /* PATH[:OPTIONS] */
+	struct tmpfs_list tmpfs;
 	bool best_effort;
 };
 
@@ -79,11 +90,15 @@ struct model {
 	char **command; /* NULL-terminated, from argv */
 	struct confinement confinement;
 	struct stop_policy stop;
+	struct check_timing timing; /* of every check that options name */
 	struct check check[MODEL_CHECKS_MAX];
 	size_t check_count;
 	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
 	size_t listen_count;
 };
+
+/* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing else is asked for. */
+void model_defaults(struct model *ret_model);
 
 /* True if the model asks for the monitor: a check, an address for metrics. */
 bool model_wants_monitor(const struct model *model);

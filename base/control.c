@@ -1,0 +1,45 @@
+#include "base/control.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* The first byte of an abstract name is NUL, the name follows. */
+static void set_name(const char *name, struct sockaddr_un *address, socklen_t *ret_length)
+{
+	memset(address, 0, sizeof *address);
+	address->sun_family = AF_UNIX;
+	snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "%s", name);
+	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address->sun_path + 1));
+}
+
+void control_address(pid_t pid, struct sockaddr_un *ret_address, socklen_t *ret_length)
+{
+	struct stat namespace;
+	char name[64];
+	unsigned long long inode = stat("/proc/self/ns/pid", &namespace) == 0 ? namespace.st_ino : 0;
+
+	if (pid == 1)
+		snprintf(name, sizeof name, "nest-init/%llu", inode);
+	else
+		snprintf(name, sizeof name, "nest-init/%llu/%d", inode, (int)pid);
+	set_name(name, ret_address, ret_length);
+}
+
+void control_client_address(struct sockaddr_un *ret_address, socklen_t *ret_length)
+{
+	const char *name = getenv(CONTROL_VARIABLE);
+
+	if (name != NULL && *name != '\0')
+		set_name(name, ret_address, ret_length);
+	else
+		control_address(1, ret_address, ret_length);
+}
+
+const char *control_name(const struct sockaddr_un *address)
+{
+	return address->sun_path + 1;
+}

@@ -1,0 +1,547 @@
+#include "base/options.h"
+
+#include "base/capname.h"
+#include "base/duration.h"
+#include "base/listen.h"
+#include "base/signame.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define PREFIX "NEST_INIT_"
+#define NAME_SIZE 24
+#define VARIABLE_SIZE (sizeof PREFIX + NAME_SIZE)
+#define RETRIES_MAX 1000
+#define TMPFS_OPTIONS_SIZE 240
+
+enum option {
+	OPTION_USER,
+	OPTION_CAP_DROP,
+	OPTION_CAP_ADD,
+	OPTION_NO_NEW_PRIVS,
+	OPTION_SECCOMP,
+	OPTION_READ_ONLY,
+	OPTION_WRITABLE,
+	OPTION_TMPFS,
+	OPTION_BEST_EFFORT,
+	OPTION_STOP_SIGNAL,
+	OPTION_DRAIN,
+	OPTION_STOP_TIMEOUT,
+	OPTION_READY,
+	OPTION_LIVE,
+	OPTION_STARTUP,
+	OPTION_HEALTH_INTERVAL,
+	OPTION_HEALTH_TIMEOUT,
+	OPTION_HEALTH_START_PERIOD,
+	OPTION_HEALTH_START_INTERVAL,
+	OPTION_HEALTH_RETRIES,
+	OPTION_METRICS,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_COUNT,
+};
+
+enum value { VALUE_NONE, VALUE_NEEDED, VALUE_OPTIONAL };
+
+/* Arrays, not pointers: a table without relocations. */
+static const struct rule {
+	char name[NAME_SIZE];
+	uint8_t value; /* enum value */
+	bool repeatable;
+} rules[] = {
+	[OPTION_USER] = { "user", VALUE_NEEDED, false },
+	[OPTION_CAP_DROP] = { "cap-drop", VALUE_NEEDED, true },
+	[OPTION_CAP_ADD] = { "cap-add", VALUE_NEEDED, true },
+	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", VALUE_OPTIONAL, false },
+	[OPTION_SECCOMP] = { "seccomp", VALUE_NEEDED, false },
+	[OPTION_READ_ONLY] = { "read-only", VALUE_OPTIONAL, false },
+	[OPTION_WRITABLE] = { "writable", VALUE_NEEDED, true },
+	[OPTION_TMPFS] = { "tmpfs", VALUE_NEEDED, true },
+	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
+	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
+	[OPTION_DRAIN] = { "drain", VALUE_NEEDED, false },
+	[OPTION_STOP_TIMEOUT] = { "stop-timeout", VALUE_NEEDED, false },
+	[OPTION_READY] = { "ready", VALUE_NEEDED, true },
+	[OPTION_LIVE] = { "live", VALUE_NEEDED, true },
+	[OPTION_STARTUP] = { "startup", VALUE_NEEDED, true },
+	[OPTION_HEALTH_INTERVAL] = { "health-interval", VALUE_NEEDED, false },
+	[OPTION_HEALTH_TIMEOUT] = { "health-timeout", VALUE_NEEDED, false },
+	[OPTION_HEALTH_START_PERIOD] = { "health-start-period", VALUE_NEEDED, false },
+	[OPTION_HEALTH_START_INTERVAL] = { "health-start-interval", VALUE_NEEDED, false },
+	[OPTION_HEALTH_RETRIES] = { "health-retries", VALUE_NEEDED, false },
+	[OPTION_METRICS] = { "metrics", VALUE_NEEDED, true },
+	[OPTION_HELP] = { "help", VALUE_NONE, false },
+	[OPTION_VERSION] = { "version", VALUE_NONE, false },
+};
+static_assert(sizeof rules / sizeof rules[0] == OPTION_COUNT, "a rule for every option");
+
+const char *options_name(size_t index)
+{
+	return index < OPTION_COUNT ? rules[index].name : NULL;
+}
+
+/* ---- values ---- */
+
+static int set_bool(const char *value, bool *ret_bool, struct complaint *ret_why)
+{
+	static const char yes[][6] = { "yes", "true", "on", "1" }, no[][6] = { "no", "false", "off", "0" };
+
+	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+		if (strcasecmp(value, yes[i]) == 0 || strcasecmp(value, no[i]) == 0) {
+			*ret_bool = strcasecmp(value, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return complain(ret_why, EINVAL, "'%s': expected yes or no", value);
+}
+
+static int set_capabilities(const char *value, uint64_t *bits, struct confinement *confinement, struct complaint *ret_why)
+{
+	while (*value != '\0') {
+		char name[NAME_SIZE + 8];
+		size_t length = strcspn(value, ",");
+		uint64_t bit;
+
+		snprintf(name, sizeof name, "%.*s", (int)length, value);
+		if (length >= sizeof name || capname_parse(name, &bit) < 0)
+			return complain(ret_why, EINVAL, "unknown capability '%.*s' (see capabilities(7); 'all' for every one)",
+				(int)length, value);
+		*bits |= bit;
+		value += length + (value[length] == ',');
+	}
+	confinement->cap_given = true;
+	return 0;
+}
+
+static int set_read_only(const char *value, enum read_only_mode *ret_mode, struct complaint *ret_why)
+{
+	static const char modes[][10] = { "no", "auto", "remount", "landlock", "verify" };
+	bool on;
+
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		if (strcmp(value, modes[i]) == 0) {
+			*ret_mode = (enum read_only_mode)i;
+			return 0;
+		}
+	}
+	if (set_bool(value, &on, ret_why) < 0)
+		return complain(ret_why, EINVAL, "'%s': expected auto, remount, landlock or verify", value);
+	*ret_mode = on ? READ_ONLY_AUTO : READ_ONLY_OFF;
+	return 0;
+}
+
+static int check_absolute(const char *path, struct complaint *ret_why)
+{
+	return path[0] == '/' ? 0 : complain(ret_why, EINVAL, "'%s': expected an absolute path", path);
+}
+
+static int add_path(const char *value, struct path_list *list, struct complaint *ret_why)
+{
+	int error = check_absolute(value, ret_why);
+
+	if (error < 0)
+		return error;
+	if (list->count == MODEL_PATHS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d paths", value, MODEL_PATHS_MAX);
+	list->path[list->count++] = value;
+	return 0;
+}
+
+static int add_tmpfs(const char *value, struct tmpfs_list *list, struct complaint *ret_why)
+{
+	size_t length = strcspn(value, ":");
+	struct tmpfs_mount *mount = &list->mount[list->count];
+	int error = check_absolute(value, ret_why);
+
+	if (error < 0)
+		return error;
+	if (list->count == MODEL_TMPFS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d", value, MODEL_TMPFS_MAX);
+	if (length >= sizeof mount->path || strlen(value + length) > TMPFS_OPTIONS_SIZE)
+		return complain(ret_why, EINVAL, "'%.40s...': too long", value);
+	memcpy(mount->path, value, length);
+	mount->path[length] = '\0';
+	mount->options = value[length] == ':' ? value + length + 1 : "";
+	list->count++;
+	return 0;
+}
+
+static int set_duration(const char *value, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
+{
+	int64_t ns;
+
+	if (duration_parse(value, &ns) < 0)
+		return complain(ret_why, EINVAL, "'%s': expected a duration such as 500ms, 8s or 1m30s", value);
+	if (ns < smallest)
+		return complain(ret_why, ERANGE, "'%s': too short", value);
+	*ret_ns = ns;
+	return 0;
+}
+
+static int set_signal(const char *value, int *ret_signal, struct complaint *ret_why)
+{
+	if (signal_parse(value, ret_signal) < 0)
+		return complain(ret_why, EINVAL, "unknown signal '%s' (TERM, SIGTERM, 15, RTMIN+3 ...)", value);
+	return 0;
+}
+
+static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
+{
+	char *end;
+	unsigned long count = strtoul(value, &end, 10);
+
+	if (!isdigit((unsigned char)*value) || *end != '\0' || count < 1 || count > RETRIES_MAX)
+		return complain(ret_why, EINVAL, "'%s': expected a number from 1 to %d", value, RETRIES_MAX);
+	*ret_retries = (unsigned)count;
+	return 0;
+}
+
+static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
+{
+	struct check *check = &model->check[model->check_count];
+	int error;
+
+	if (model->check_count == MODEL_CHECKS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d checks", value, MODEL_CHECKS_MAX);
+	error = target_parse(value, &check->target, ret_why);
+	if (error < 0)
+		return error;
+	check->kind = kind;
+	check->text = value;
+	model->check_count++;
+	return 0;
+}
+
+static int add_listen(const char *value, struct model *model, struct complaint *ret_why)
+{
+	int error = listen_check(value, ret_why);
+
+	if (error < 0)
+		return error;
+	if (model->listen_count == MODEL_LISTEN_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d addresses", value, MODEL_LISTEN_MAX);
+	model->listen[model->listen_count++] = value;
+	return 0;
+}
+
+/* Shortest times that make sense: a check that runs without a pause, or has no time at all, is a mistake. */
+#define SHORTEST_INTERVAL 10000000 /* 10 ms */
+#define SHORTEST_TIMEOUT 1000000   /* 1 ms */
+
+static int set_option(enum option option, const char *value, struct model *model, struct complaint *ret_why)
+{
+	struct confinement *confinement = &model->confinement;
+	struct check_timing *timing = &model->timing;
+
+	switch (option) {
+	case OPTION_USER:
+		confinement->user = value;
+		return 0;
+	case OPTION_CAP_DROP:
+		return set_capabilities(value, &confinement->cap_drop, confinement, ret_why);
+	case OPTION_CAP_ADD:
+		return set_capabilities(value, &confinement->cap_add, confinement, ret_why);
+	case OPTION_NO_NEW_PRIVS:
+		return set_bool(value, &confinement->no_new_privs, ret_why);
+	case OPTION_SECCOMP:
+		confinement->seccomp = value;
+		return 0;
+	case OPTION_READ_ONLY:
+		return set_read_only(value, &confinement->read_only, ret_why);
+	case OPTION_WRITABLE:
+		return add_path(value, &confinement->writable, ret_why);
+	case OPTION_TMPFS:
+		return add_tmpfs(value, &confinement->tmpfs, ret_why);
+	case OPTION_BEST_EFFORT:
+		return set_bool(value, &confinement->best_effort, ret_why);
+	case OPTION_STOP_SIGNAL:
+		return set_signal(value, &model->stop.signal, ret_why);
+	case OPTION_DRAIN:
+		return set_duration(value, 0, &model->stop.drain_ns, ret_why);
+	case OPTION_STOP_TIMEOUT:
+		return set_duration(value, SHORTEST_TIMEOUT, &model->stop.timeout_ns, ret_why);
+	case OPTION_READY:
+		return add_check(value, CHECK_READY, model, ret_why);
+	case OPTION_LIVE:
+		return add_check(value, CHECK_LIVE, model, ret_why);
+	case OPTION_STARTUP:
+		return add_check(value, CHECK_STARTUP, model, ret_why);
+	case OPTION_HEALTH_INTERVAL:
+		return set_duration(value, SHORTEST_INTERVAL, &timing->interval_ns, ret_why);
+	case OPTION_HEALTH_TIMEOUT:
+		return set_duration(value, SHORTEST_TIMEOUT, &timing->timeout_ns, ret_why);
+	case OPTION_HEALTH_START_PERIOD:
+		return set_duration(value, 0, &timing->start_period_ns, ret_why);
+	case OPTION_HEALTH_START_INTERVAL:
+		return set_duration(value, SHORTEST_INTERVAL, &timing->start_interval_ns, ret_why);
+	case OPTION_HEALTH_RETRIES:
+		return set_retries(value, &timing->retries, ret_why);
+	case OPTION_METRICS:
+		return add_listen(value, model, ret_why);
+	default:
+		return 0; /* help and version are wishes, not settings */
+	}
+}
+
+/* ---- names ---- */
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance between two short names, cut to NAME_SIZE. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_SIZE + 1], length = smaller(strlen(b), NAME_SIZE);
+
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= NAME_SIZE && a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t above = row[j];
+
+			row[j] = smaller(smaller(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[length];
+}
+
+/* The option that was probably meant, or OPTION_COUNT when none is near. */
+static enum option nearest(const char *name)
+{
+	enum option best = OPTION_COUNT;
+	size_t best_distance = 4;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		size_t here = distance(name, rules[i].name);
+
+		if (here < best_distance) {
+			best_distance = here;
+			best = (enum option)i;
+		}
+	}
+	return best;
+}
+
+static enum option find_option(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strlen(rules[i].name) == length && memcmp(rules[i].name, name, length) == 0)
+			return (enum option)i;
+	return OPTION_COUNT;
+}
+
+/* "cap-drop" to "NEST_INIT_CAP_DROP". */
+static void variable_name(const char *name, char ret_variable[VARIABLE_SIZE])
+{
+	size_t at = (size_t)snprintf(ret_variable, VARIABLE_SIZE, PREFIX);
+
+	for (; *name != '\0'; name++)
+		ret_variable[at++] = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+	ret_variable[at] = '\0';
+}
+
+static int unknown_option(const char *word, struct complaint *ret_why)
+{
+	char name[NAME_SIZE * 2];
+	enum option near;
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+	near = nearest(name);
+	if (near != OPTION_COUNT)
+		return complain(ret_why, EINVAL, "unknown option '%.200s': did you mean --%s?", word, rules[near].name);
+	return complain(ret_why, EINVAL, "unknown option '%.200s' (nest-init --help lists them)", word);
+}
+
+/* ---- argv ---- */
+
+struct parse {
+	struct model *model;
+	bool seen[OPTION_COUNT];
+};
+
+/* Says where a bad value stands. */
+static int blame(const char *dashes, const char *name, int error, struct complaint *why)
+{
+	struct complaint plain = *why;
+
+	return complain(why, -error, "%s%s: %.450s", dashes, name, plain.text);
+}
+
+static int take_word(struct parse *parse, char ***next, enum option *ret_option, struct complaint *ret_why)
+{
+	const char *word = *(*next)++, *name = word + 2, *equals = strchr(name, '=');
+	enum option option = find_option(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+	const char *value = equals != NULL ? equals + 1 : "yes";
+	int error;
+
+	if (option == OPTION_COUNT)
+		return unknown_option(word, ret_why);
+	if (rules[option].value == VALUE_NONE && equals != NULL)
+		return complain(ret_why, EINVAL, "--%s takes no value", rules[option].name);
+	if (rules[option].value == VALUE_NEEDED && equals == NULL) {
+		if (**next == NULL)
+			return complain(ret_why, EINVAL, "--%s: a value is missing", rules[option].name);
+		value = *(*next)++;
+	}
+	if (*value == '\0')
+		return complain(ret_why, EINVAL, "--%s: the value is empty", rules[option].name);
+	parse->seen[option] = true;
+	*ret_option = option;
+	error = set_option(option, value, parse->model, ret_why);
+	return error < 0 ? blame("--", rules[option].name, error, ret_why) : 0;
+}
+
+static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_wish, struct complaint *ret_why)
+{
+	char **next = argv + 1;
+
+	while (*next != NULL && (*next)[0] == '-' && (*next)[1] != '\0') {
+		enum option option = OPTION_COUNT;
+		int error;
+
+		if (strcmp(*next, "--") == 0) {
+			next++;
+			break;
+		}
+		if ((*next)[1] != '-') {
+			if (strcmp(*next, "-h") != 0)
+				return complain(ret_why, EINVAL, "unknown option '%.200s' (nest-init --help lists them)", *next);
+			*ret_wish = OPTIONS_HELP;
+			return 0;
+		}
+		error = take_word(parse, &next, &option, ret_why);
+		if (error < 0)
+			return error;
+		if (option == OPTION_HELP || option == OPTION_VERSION) {
+			*ret_wish = option == OPTION_HELP ? OPTIONS_HELP : OPTIONS_VERSION;
+			return 0;
+		}
+	}
+	parse->model->command = next;
+	return 0;
+}
+
+/* ---- the environment ---- */
+
+static int set_from_variable(struct parse *parse, enum option option, const char *value, struct complaint *ret_why)
+{
+	char *rest, *words;
+	int error = 0;
+
+	if (!rules[option].repeatable)
+		return set_option(option, value, parse->model, ret_why);
+	words = strdup(value);
+	if (words == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	for (char *word = strtok_r(words, " \t\n", &rest); error == 0 && word != NULL; word = strtok_r(NULL, " \t\n", &rest))
+		error = set_option(option, word, parse->model, ret_why);
+	return error;
+}
+
+/* Variables that stand under our prefix and are no options: PID 1's own for clients, and what Kubernetes sets in every
+ * pod when a Service is called nest-init. */
+static bool is_foreign(const char *name)
+{
+	static const char others[][12] = { "CONTROL=", "SERVICE_", "PORT=", "PORT_" };
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (strncmp(name, others[i], strlen(others[i])) == 0)
+			return true;
+	return false;
+}
+
+static enum option find_variable(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTION_HELP; i++) {
+		char variable[VARIABLE_SIZE];
+
+		variable_name(rules[i].name, variable);
+		if (strlen(variable) == length && memcmp(variable, name, length) == 0)
+			return (enum option)i;
+	}
+	return OPTION_COUNT;
+}
+
+static int unknown_variable(const char *name, size_t length, struct complaint *ret_why)
+{
+	char lower[NAME_SIZE * 2], variable[VARIABLE_SIZE];
+	size_t count = 0;
+	enum option near;
+
+	for (size_t i = strlen(PREFIX); i < length && count < sizeof lower - 1; i++)
+		lower[count++] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
+	lower[count] = '\0';
+	near = nearest(lower);
+	if (near == OPTION_COUNT || near >= OPTION_HELP)
+		return complain(ret_why, EINVAL, "unknown variable %.*s (an option of nest-init --help, in capitals)", (int)length,
+			name);
+	variable_name(rules[near].name, variable);
+	return complain(ret_why, EINVAL, "unknown variable %.*s: did you mean %s?", (int)length, name, variable);
+}
+
+static int take_variable(struct parse *parse, const char *text, struct complaint *ret_why)
+{
+	const char *equals = strchr(text, '=');
+	size_t length = equals != NULL ? (size_t)(equals - text) : strlen(text);
+	char variable[VARIABLE_SIZE];
+	enum option option;
+	int error;
+
+	if (equals == NULL || is_foreign(text + strlen(PREFIX)))
+		return 0;
+	option = find_variable(text, length);
+	if (option == OPTION_COUNT)
+		return unknown_variable(text, length, ret_why);
+	if (parse->seen[option] || equals[1] == '\0')
+		return 0; /* the option wins; an empty variable is an unset one */
+	error = set_from_variable(parse, option, equals + 1, ret_why);
+	variable_name(rules[option].name, variable);
+	return error < 0 ? blame("", variable, error, ret_why) : 0;
+}
+
+static int parse_environment(struct parse *parse, char **env, struct complaint *ret_why)
+{
+	for (; *env != NULL; env++) {
+		int error;
+
+		if (strncmp(*env, PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		error = take_variable(parse, *env, ret_why);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+int options_parse(char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish,
+	struct complaint *ret_why)
+{
+	struct parse parse = { .model = ret_model };
+	int error;
+
+	model_defaults(ret_model);
+	*ret_wish = OPTIONS_RUN;
+	error = parse_argv(&parse, argv, ret_wish, ret_why);
+	if (error < 0 || *ret_wish != OPTIONS_RUN)
+		return error;
+	error = parse_environment(&parse, env, ret_why);
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < ret_model->check_count; i++)
+		ret_model->check[i].timing = ret_model->timing;
+	if (*ret_model->command == NULL)
+		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
+	return 0;
+}

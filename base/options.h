@@ -1,0 +1,25 @@
+/* The options of a run and the NEST_INIT_* variables: one table says what there is, for both. */
+#pragma once
+
+#include "base/complaint.h"
+#include "base/model.h"
+
+enum options_wish {
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
+
+/* Fills the model from argv and env. Options stop at "--" or at the first word that is none: the command begins there.
+ * An option wins over its variable; a variable may hold several values, parted by blanks, where the option may be
+ * repeated. A NEST_INIT_* variable that nothing reads is refused, so that a misspelt protection is not silently off;
+ * those that Kubernetes makes for a Service named nest-init are not meant.
+ *
+ * Returns 0; or -EINVAL with a sentence that names the option or variable, its value, and what was expected. Strings
+ * stay borrowed from argv and env; what a variable's value is cut into is allocated for the life of the process. */
+int options_parse(char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish,
+	struct complaint *ret_why);
+
+/* The name of the option at `index` ("cap-drop"), or NULL behind the last: for the tests that hold help and manual to
+ * the table. */
+const char *options_name(size_t index);

@@ -1,0 +1,15 @@
+/* Capability sets of this process through libcap-ng, which no other file knows. */
+#pragma once
+
+#include "init/capability_plan.h"
+
+/* Reads the five sets. Returns 0 or -EIO with a sentence. */
+int capabilities_read(struct capability_sets *ret_sets, struct complaint *ret_why);
+
+/* Makes effective what is permitted: after a change of uid with PR_SET_KEEPCAPS only the permitted set is left.
+ * Returns 0 or -EPERM with a sentence. */
+int capabilities_raise(struct complaint *ret_why);
+
+/* Puts all five sets in force: bounding first, while CAP_SETPCAP is still there. Returns 0 or -EPERM with a sentence.
+ */
+int capabilities_apply(const struct capability_sets *want, struct complaint *ret_why);

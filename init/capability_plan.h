@@ -1,0 +1,20 @@
+/* Which of the five capability sets (capabilities(7)) a workload is to have. Pure arithmetic. */
+#pragma once
+
+#include "base/complaint.h"
+#include "base/model.h"
+
+struct capability_sets { /* a bit for each capability number */
+	uint64_t bounding, permitted, effective, inheritable, ambient;
+};
+
+/* From the sets this process has and from --cap-drop and --cap-add, the sets for a workload that runs as root or not.
+ *
+ * The base is what the container has (its bounding set); it loses what is dropped and keeps what is added. Root's
+ * permitted and effective sets are then the bounding set, and it inherits nothing. Another user gets nothing but what
+ * --cap-add names, through the ambient set, as execve(2) would take everything else away.
+ *
+ * Returns 0, or -EPERM with a sentence: an added capability that this process does not hold, or a bounding set that is
+ * to shrink without CAP_SETPCAP. */
+int capability_plan(const struct capability_sets *have, const struct confinement *asked, bool runs_as_root,
+	struct capability_sets *ret_want, struct complaint *ret_why);

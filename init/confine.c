@@ -1,0 +1,354 @@
+#include "init/confine.h"
+
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "init/capabilities.h"
+#include "init/landlock.h"
+#include "init/mounts.h"
+#include "seccomp-profiles/compile_child.h"
+#include "seccomp-profiles/embedded.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define ACCOUNTS_SIZE_MAX (1024 * 1024)
+
+/* ---- the plan ---- */
+
+static bool asks_for_seccomp(const struct confinement *asked)
+{
+	return asked->seccomp != NULL && strcmp(asked->seccomp, "unconfined") != 0;
+}
+
+static uint32_t requested_layers(const struct confinement *asked)
+{
+	return (uint32_t)(asked->user != NULL) << LAYER_USER | (uint32_t)asked->cap_given << LAYER_CAPABILITIES |
+		(uint32_t)asked->no_new_privs << LAYER_NO_NEW_PRIVS |
+		(uint32_t)asks_for_seccomp(asked) << LAYER_SECCOMP |
+		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
+		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS;
+}
+
+/* An image without accounts is no error: a number needs none. */
+static int read_accounts(const char *path, char **ret_text, struct complaint *ret_why)
+{
+	size_t length;
+	int error = file_read(path, ACCOUNTS_SIZE_MAX, ret_text, &length);
+
+	if (error == -ENOENT || error == -ENOTDIR) {
+		*ret_text = calloc(1, 1);
+		return *ret_text != NULL ? 0 : complain(ret_why, ENOMEM, "%s: %s", path, strerror(ENOMEM));
+	}
+	return error < 0 ? complain(ret_why, -error, "%s: %s", path, strerror(-error)) : 0;
+}
+
+static int plan_user(const struct confinement *asked, struct confine_plan *plan, struct complaint *ret_why)
+{
+	cleanup_free char *passwd = NULL, *group = NULL;
+	int error;
+
+	plan->runs_as_root = geteuid() == 0;
+	if (asked->user == NULL)
+		return 0;
+	error = read_accounts("/etc/passwd", &passwd, ret_why);
+	if (error == 0)
+		error = read_accounts("/etc/group", &group, ret_why);
+	if (error == 0)
+		error = identity_resolve(asked->user, passwd, group, &plan->identity, ret_why);
+	if (error < 0)
+		return error;
+	plan->changes_user = true;
+	plan->runs_as_root = plan->identity.uid == 0;
+	return 0;
+}
+
+static int plan_capabilities(const struct confinement *asked, struct confine_plan *plan, struct complaint *ret_why)
+{
+	struct capability_sets have;
+	int error = capabilities_read(&have, ret_why);
+
+	if (error < 0)
+		return error;
+	plan->capabilities = have;
+	return asked->cap_given ? capability_plan(&have, asked, plan->runs_as_root, &plan->capabilities, ret_why) : 0;
+}
+
+static void use_embedded(const struct embedded_profile *profile, struct confine_filter *filter)
+{
+	filter->insn = embedded_insn(profile);
+	filter->length = profile->length;
+	filter->flags = profile->flags;
+	snprintf(filter->sha256, sizeof filter->sha256, "%s", profile->sha256);
+	snprintf(filter->default_action, sizeof filter->default_action, "%s", profile->default_action);
+}
+
+static const char *action_name(uint32_t action)
+{
+	switch (action & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_KILL_PROCESS:
+		return "SCMP_ACT_KILL_PROCESS";
+	case SECCOMP_RET_KILL_THREAD:
+		return "SCMP_ACT_KILL_THREAD";
+	case SECCOMP_RET_TRAP:
+		return "SCMP_ACT_TRAP";
+	case SECCOMP_RET_ERRNO:
+		return "SCMP_ACT_ERRNO";
+	case SECCOMP_RET_TRACE:
+		return "SCMP_ACT_TRACE";
+	case SECCOMP_RET_LOG:
+		return "SCMP_ACT_LOG";
+	default:
+		return "SCMP_ACT_ALLOW";
+	}
+}
+
+static int compile_file(const char *path, uint64_t bounding, struct confine_filter *filter,
+	void (*warn)(const char *sentence), struct complaint *ret_why)
+{
+	struct seccomp_context context;
+	cleanup_free struct seccomp_program *program = malloc(sizeof *program);
+	cleanup_free struct seccomp_warnings *warnings = malloc(sizeof *warnings);
+	int error;
+
+	if (program == NULL || warnings == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	seccomp_context_native(bounding, &context);
+	error = seccomp_compile_in_child(path, &context, program, warnings, ret_why);
+	if (error < 0)
+		return error;
+	if (warnings->count > 0) {
+		char text[512];
+
+		seccomp_warnings_text(path, warnings, text, sizeof text);
+		warn(text);
+	}
+	filter->length = (uint16_t)program->length;
+	filter->flags = program->flags;
+	snprintf(filter->default_action, sizeof filter->default_action, "%s", action_name(program->default_action));
+	filter->insn = ((struct seccomp_program *)take_pointer(&program))->insn; /* kept for every start to come */
+	return 0;
+}
+
+static int plan_seccomp(const struct confinement *asked, struct confine_plan *plan, void (*warn)(const char *sentence),
+	struct complaint *ret_why)
+{
+	const struct embedded_profile *embedded;
+
+	if (!asks_for_seccomp(asked))
+		return 0;
+	snprintf(plan->filter.profile, sizeof plan->filter.profile, "%s", asked->seccomp);
+	embedded = embedded_find(asked->seccomp);
+	if (embedded != NULL) {
+		use_embedded(embedded, &plan->filter);
+		return 0;
+	}
+	if (strchr(asked->seccomp, '/') == NULL && access(asked->seccomp, F_OK) < 0)
+		return complain(ret_why, ENOENT, "'%s' is neither a profile of ours (default, node) nor a file",
+			asked->seccomp);
+	return compile_file(asked->seccomp, plan->capabilities.bounding, &plan->filter, warn, ret_why);
+}
+
+/* Puts the layer's name before the sentence. */
+static int blame(enum layer layer, int error, struct complaint *why)
+{
+	struct complaint plain = *why;
+
+	return complain(why, -error, "%s: %.480s", layer_name(layer), plain.text);
+}
+
+/* A layer that cannot even be planned: refused, or under best effort given up with a warning. */
+static int give_up_layer(struct confine_plan *plan, enum layer layer, int error, void (*warn)(const char *sentence),
+	struct complaint *ret_why)
+{
+	blame(layer, error, ret_why);
+	if (!plan->asked.best_effort)
+		return error;
+	warn(ret_why->text);
+	plan->given_up |= 1U << layer;
+	return 0;
+}
+
+int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
+	struct complaint *ret_why)
+{
+	struct confine_plan *plan = ret_plan;
+	int error;
+
+	*plan = (struct confine_plan){ .asked = *asked, .requested = requested_layers(asked) };
+	if ((plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0)
+		return 0; /* nothing to look up: the plain start stays cheap */
+	error = plan_user(asked, plan, ret_why);
+	if (error < 0)
+		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */
+	error = plan_capabilities(asked, plan, ret_why);
+	if (error < 0)
+		error = give_up_layer(plan, LAYER_CAPABILITIES, error, warn, ret_why);
+	if (error < 0)
+		return error;
+	error = plan_seccomp(asked, plan, warn, ret_why);
+	return error < 0 ? blame(LAYER_SECCOMP, error, ret_why) : 0;
+}
+
+bool confine_is_empty(const struct confine_plan *plan)
+{
+	return plan->requested == 0;
+}
+
+/* ---- in the child ---- */
+
+struct apply {
+	const struct confine_plan *plan;
+	const struct confine_reporter *reporter;
+	bool landlock_is_due; /* the root is to become read-only by Landlock, which comes after the change of user */
+};
+
+static void tell_read_only(struct apply *apply, const char *how)
+{
+	apply->reporter->read_only(apply->reporter->context, how);
+}
+
+static int remount_or_leave_to_landlock(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = &apply->plan->asked;
+	int error = mounts_make_read_only(&asked->writable, ret_why);
+
+	if (error == 0) {
+		tell_read_only(apply, "remount");
+		return 0;
+	}
+	if (asked->read_only == READ_ONLY_AUTO &&
+		(error == -EPERM || error == -EBUSY || error == -EINVAL || error == -ENOSYS)) {
+		apply->landlock_is_due = true;
+		return 0;
+	}
+	return error;
+}
+
+static int apply_read_only_mounts(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = &apply->plan->asked;
+
+	if (asked->read_only == READ_ONLY_LANDLOCK) {
+		apply->landlock_is_due = true;
+		return 0;
+	}
+	if (asked->read_only != READ_ONLY_REMOUNT && mounts_root_is_read_only()) {
+		tell_read_only(apply, "already");
+		return mounts_check_writable(&asked->writable, ret_why);
+	}
+	if (asked->read_only == READ_ONLY_VERIFY)
+		return complain(
+			ret_why, EROFS, "the root file system is writable (start the container with --read-only)");
+	return remount_or_leave_to_landlock(apply, ret_why);
+}
+
+static int apply_tmpfs(struct apply *apply, struct complaint *ret_why)
+{
+	return mounts_make_tmpfs(&apply->plan->asked.tmpfs, ret_why);
+}
+
+static int apply_user(struct apply *apply, struct complaint *ret_why)
+{
+	const struct identity *to = &apply->plan->identity;
+
+	/* The permitted set survives, so that the capability step can still do its work; exec clears the rest anyway.
+	 */
+	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return complain(
+			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
+	if (setgroups(to->group_count, to->group) < 0)
+		return complain(ret_why, errno, "cannot set the supplementary groups: %s%s", strerror(errno),
+			errno == EPERM ? " (it needs CAP_SETGID)" : "");
+	if (setresgid(to->gid, to->gid, to->gid) < 0)
+		return complain(
+			ret_why, errno, "cannot become group %u: %s (it needs CAP_SETGID)", to->gid, strerror(errno));
+	if (setresuid(to->uid, to->uid, to->uid) < 0)
+		return complain(
+			ret_why, errno, "cannot become user %u: %s (it needs CAP_SETUID)", to->uid, strerror(errno));
+	if (to->home[0] != '\0' && setenv("HOME", to->home, 1) < 0)
+		return complain(ret_why, errno, "cannot set HOME: %s", strerror(errno));
+	return 0;
+}
+
+static int apply_capabilities(struct apply *apply, struct complaint *ret_why)
+{
+	int error = apply->plan->changes_user ? capabilities_raise(ret_why) : 0;
+
+	return error == 0 ? capabilities_apply(&apply->plan->capabilities, ret_why) : error;
+}
+
+static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)
+{
+	(void)apply;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return complain(ret_why, errno, "%s", strerror(errno));
+	return 0;
+}
+
+static int apply_landlock(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = &apply->plan->asked;
+	int error;
+
+	if (!apply->landlock_is_due)
+		return 0;
+	error = landlock_make_read_only(&asked->writable, &asked->tmpfs, ret_why);
+	if (error == 0)
+		tell_read_only(apply, "landlock");
+	return error;
+}
+
+static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confine_filter *filter = &apply->plan->filter;
+	struct sock_fprog program = { .len = filter->length, .filter = (struct sock_filter *)filter->insn };
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) < 0)
+		return complain(ret_why, errno, "cannot load profile %s: %s%s", filter->profile, strerror(errno),
+			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+	return 0;
+}
+
+/* The order of the design: mounts while root may still mount, groups before the user, capabilities while the permitted
+ * set is whole, no_new_privs before what needs it, the filter last. */
+static const struct step {
+	enum layer layer;
+	int (*apply)(struct apply *apply, struct complaint *ret_why);
+} steps[] = {
+	{ LAYER_READ_ONLY, apply_read_only_mounts },
+	{ LAYER_TMPFS, apply_tmpfs },
+	{ LAYER_USER, apply_user },
+	{ LAYER_CAPABILITIES, apply_capabilities },
+	{ LAYER_NO_NEW_PRIVS, apply_no_new_privs },
+	{ LAYER_READ_ONLY, apply_landlock },
+	{ LAYER_SECCOMP, apply_seccomp },
+};
+
+int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, enum layer *ret_layer,
+	struct complaint *ret_why)
+{
+	struct apply apply = { .plan = plan, .reporter = reporter };
+	uint32_t to_do = plan->requested & ~plan->given_up;
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		int error;
+
+		if ((to_do & 1U << steps[i].layer) == 0)
+			continue;
+		error = steps[i].apply(&apply, ret_why);
+		if (error == 0)
+			continue;
+		blame(steps[i].layer, error, ret_why);
+		if (!plan->asked.best_effort) {
+			*ret_layer = steps[i].layer;
+			return error;
+		}
+		reporter->not_enforced(reporter->context, steps[i].layer, ret_why->text);
+	}
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* The confinement of a workload: planned once by PID 1 before the point of no return, put in force by each child of
+ * its own between fork and exec, in the order of the design. */
+#pragma once
+
+#include "init/capability_plan.h"
+#include "init/identity.h"
+
+#include <linux/filter.h>
+
+/* A filter ready for seccomp(2). The instructions are borrowed: embedded, or compiled and kept for the process's life.
+ */
+struct confine_filter {
+	const struct sock_filter *insn;
+	uint16_t length;
+	uint32_t flags;
+	char profile[64]; /* as asked for: its name, or the file's */
+	char sha256[65];  /* "" for a file's */
+	char default_action[32];
+};
+
+struct confine_plan {
+	struct confinement asked; /* strings borrowed from the model */
+	uint32_t requested;       /* a bit for each enum layer */
+	uint32_t given_up;        /* of these: impossible, and best effort was asked for */
+	struct identity identity;
+	bool changes_user;
+	struct capability_sets capabilities;
+	bool runs_as_root;
+	struct confine_filter filter;
+};
+
+/* Called for each thing worth telling while the plan is put in force. */
+struct confine_reporter {
+	/* A layer that could not be put in force, and why: under best effort the start goes on. */
+	void (*not_enforced)(void *context, enum layer layer, const char *why);
+	/* How the root became read-only: "already", "remount" or "landlock". */
+	void (*read_only)(void *context, const char *how);
+	void *context;
+};
+
+/* Works out everything that can be known before anything runs: the user, the capability sets, the filter's bytes.
+ * `warn` gets one sentence a call. Returns 0, or -errno with a sentence that names the layer. Blocks (files, a child
+ * that compiles a profile): for the time before the point of no return. */
+int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
+	struct complaint *ret_why);
+
+/* True if nothing at all is to be done to a child. */
+bool confine_is_empty(const struct confine_plan *plan);
+
+/* Puts the plan in force on the calling process, which is to exec next. Returns 0, or -errno with a sentence that
+ * names the layer (*ret_layer): then the process must not go on. */
+int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, enum layer *ret_layer,
+	struct complaint *ret_why);

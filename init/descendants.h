@@ -1,0 +1,10 @@
+/* Everything that lives below PID 1, whoever its parent was. */
+#pragma once
+
+#include <sys/types.h>
+
+/* Sends a signal to every process that is left, except this one and `spared` (0: none is spared).
+ * PID 1 of a namespace reaches them all with kill(-1), also those that called setsid(2); the monitor blocks what it
+ * can, so only SIGKILL would need sparing it, and by then it is not needed any more. A subreaper asks /proc for its own
+ * children: kill(-1) would reach processes that are none of ours. */
+void descendants_signal(int signal, pid_t spared);

@@ -1,0 +1,109 @@
+#include "init/exec_reason.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define MACHINE_OFFSET 18 /* of e_machine, the same for 32 and 64 bits (elf(5)) */
+
+static bool is_elf(const char *head, size_t length)
+{
+	return length > MACHINE_OFFSET + 1 && memcmp(head, ELFMAG, SELFMAG) == 0;
+}
+
+static uint16_t machine_of(const char *head)
+{
+	uint16_t machine;
+
+	memcpy(&machine, head + MACHINE_OFFSET, sizeof machine);
+	return machine;
+}
+
+static const char *machine_name(uint16_t machine)
+{
+	switch (machine) {
+	case EM_X86_64:
+		return "amd64";
+	case EM_AARCH64:
+		return "arm64";
+	case EM_386:
+		return "386";
+	case EM_ARM:
+		return "arm";
+	default:
+		return "another architecture";
+	}
+}
+
+/* The file is there and yet the kernel says "no such file": it means the interpreter. */
+static int missing_interpreter(const char *program, const char *head, size_t length, struct complaint *ret_why)
+{
+	const char *end = memchr(head, '\n', length);
+	size_t line = end != NULL ? (size_t)(end - head) : length;
+
+	if (line > 2 && head[0] == '#' && head[1] == '!') {
+		if (head[line - 1] == '\r')
+			complain(ret_why, ENOENT,
+				"%s: its first line ends in CRLF: save the script with Unix line ends", program);
+		else
+			complain(ret_why, ENOENT, "%s: its interpreter '%.*s' does not exist in this image", program,
+				(int)(line - 2), head + 2);
+	} else if (is_elf(head, length)) {
+		complain(ret_why, ENOENT,
+			"%s: its dynamic loader does not exist in this image (built for another libc? musl and glibc "
+			"differ)",
+			program);
+	} else {
+		complain(ret_why, ENOENT, "%s: not found", program);
+	}
+	return EXEC_STATUS_NOT_FOUND;
+}
+
+static void format_refused(
+	const char *program, const char *head, size_t length, uint16_t machine, struct complaint *ret_why)
+{
+	if (is_elf(head, length) && machine_of(head) != machine)
+		complain(ret_why, ENOEXEC, "%s: built for %s, this machine is %s", program,
+			machine_name(machine_of(head)), machine_name(machine));
+	else if (is_elf(head, length))
+		complain(ret_why, ENOEXEC, "%s: a damaged ELF file", program);
+	else
+		complain(ret_why, ENOEXEC, "%s: neither a program nor a script with a #! line", program);
+}
+
+int exec_reason(
+	const char *program, int error, const char *head, size_t length, uint16_t machine, struct complaint *ret_why)
+{
+	switch (error) {
+	case ENOENT:
+		if (strchr(program, '/') == NULL) {
+			complain(ret_why, ENOENT, "%s: not found in PATH", program);
+			return EXEC_STATUS_NOT_FOUND;
+		}
+		if (length > 0)
+			return missing_interpreter(program, head, length, ret_why);
+		complain(ret_why, ENOENT, "%s: not found", program);
+		return EXEC_STATUS_NOT_FOUND;
+	case ENOTDIR:
+		complain(ret_why, ENOTDIR, "%s: a part of the path is not a directory", program);
+		return EXEC_STATUS_NOT_FOUND;
+	case EACCES:
+		complain(ret_why, EACCES,
+			"%s: permission denied (no execute bit, a directory, a noexec mount, or a parent that this "
+			"user may not enter)",
+			program);
+		break;
+	case EPERM:
+		complain(ret_why, EPERM, "%s: operation not permitted (does the seccomp profile allow execve?)",
+			program);
+		break;
+	case ENOEXEC:
+		format_refused(program, head, length, machine, ret_why);
+		break;
+	default:
+		complain(ret_why, error, "%s: %s", program, strerror(error));
+		break;
+	}
+	return EXEC_STATUS_NOT_EXECUTABLE;
+}

@@ -1,0 +1,123 @@
+#include "init/landlock.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* Rights of later ABIs that Debian 12's headers may not have. */
+#ifndef LANDLOCK_ACCESS_FS_REFER
+#define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+#define WRITE_TO_FILES LANDLOCK_ACCESS_FS_WRITE_FILE
+#define WRITE_TO_DIRECTORIES                                                                                           \
+	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |               \
+		LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |             \
+		LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+/* Writable whatever is asked: without them no program runs. Those that an image lacks are passed over. */
+static const char always_writable[][24] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+	"/dev/tty", "/dev/console", "/dev/ptmx", "/dev/pts", "/dev/termination-log" };
+
+struct rights {
+	uint64_t file; /* that make sense on a file */
+	uint64_t all;
+};
+
+static struct rights rights_of_abi(unsigned abi)
+{
+	struct rights rights = { .file = WRITE_TO_FILES };
+
+	if (abi >= 3)
+		rights.file |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	rights.all = rights.file | WRITE_TO_DIRECTORIES;
+	if (abi >= 2)
+		rights.all |= LANDLOCK_ACCESS_FS_REFER;
+	return rights;
+}
+
+unsigned landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi > 0 ? (unsigned)abi : 0;
+}
+
+/* Allows writing below what an O_PATH descriptor stands for. */
+static int allow_descriptor(int ruleset, int fd, const struct rights *rights)
+{
+	struct stat status;
+	struct landlock_path_beneath_attr beneath = { .parent_fd = fd };
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	beneath.allowed_access = S_ISDIR(status.st_mode) ? rights->all : rights->file;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int allow_path(int ruleset, const char *path, const struct rights *rights)
+{
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return allow_descriptor(ruleset, fd, rights);
+}
+
+/* What a program may open again by /dev/stdout: a terminal, a file. Pipes and sockets lie on no file system that
+ * Landlock sees (EBADFD) and need no rule. */
+static void allow_stdio(int ruleset, const struct rights *rights)
+{
+	for (int i = 0; i <= STDERR_FILENO; i++) {
+		char link[32];
+
+		snprintf(link, sizeof link, "/proc/self/fd/%d", i);
+		allow_path(ruleset, link, rights);
+	}
+}
+
+static int allow_asked_path(int ruleset, const char *path, const struct rights *rights, struct complaint *ret_why)
+{
+	int error = allow_path(ruleset, path, rights);
+
+	return error < 0 ? complain(ret_why, -error, "writable path '%s': %s", path, strerror(-error)) : 0;
+}
+
+int landlock_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
+{
+	unsigned abi = landlock_abi();
+	struct rights rights = rights_of_abi(abi);
+	struct landlock_ruleset_attr attr = { .handled_access_fs = rights.all };
+	cleanup_close int ruleset = -1;
+	int error = 0;
+
+	if (abi == 0)
+		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	if (ruleset < 0)
+		return complain(ret_why, errno, "cannot make a Landlock rule set: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof always_writable / sizeof always_writable[0]; i++)
+		allow_path(ruleset, always_writable[i], &rights);
+	allow_stdio(ruleset, &rights);
+	for (size_t i = 0; error == 0 && i < writable->count; i++)
+		error = allow_asked_path(ruleset, writable->path[i], &rights, ret_why);
+	for (size_t i = 0; error == 0 && i < tmpfs->count; i++)
+		error = allow_asked_path(ruleset, tmpfs->mount[i].path, &rights, ret_why);
+	if (error < 0)
+		return error;
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return complain(ret_why, errno, "cannot put Landlock in force: %s%s", strerror(errno),
+			errno == EPERM ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* A read-only file system by Landlock (landlock(7)): for containers that may not mount, whatever their uid. */
+#pragma once
+
+#include "base/complaint.h"
+#include "base/model.h"
+
+/* The Landlock ABI of the kernel, 1 or more, or 0 where there is none (not built in, disabled, or filtered). */
+unsigned landlock_abi(void);
+
+/* From here on this process and its children write nowhere but below the paths of `writable` and `tmpfs`, to what
+ * standard input, output and error are, to /dev/null and its like, to terminals and to /dev/termination-log. Reading
+ * and executing are not touched. Needs no_new_privs or CAP_SYS_ADMIN. Returns 0 or -errno with a sentence. */
+int landlock_make_read_only(
+	const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);

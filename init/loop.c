@@ -1,0 +1,395 @@
+#include "init/loop.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/signame.h"
+#include "init/descendants.h"
+#include "init/notify.h"
+#include "init/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* How long a signal waits before it is offered again to a workload whose queue is full. */
+#define HELD_SIGNAL_NS (10 * NS_PER_MS)
+
+static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
+
+void loop_init(struct loop *loop)
+{
+	loop->main_pid = 0;
+	loop->news_fd = -1;
+	loop->signal_fd = -1;
+	loop->ended = false;
+	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
+		.time_to_ready_ns = -1,
+		.last_status = -1,
+		.landlock_abi = loop->landlock_abi };
+}
+
+/* ---- what others are told ---- */
+
+static uint32_t public_state(const struct supervise *machine)
+{
+	switch (machine->state) {
+	case SUPERVISE_IDLE:
+	case SUPERVISE_RETRY:
+	case SUPERVISE_STARTING:
+		return WIRE_STATE_STARTING;
+	case SUPERVISE_RUNNING:
+		return WIRE_STATE_RUNNING;
+	case SUPERVISE_DRAINING:
+		return WIRE_STATE_DRAINING;
+	case SUPERVISE_KILLING:
+		return WIRE_STATE_KILLING;
+	default:
+		return WIRE_STATE_STOPPING;
+	}
+}
+
+static void send_snapshot(struct loop *loop)
+{
+	const struct confine_plan *plan = loop->spawn.plan;
+	struct wire_snapshot *snapshot = &loop->snapshot;
+
+	snapshot->state = public_state(&loop->machine);
+	snapshot->main_pid = loop->main_pid;
+	snapshot->layers_requested = plan->requested;
+	/* Nothing is in force before the child has said so by executing the workload. */
+	snapshot->layers_enforced = loop->machine.state >= SUPERVISE_RUNNING
+		? plan->requested & ~plan->given_up & ~loop->not_enforced
+		: 0;
+	snapshot->capability_bounding = plan->capabilities.bounding;
+	snapshot->monitor_restarts = loop->monitor.restarts;
+	monitor_link_send(&loop->monitor, snapshot);
+}
+
+/* READY=1 goes out once, and never after a stop began. */
+static void become_ready(struct loop *loop)
+{
+	if (loop->was_ready || loop->machine.state != SUPERVISE_RUNNING)
+		return;
+	loop->was_ready = true;
+	loop->snapshot.time_to_ready_ns = clock_now_ns() - loop->service_started_at_ns;
+	notify_send("READY=1");
+}
+
+/* ---- actions ---- */
+
+static int64_t wall_of(int64_t monotonic_ns)
+{
+	return monotonic_ns == TIME_NEVER ? 0 : clock_wall_ns() + (monotonic_ns - clock_now_ns());
+}
+
+static void act_spawn(struct loop *loop)
+{
+	/* fork(2) does not wait for anything; the child does all that may take time. */
+	int error = spawn_workload(&loop->spawn, &loop->main_pid, &loop->news_fd);
+
+	if (error < 0) {
+		if (loop->machine.state == SUPERVISE_IDLE)
+			log_line("cannot start the workload: %s%s", strerror(-error),
+				error == -EAGAIN || error == -ENOMEM
+					? "; trying again (is the pids or memory limit too low?)"
+					: "");
+		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWN_FAILED, .error = -error }, NULL);
+		return;
+	}
+	loop->service_started_at_ns = clock_now_ns();
+	loop->snapshot.service_start_time_ns = clock_wall_ns();
+	loop->snapshot.starts++;
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
+}
+
+static void tell_signal_trouble(struct loop *loop, int signal, int error)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	if (error == -ESRCH || loop->signal_trouble_told)
+		return;
+	loop->signal_trouble_told = true;
+	log_line("cannot send SIG%s to the workload: %s%s", signal_name(signal, name), strerror(-error),
+		error == -EPERM ? " (it runs as another user: leave CAP_KILL to the container)" : "");
+}
+
+static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
+{
+	int error = signals_pass_on(loop->main_pid, signal, info);
+
+	if (error == -EAGAIN && info != NULL) {
+		/* The queue of real-time signals is full: this one waits here, those after it in the kernel, in order.
+		 */
+		loop->held_signal = signal;
+		loop->held_info = *info;
+		return;
+	}
+	loop->held_signal = 0;
+	if (error == 0)
+		loop->snapshot.signals_forwarded[signal]++;
+	else
+		tell_signal_trouble(loop, signal, error);
+}
+
+static void act_signal_group(struct loop *loop, int signal)
+{
+	/* The group's number stays taken while anybody is in it (setpgid(2)), also after its leader was reaped. */
+	if (kill(-loop->main_pid, signal) < 0 && errno == ESRCH)
+		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_GROUP_GONE }, NULL);
+}
+
+static void act_not_ready(struct loop *loop, int signal)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	loop->stop_began_at_ns = clock_now_ns();
+	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
+	notify_send("STOPPING=1");
+	if (loop->wants_monitor)
+		log_line("SIG%s: stopping", signal_name(signal, name));
+}
+
+static void say_killing(struct loop *loop)
+{
+	if (loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER)
+		log_line("the stop's budget of %lld ms is spent: sending SIGKILL to what is left",
+			(long long)(loop->machine.policy.timeout_ns / NS_PER_MS));
+	else
+		log_line("processes that the workload left behind did not end: sending SIGKILL");
+}
+
+static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info)
+{
+	switch (action->type) {
+	case SUPERVISE_SPAWN:
+		act_spawn(loop);
+		break;
+	case SUPERVISE_NOT_READY:
+		act_not_ready(loop, action->signal);
+		break;
+	case SUPERVISE_SIGNAL_LEADER:
+		pass_on(loop, action->signal, info);
+		break;
+	case SUPERVISE_SIGNAL_GROUP:
+		act_signal_group(loop, action->signal);
+		break;
+	case SUPERVISE_SIGNAL_ORPHANS:
+		descendants_signal(action->signal, loop->monitor.pid);
+		break;
+	case SUPERVISE_END_MONITOR:
+		monitor_link_end(&loop->monitor);
+		break;
+	case SUPERVISE_EXIT:
+		loop->exit_status = action->status;
+		loop->ended = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info)
+{
+	enum supervise_state before = loop->machine.state;
+	struct supervise_actions actions;
+
+	supervise_step(&loop->machine, event, clock_now_ns(), &actions);
+	if (loop->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
+		say_killing(loop);
+	for (size_t i = 0; i < actions.count; i++)
+		perform(loop, &actions.list[i], info);
+	if (loop->machine.state != before)
+		send_snapshot(loop);
+}
+
+/* ---- events ---- */
+
+static void take_news(struct loop *loop)
+{
+	struct spawn_news news;
+	int taken;
+
+	while ((taken = spawn_read_news(loop->news_fd, &news)) == 1) {
+		if (news.type == SPAWN_READ_ONLY) {
+			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
+			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
+				sizeof loop->snapshot.read_only_how - 1);
+			continue;
+		}
+		if (news.type == SPAWN_NOT_ENFORCED)
+			loop->not_enforced |= 1U << news.layer;
+		else
+			loop->refused = true;
+		log_line("%s%s", news.type == SPAWN_NOT_ENFORCED ? "warning: not in force: " : "", news.text.text);
+	}
+	if (taken == -EAGAIN)
+		return;
+	close(loop->news_fd);
+	loop->news_fd = -1;
+	if (loop->refused)
+		return;
+	loop->executed = true;
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
+	if (!loop->ready_follows_health)
+		become_ready(loop);
+}
+
+static void main_ended(struct loop *loop, int status, bool alone)
+{
+	loop->snapshot.reaped_services++;
+	loop->snapshot.exits++;
+	loop->snapshot.last_status = status;
+	if (loop->news_fd >= 0)
+		take_news(loop); /* why it never came to executing the workload */
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
+		NULL);
+}
+
+/* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. */
+static void reap(struct loop *loop)
+{
+	bool ended = false;
+	int status, main_status = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == loop->main_pid && !loop->machine.main_ended) {
+			ended = true;
+			main_status = status;
+		} else if (pid == loop->monitor.pid) {
+			monitor_link_ended(&loop->monitor, status, clock_now_ns());
+		} else {
+			loop->snapshot.reaped_orphans++;
+		}
+	}
+	if (ended)
+		main_ended(loop, main_status, pid < 0);
+	else if (pid < 0)
+		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
+	if (loop->machine.state == SUPERVISE_GROUP)
+		act_signal_group(loop, 0); /* is anybody left in it? */
+}
+
+static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
+{
+	if (signal == SIGCHLD) {
+		reap(loop);
+		return;
+	}
+	loop->snapshot.signals_received[signal]++;
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
+}
+
+static void take_record(struct loop *loop)
+{
+	union wire_record record;
+
+	if (monitor_link_receive(&loop->monitor, &record) == 0)
+		return;
+	if (record.header.type == WIRE_REFRESH)
+		send_snapshot(loop);
+	else if (record.header.type == WIRE_HEALTH && record.health.healthy[CHECK_READY] == 1)
+		become_ready(loop);
+}
+
+/* ---- waiting ---- */
+
+static uint64_t wanted_signals(const struct loop *loop)
+{
+	return loop->held_signal != 0 ? supervise_signal_bit(SIGCHLD) : supervise_wanted_signals(&loop->machine);
+}
+
+static int64_t next_deadline(const struct loop *loop, int64_t now)
+{
+	int64_t deadline = loop->machine.deadline_ns;
+
+	if (loop->monitor.restart_at_ns < deadline)
+		deadline = loop->monitor.restart_at_ns;
+	if (loop->held_signal != 0 && now + HELD_SIGNAL_NS < deadline)
+		deadline = now + HELD_SIGNAL_NS;
+	return deadline;
+}
+
+/* TIME_NEVER, or how long to sleep at most. No clock is read where nothing is due. */
+static int64_t time_to_sleep(const struct loop *loop)
+{
+	int64_t now, deadline;
+
+	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
+		loop->held_signal == 0)
+		return TIME_NEVER;
+	now = clock_now_ns();
+	deadline = next_deadline(loop, now);
+	return deadline > now ? deadline - now : 0;
+}
+
+static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
+{
+	enum { SIGNALS, NEWS, CHANNEL, SLOT_COUNT };
+	struct pollfd slot[SLOT_COUNT] = { [NEWS] = { .fd = loop->news_fd, .events = POLLIN },
+		[CHANNEL] = { .fd = loop->monitor.channel, .events = POLLIN } };
+	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
+	uint64_t wanted = wanted_signals(loop);
+	siginfo_t info;
+	int signal;
+
+	/* The set changes with the state: setting it on the same descriptor costs no new one. */
+	loop->signal_fd = signals_descriptor(loop->signal_fd, wanted);
+	slot[SIGNALS] = (struct pollfd){ .fd = loop->signal_fd, .events = POLLIN };
+	if (loop->signal_fd < 0) {
+		/* No descriptor to be had (EMFILE, ENFILE, ENOMEM): look often instead of sleeping through a signal. */
+		loop->signal_fd = -1;
+		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
+	}
+	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0)
+		return;
+	if (slot[NEWS].revents != 0)
+		take_news(loop);
+	if (slot[CHANNEL].revents != 0)
+		take_record(loop);
+	signal = signals_take(wanted, 0, &info);
+	if (signal > 0)
+		take_signal(loop, signal, &info);
+}
+
+static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
+{
+	siginfo_t info;
+	int signal = signals_take(wanted_signals(loop), sleep_ns, &info);
+
+	if (signal > 0)
+		take_signal(loop, signal, &info);
+}
+
+static void do_what_is_due(struct loop *loop)
+{
+	int64_t now;
+
+	if (time_to_sleep(loop) != 0)
+		return;
+	now = clock_now_ns();
+	if (now >= loop->monitor.restart_at_ns) {
+		monitor_link_start(&loop->monitor, now);
+		send_snapshot(loop);
+	}
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+}
+
+int loop_run(struct loop *loop)
+{
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_START }, NULL);
+	if (loop->wants_monitor && !loop->ended)
+		loop->monitor.restart_at_ns = 0;
+	while (!loop->ended) {
+		if (loop->held_signal != 0)
+			pass_on(loop, loop->held_signal, &loop->held_info);
+		if (loop->news_fd >= 0 || loop->monitor.channel >= 0)
+			sleep_with_descriptors(loop, time_to_sleep(loop));
+		else
+			sleep_for_signals(loop, time_to_sleep(loop));
+		do_what_is_due(loop);
+	}
+	return loop->exit_status;
+}

@@ -1,0 +1,44 @@
+/* The loop of PID 1: takes what happened from the kernel, asks supervise_step() what to do, and does it.
+ *
+ * While there is nothing but signals to wait for it sleeps in rt_sigtimedwait(2), as the smallest init would: no
+ * descriptor, no timer. Only while a child is starting or a monitor runs does it sleep in ppoll(2) with a signalfd. */
+#pragma once
+
+#include "init/monitor_link.h"
+#include "init/spawn.h"
+#include "init/supervise.h"
+
+struct loop {
+	/* Set by the caller: */
+	struct supervise machine;
+	struct monitor_link monitor;
+	struct spawn_request spawn;
+	uint32_t landlock_abi;
+	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */
+	bool wants_monitor;
+
+	/* The loop's own: */
+	pid_t main_pid; /* 0 while there is none */
+	int news_fd;    /* -1 unless a child is between fork and exec */
+	int signal_fd;  /* -1 until ppoll(2) is needed for the first time */
+	int exit_status;
+	uint32_t not_enforced; /* a bit for each enum layer */
+	bool ended;
+	bool executed; /* the child is the workload: all that was asked for is in force */
+	bool refused;  /* the child said that it will not execute the workload */
+	bool was_ready;
+	bool signal_trouble_told;
+	int held_signal; /* one that the workload's full queue could not take yet; 0: none */
+	siginfo_t held_info;
+	int64_t service_started_at_ns;
+	int64_t stop_began_at_ns;
+	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
+};
+
+/* Sets the loop's own fields. */
+void loop_init(struct loop *loop);
+
+/* ---- the point of no return: nothing below this exits, blocks for anybody, or allocates ---- */
+
+/* Starts the workload and supervises it. Returns the status that this process is to exit with. */
+int loop_run(struct loop *loop);

@@ -1,0 +1,256 @@
+#include "init/monitor_link.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/control.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/monitor_fds.h"
+#include "base/signame.h"
+#include "init/capabilities.h"
+#include "init/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define BACKOFF_FIRST_NS (100 * NS_PER_MS)
+#define BACKOFF_MAX_NS (2 * NS_PER_S)
+#define STABLE_AFTER_NS (10 * NS_PER_S)
+#define NOBODY 65534
+#define ARGS_MAX 4096
+
+extern char **environ;
+
+void monitor_link_none(struct monitor_link *link)
+{
+	*link = (struct monitor_link){ .executable = -1,
+		.control = -1,
+		.channel = -1,
+		.restart_at_ns = TIME_NEVER,
+		.backoff_ns = BACKOFF_FIRST_NS };
+}
+
+/* ---- before the point of no return ---- */
+
+static int open_executable(struct complaint *ret_why)
+{
+	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+
+	/* Without /proc the kernel still says by what name it executed us (getauxval(3)). */
+	if (fd < 0)
+		fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return complain(
+			ret_why, errno, "monitor: cannot open this program again: %s (mount /proc)", strerror(errno));
+	return fd;
+}
+
+static int open_control(struct complaint *ret_why)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	control_address(getpid(), &address, &length);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0)
+		return complain(
+			ret_why, errno, "monitor: control socket @%s: %s", control_name(&address), strerror(errno));
+	if (getpid() != 1)
+		setenv(CONTROL_VARIABLE, control_name(&address), 1);
+	return take_fd(&fd);
+}
+
+int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)
+{
+	monitor_link_none(link);
+	link->argv = argv;
+	link->executable = open_executable(ret_why);
+	if (link->executable < 0)
+		return link->executable;
+	link->control = open_control(ret_why);
+	if (link->control < 0)
+		return link->control;
+	for (size_t i = 0; i < model->listen_count; i++) {
+		struct complaint why;
+		int error = listen_open(model->listen[i], &link->listen[i], &why);
+
+		if (error < 0)
+			return complain(ret_why, -error, "--metrics %.450s", why.text);
+		link->listen_count++;
+	}
+	return 0;
+}
+
+/* ---- the child ---- */
+
+/* No capability, no_new_privs, and another user where we may become one. */
+static void drop_privileges(void)
+{
+	static const struct confine_reporter silent;
+	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+	struct confine_plan plan = { .asked = { .no_new_privs = true } };
+	struct capability_sets have;
+	struct complaint why;
+	enum layer layer;
+
+	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
+	if (capabilities_read(&have, &why) == 0) {
+		plan.requested |= 1U << LAYER_CAPABILITIES;
+		plan.changes_user = (have.effective & both) == both;
+		/* Without CAP_SETPCAP the bounding set stays; no_new_privs makes it meaningless. */
+		if ((have.effective & UINT64_C(1) << CAP_SETPCAP) == 0)
+			plan.capabilities.bounding = have.bounding;
+	}
+	if (plan.changes_user) {
+		plan.requested |= 1U << LAYER_USER;
+		plan.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
+	}
+	if (confine_apply(&plan, &silent, &layer, &why) < 0) {
+		log_line("monitor: %s", why.text);
+		_exit(125);
+	}
+}
+
+/* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
+static void place_descriptors(const struct monitor_link *link, int channel)
+{
+	int from[2 + MODEL_LISTEN_MAX] = { channel, link->control };
+	size_t count = 2 + link->listen_count;
+
+	memcpy(from + 2, link->listen, link->listen_count * sizeof from[0]);
+	for (size_t i = 0; i < count; i++)
+		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
+	for (size_t i = 0; i < count; i++)
+		dup2(from[i], MONITOR_FD_CHANNEL + (int)i);
+}
+
+/* NEST_INIT_* only: the workload's secrets are none of the monitor's business. */
+static void keep_own_variables(char **ret_env, size_t size)
+{
+	size_t count = 0;
+
+	for (char **variable = environ; *variable != NULL && count < size - 1; variable++)
+		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0)
+			ret_env[count++] = *variable;
+	ret_env[count] = NULL;
+}
+
+static _Noreturn void become_monitor(const struct monitor_link *link, int channel)
+{
+	static char *argv[ARGS_MAX], *env[256];
+	size_t count = 0;
+	int executable = fcntl(link->executable, F_DUPFD_CLOEXEC, MONITOR_FD_LISTEN + 3 * MODEL_LISTEN_MAX);
+
+	argv[count++] = (char *)"nest-init";
+	argv[count++] = (char *)"monitor";
+	for (char **arg = link->argv + 1; *arg != NULL && count < ARGS_MAX - 1; arg++)
+		argv[count++] = *arg;
+	keep_own_variables(env, sizeof env / sizeof env[0]);
+	/* A group of its own: what a terminal sends to ours is not meant for it. */
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	place_descriptors(link, channel);
+	drop_privileges();
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the change of user has cleared it (prctl(2)) */
+	execveat(executable, "", argv, env, AT_EMPTY_PATH);
+	log_line("monitor: cannot execute this program again: %s", strerror(errno));
+	_exit(126);
+}
+
+/* ---- PID 1 ---- */
+
+static void try_again_later(struct monitor_link *link, int64_t now)
+{
+	link->restart_at_ns = now + link->backoff_ns;
+	link->backoff_ns = 2 * link->backoff_ns < BACKOFF_MAX_NS ? 2 * link->backoff_ns : BACKOFF_MAX_NS;
+}
+
+void monitor_link_start(struct monitor_link *link, int64_t now)
+{
+	int channel[2];
+	pid_t pid;
+
+	/* Neither call blocks; both may fail for want of descriptors, memory or pids, which may pass. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel) < 0) {
+		try_again_later(link, now);
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_monitor(link, channel[1]);
+	close(channel[1]);
+	if (pid < 0) {
+		close(channel[0]);
+		try_again_later(link, now);
+		return;
+	}
+	link->channel = channel[0];
+	link->pid = pid;
+	link->started_at_ns = now;
+	link->restart_at_ns = TIME_NEVER;
+}
+
+static void close_channel(struct monitor_link *link)
+{
+	cleanup_close int closed = take_fd(&link->channel);
+	(void)closed;
+}
+
+void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	close_channel(link);
+	link->pid = 0;
+	if (link->executable < 0)
+		return; /* it was told to end */
+	if (WIFSIGNALED(status))
+		log_line("the monitor was killed by SIG%s; starting it again", signal_name(WTERMSIG(status), name));
+	else
+		log_line("the monitor ended with status %d; starting it again", WEXITSTATUS(status));
+	link->restarts++;
+	if (now - link->started_at_ns >= STABLE_AFTER_NS)
+		link->backoff_ns = BACKOFF_FIRST_NS;
+	try_again_later(link, now);
+}
+
+void monitor_link_end(struct monitor_link *link)
+{
+	cleanup_close int executable = take_fd(&link->executable);
+
+	(void)executable;
+	link->restart_at_ns = TIME_NEVER;
+	if (link->pid > 0)
+		kill(link->pid, SIGKILL);
+}
+
+void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot)
+{
+	if (link->channel < 0)
+		return;
+	wire_seal((union wire_record *)snapshot, WIRE_SNAPSHOT);
+	send(link->channel, snapshot, sizeof *snapshot, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record)
+{
+	ssize_t length;
+
+	if (link->channel < 0)
+		return 0;
+	length = recv(link->channel, ret_record, sizeof *ret_record, MSG_DONTWAIT | MSG_TRUNC);
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	/* MSG_TRUNC: the true length, so that one that is too long is not taken for its beginning (recv(2)). */
+	if (length <= 0 || (size_t)length > sizeof *ret_record || wire_validate(ret_record, (size_t)length) < 0) {
+		close_channel(link);
+		return 0;
+	}
+	return 1;
+}

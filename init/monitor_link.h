@@ -1,0 +1,45 @@
+/* PID 1's end of the monitor: its sockets, its life, its channel. The monitor may die, lie or hang; whatever it does,
+ * nothing here blocks or ends PID 1. */
+#pragma once
+
+#include "base/complaint.h"
+#include "base/wire.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct monitor_link {
+	char **argv;    /* borrowed: our own arguments, which the monitor reads again */
+	int executable; /* O_PATH of this program, or -1 where there is no monitor */
+	int control;    /* the listening sockets live here, so that they outlive the monitor */
+	int listen[MODEL_LISTEN_MAX];
+	size_t listen_count;
+	int channel; /* -1 while there is no monitor */
+	pid_t pid;   /* 0 while there is none */
+	int64_t started_at_ns;
+	int64_t restart_at_ns; /* TIME_NEVER while it runs, or when it is not to come back */
+	int64_t backoff_ns;
+	uint64_t restarts;
+};
+
+/* The link of a run that wants no monitor. */
+void monitor_link_none(struct monitor_link *link);
+
+/* Opens the sockets that the model asks for. Before the point of no return: returns 0, or -errno with a sentence. */
+int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why);
+
+/* Starts the monitor. Where that fails it is tried again later. */
+void monitor_link_start(struct monitor_link *link, int64_t now);
+
+/* The monitor was reaped with this wait status: says so, and sets the time of the next start. */
+void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
+
+/* Kills the monitor for good. */
+void monitor_link_end(struct monitor_link *link);
+
+/* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */
+void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot);
+
+/* Takes one record. Returns 1 with a valid record, 0 when there is none. A record that is not valid closes the channel:
+ * the monitor sees that and ends. */
+int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record);

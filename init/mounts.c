@@ -1,0 +1,194 @@
+#include "init/mounts.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+/* The kernel's interface (mount_setattr(2), open_tree(2)): musl has no wrapper, and glibc's names would clash. */
+#define TREE_CLONE 1
+#define MOVE_FROM_EMPTY_PATH 0x4
+#define ATTRIBUTE_READ_ONLY 0x1
+struct mount_attributes {
+	uint64_t set, clear, propagation, user_namespace;
+};
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+#define TERMINATION_LOG "/dev/termination-log"
+#define KEPT_MAX (MODEL_PATHS_MAX + 1)
+
+/* Copies of the writable mounts, detached, so that making the tree read-only does not reach them. */
+struct kept {
+	const char *path[KEPT_MAX];
+	int fd[KEPT_MAX];
+	size_t count;
+};
+
+static void close_kept(struct kept *kept)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		close(kept->fd[i]);
+}
+
+bool mounts_root_is_read_only(void)
+{
+	struct statvfs root;
+
+	return statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY) != 0;
+}
+
+int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < writable->count; i++) {
+		struct statvfs status;
+
+		if (statvfs(writable->path[i], &status) < 0)
+			return complain(ret_why, errno, "writable path '%s': %s", writable->path[i], strerror(errno));
+		if ((status.f_flag & ST_RDONLY) != 0)
+			return complain(ret_why, EROFS,
+				"writable path '%s' is on a read-only file system (mount a volume or a tmpfs there)",
+				writable->path[i]);
+	}
+	return 0;
+}
+
+static int keep(struct kept *kept, const char *path)
+{
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, TREE_CLONE | AT_RECURSIVE | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	kept->path[kept->count] = path;
+	kept->fd[kept->count++] = fd;
+	return 0;
+}
+
+static int keep_all(struct kept *kept, const struct path_list *writable, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < writable->count; i++) {
+		int error = keep(kept, writable->path[i]);
+
+		if (error < 0)
+			return complain(ret_why, -error, "writable path '%s': %s", writable->path[i], strerror(-error));
+	}
+	keep(kept, TERMINATION_LOG); /* Kubernetes has it, others do not */
+	return 0;
+}
+
+static int set_read_only(struct complaint *ret_why)
+{
+	struct mount_attributes attributes = { .set = ATTRIBUTE_READ_ONLY };
+
+	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes) == 0)
+		return 0;
+	if (errno == EBUSY)
+		return complain(
+			ret_why, EBUSY, "cannot remount the root read-only while a file on it is open for writing");
+	if (errno == EINVAL)
+		return complain(
+			ret_why, EINVAL, "cannot remount the root read-only: / is not a mount point here (a chroot?)");
+	return complain(ret_why, errno, "cannot remount the root read-only: %s%s", strerror(errno),
+		errno == EPERM ? " (it needs CAP_SYS_ADMIN)" : "");
+}
+
+static int put_back(const struct kept *kept, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		if (syscall(SYS_move_mount, kept->fd[i], "", AT_FDCWD, kept->path[i], MOVE_FROM_EMPTY_PATH) < 0)
+			return complain(ret_why, errno, "writable path '%s': %s", kept->path[i], strerror(errno));
+	return 0;
+}
+
+int mounts_make_read_only(const struct path_list *writable, struct complaint *ret_why)
+{
+	struct kept kept = { .count = 0 };
+	int error = keep_all(&kept, writable, ret_why);
+
+	if (error == 0)
+		error = set_read_only(ret_why);
+	if (error == 0)
+		error = put_back(&kept, ret_why);
+	close_kept(&kept);
+	return error;
+}
+
+/* The words of docker run --tmpfs that are mount flags; everything else is the file system's own (tmpfs(5)). */
+static const struct flag_word {
+	char word[12];
+	unsigned long set, clear;
+} flag_words[] = {
+	{ "rw", 0, MS_RDONLY },
+	{ "ro", MS_RDONLY, 0 },
+	{ "exec", 0, MS_NOEXEC },
+	{ "noexec", MS_NOEXEC, 0 },
+	{ "suid", 0, MS_NOSUID },
+	{ "nosuid", MS_NOSUID, 0 },
+	{ "dev", 0, MS_NODEV },
+	{ "nodev", MS_NODEV, 0 },
+	{ "noatime", MS_NOATIME, 0 },
+};
+
+static bool take_flag(const char *word, size_t length, unsigned long *flags)
+{
+	for (size_t i = 0; i < sizeof flag_words / sizeof flag_words[0]; i++) {
+		if (strlen(flag_words[i].word) != length || memcmp(flag_words[i].word, word, length) != 0)
+			continue;
+		*flags = (*flags | flag_words[i].set) & ~flag_words[i].clear;
+		return true;
+	}
+	return false;
+}
+
+/* Parts "ro,size=64m" into flags and the file system's own options. */
+static void part_options(const char *options, unsigned long *flags, char *ret_data, size_t size)
+{
+	size_t have = 0;
+
+	ret_data[0] = '\0';
+	while (*options != '\0') {
+		size_t length = strcspn(options, ",");
+
+		if (length > 0 && !take_flag(options, length, flags) && have + length + 2 < size)
+			have += (size_t)snprintf(
+				ret_data + have, size - have, "%s%.*s", have > 0 ? "," : "", (int)length, options);
+		options += length + (options[length] == ',');
+	}
+}
+
+static bool is_tmpfs(const char *path)
+{
+	struct statfs status;
+	struct stat here, root;
+
+	/* A directory on a root file system that is itself a tmpfs is not meant: compare the devices. */
+	return statfs(path, &status) == 0 && status.f_type == TMPFS_MAGIC && stat(path, &here) == 0 &&
+		stat("/", &root) == 0 && here.st_dev != root.st_dev;
+}
+
+int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tmpfs_mount *wanted = &list->mount[i];
+		unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+		char data[256];
+
+		if (is_tmpfs(wanted->path))
+			continue;
+		part_options(wanted->options, &flags, data, sizeof data);
+		if (mount("tmpfs", wanted->path, "tmpfs", flags, data) < 0)
+			return complain(ret_why, errno, "cannot mount a tmpfs on '%s': %s%s", wanted->path,
+				strerror(errno),
+				errno == EPERM ? " (it needs CAP_SYS_ADMIN; or start the container with --tmpfs)" : "");
+	}
+	return 0;
+}

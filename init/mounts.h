@@ -1,0 +1,23 @@
+/* The file system as a workload sees it, by mounts: needs CAP_SYS_ADMIN, covers `docker exec` as well. */
+#pragma once
+
+#include "base/complaint.h"
+#include "base/model.h"
+
+#include <stdbool.h>
+
+/* True if the root file system is mounted read-only already (statvfs(3)). */
+bool mounts_root_is_read_only(void);
+
+/* Checks that each path can be written to although the root is read-only: nobody here could change that.
+ * Returns 0, or -EROFS or another -errno with a sentence. */
+int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why);
+
+/* Makes the whole tree of mounts read-only in place, and leaves the writable paths and /dev/termination-log as they
+ * are. All or nothing: after a failure nothing is changed. Returns 0, or -EPERM (no CAP_SYS_ADMIN), -EBUSY (a file is
+ * open for writing) or another -errno with a sentence. */
+int mounts_make_read_only(const struct path_list *writable, struct complaint *ret_why);
+
+/* Mounts each tmpfs (nosuid, nodev, noexec unless its options say otherwise). A path that is one already, by the
+ * runtime or by an earlier start, is left as it is. Returns 0 or -errno with a sentence. */
+int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why);

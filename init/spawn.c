@@ -1,0 +1,209 @@
+#include "init/spawn.h"
+
+#include "base/cleanup.h"
+#include "base/fdio.h"
+#include "init/exec_reason.h"
+#include "init/signals.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define STATUS_REFUSED 125
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define SHELL "/bin/sh"
+#define SHELL_ARGS_MAX 1024
+
+static_assert(sizeof(struct spawn_news) <= PIPE_BUF, "a message must arrive whole");
+
+#if defined(__x86_64__)
+#define THIS_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define THIS_MACHINE EM_AARCH64
+#else
+#error "name this architecture's e_machine of elf(5)"
+#endif
+
+extern char **environ;
+
+/* ---- exec ---- */
+
+/* What the kernel does not do itself: execvp(3) hands a text without #! to the shell. */
+static void exec_as_script(const char *path, char **argv)
+{
+	char *shell_argv[SHELL_ARGS_MAX] = { (char *)SHELL, (char *)path };
+	size_t count = 2;
+
+	for (char **arg = argv + 1; *arg != NULL; arg++) {
+		if (count == SHELL_ARGS_MAX - 1) {
+			errno = E2BIG;
+			return;
+		}
+		shell_argv[count++] = *arg;
+	}
+	execve(SHELL, shell_argv, environ);
+	errno = ENOEXEC; /* the script's own fault stays the one to tell */
+}
+
+static bool looks_like_text(const char *path)
+{
+	char head[128];
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t length = fd < 0 ? -1 : fd_read_all(fd, head, sizeof head);
+
+	return length >= 0 && memchr(head, '\0', (size_t)length) == NULL;
+}
+
+static void exec_file(const char *path, char **argv)
+{
+	execve(path, argv, environ);
+	if (errno == ENOEXEC) {
+		if (looks_like_text(path))
+			exec_as_script(path, argv);
+		else
+			errno = ENOEXEC;
+	}
+}
+
+/* Tries each directory of PATH. A hit that may not be executed is remembered, as a shell does, while the search goes
+ * on. On return *ret_tried is the file to blame, or the bare name. Returns errno of the failure. */
+static int exec_in_path(char **argv, char *tried, size_t size)
+{
+	const char *path = getenv("PATH");
+	int remembered = ENOENT;
+
+	snprintf(tried, size, "%s", argv[0]);
+	for (path = path != NULL ? path : DEFAULT_PATH; path != NULL;) {
+		const char *end = strchrnul(path, ':');
+		char file[PATH_MAX];
+
+		/* An empty directory is the current one (environ(7)). */
+		if ((size_t)snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "./",
+			    argv[0]) < sizeof file) {
+			exec_file(file, argv);
+			if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+				snprintf(tried, size, "%s", file);
+				return errno;
+			}
+			if (errno == EACCES || (errno == ENOENT && access(file, F_OK) == 0)) {
+				snprintf(tried, size, "%s", file);
+				remembered = errno == EACCES ? EACCES : ENOENT;
+			}
+		}
+		path = *end == ':' ? end + 1 : NULL;
+	}
+	return remembered;
+}
+
+static size_t read_head(const char *path, char *head, size_t size)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t length = fd < 0 ? 0 : fd_read_all(fd, head, size);
+
+	return length < 0 ? 0 : (size_t)length;
+}
+
+int spawn_exec(char **argv, struct complaint *ret_why)
+{
+	char tried[PATH_MAX], head[128];
+	int error;
+
+	if (strchr(argv[0], '/') != NULL) {
+		snprintf(tried, sizeof tried, "%s", argv[0]);
+		exec_file(argv[0], argv);
+		error = errno;
+	} else {
+		error = exec_in_path(argv, tried, sizeof tried);
+	}
+	return exec_reason(tried, error, head, read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
+}
+
+/* ---- the child ---- */
+
+/* The pipe is empty and has room for far more than all layers together could tell: this does not block. */
+static void tell(int fd, enum spawn_news_type type, int layer, const char *text)
+{
+	struct spawn_news news = { .type = type, .layer = layer };
+
+	snprintf(news.text.text, sizeof news.text.text, "%s", text);
+	fd_write_all(fd, &news, sizeof news);
+}
+
+static void tell_not_enforced(void *context, enum layer layer, const char *why)
+{
+	tell(*(int *)context, SPAWN_NOT_ENFORCED, (int)layer, why);
+}
+
+static void tell_read_only(void *context, const char *how)
+{
+	tell(*(int *)context, SPAWN_READ_ONLY, LAYER_READ_ONLY, how);
+}
+
+static _Noreturn void refuse(int fd, int status, const struct complaint *why)
+{
+	tell(fd, SPAWN_REFUSED, 0, why->text);
+	_exit(status);
+}
+
+static _Noreturn void become_workload(const struct spawn_request *request, int news_fd)
+{
+	struct confine_reporter reporter = {
+		.not_enforced = tell_not_enforced, .read_only = tell_read_only, .context = &news_fd
+	};
+	struct complaint why;
+	enum layer layer;
+
+	/* A session of its own: the kernel's check for orphaned groups makes a mass exit in PID 1's session dear. */
+	setsid();
+	if (request->hand_over_terminal)
+		ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+	if (!confine_is_empty(request->plan) && confine_apply(request->plan, &reporter, &layer, &why) < 0)
+		refuse(news_fd, STATUS_REFUSED, &why);
+	signals_restore(request->signal_mask);
+	refuse(news_fd, spawn_exec(request->argv, &why), &why);
+}
+
+/* ---- the parent ---- */
+
+int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd)
+{
+	int news[2];
+	pid_t pid;
+
+	if (pipe2(news, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		become_workload(request, news[1]);
+	if (pid < 0) {
+		int error = -errno;
+
+		close(news[0]);
+		close(news[1]);
+		return error;
+	}
+	close(news[1]);
+	fcntl(news[0], F_SETFL, O_NONBLOCK);
+	*ret_pid = pid;
+	*ret_news_fd = news[0];
+	return 0;
+}
+
+int spawn_read_news(int fd, struct spawn_news *ret_news)
+{
+	struct spawn_news news;
+	ssize_t count = read(fd, &news, sizeof news);
+
+	if (count < 0 && (errno == EAGAIN || errno == EINTR))
+		return -EAGAIN;
+	if (count != sizeof news || news.type < 0 || news.type >= SPAWN_NEWS_COUNT || news.layer < 0 ||
+		news.layer >= LAYER_COUNT)
+		return 0;
+	news.text.text[sizeof news.text.text - 1] = '\0';
+	*ret_news = news;
+	return 1;
+}

@@ -1,0 +1,42 @@
+/* Starting the workload: fork, a session of its own, confinement, exec; and what the child tells on its way. */
+#pragma once
+
+#include "base/complaint.h"
+#include "init/confine.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spawn_request {
+	char **argv;                     /* borrowed, NULL-terminated */
+	uint64_t signal_mask;            /* what PID 1 found when it began: the workload gets it back */
+	const struct confine_plan *plan; /* borrowed */
+	bool hand_over_terminal;         /* standard input is a terminal that the new session is to control */
+};
+
+enum spawn_news_type {
+	SPAWN_REFUSED,      /* the child ends with 125, 126 or 127; text says why */
+	SPAWN_NOT_ENFORCED, /* a layer could not be put in force, the start goes on (best effort); text says why */
+	SPAWN_READ_ONLY,    /* text says how the root became read-only */
+	SPAWN_NEWS_COUNT,
+};
+
+/* One message from the child; less than PIPE_BUF, so that each arrives whole (pipe(7)). */
+struct spawn_news {
+	int32_t type;
+	int32_t layer;
+	struct complaint text;
+};
+
+/* Forks. The child tells its news through a pipe that exec closes: end of file without SPAWN_REFUSED means that it is
+ * the workload now. Returns 0, the child's pid and the pipe's reading end (non-blocking, the caller's), or -errno of
+ * pipe2(2) or fork(2). */
+int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd);
+
+/* Reads one message. Returns 1, 0 at the end of the pipe, or -EAGAIN when there is nothing yet. Bytes that are no
+ * message count as the end. */
+int spawn_read_news(int fd, struct spawn_news *ret_news);
+
+/* Executes argv as execvp(3) does: a name without a slash is looked for in PATH, a script without #! goes to /bin/sh.
+ * Returns only on failure: 126 or 127 and a sentence. */
+int spawn_exec(char **argv, struct complaint *ret_why);

@@ -1,0 +1,292 @@
+#include "init/supervise.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* What is left when the main process ended has this long, unless the stop's own budget says otherwise. */
+#define LEFTOVERS_NS (5 * NS_PER_S)
+/* SIGKILL is sent again this often while something is left: a process may have been adopted in between. */
+#define KILL_AGAIN_NS (100 * NS_PER_MS)
+/* A process in uninterruptible sleep does not hold us longer than this: the kernel goes on without us. */
+#define KILL_GIVE_UP_NS (2 * NS_PER_S)
+#define RETRY_FIRST_NS (50 * NS_PER_MS)
+#define RETRY_MAX_NS (2 * NS_PER_S)
+#define STATUS_OUR_FAULT 125
+#define RTMIN_PLUS_3 37
+
+void supervise_default_policy(struct supervise_policy *ret_policy)
+{
+	*ret_policy = (struct supervise_policy){
+		.stop_signals = supervise_signal_bit(SIGTERM) | supervise_signal_bit(SIGINT) |
+			supervise_signal_bit(SIGQUIT) | supervise_signal_bit(RTMIN_PLUS_3),
+		.timeout_ns = TIME_NEVER,
+	};
+}
+
+void supervise_init(struct supervise *machine, const struct supervise_policy *policy)
+{
+	*machine = (struct supervise){
+		.policy = *policy,
+		.deadline_ns = TIME_NEVER,
+		.kill_at_ns = TIME_NEVER,
+		.retry_ns = RETRY_FIRST_NS,
+	};
+}
+
+int supervise_exit_status(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+uint64_t supervise_wanted_signals(const struct supervise *machine)
+{
+	if (machine->state <= SUPERVISE_RETRY)
+		return machine->policy.stop_signals | supervise_signal_bit(SIGCHLD);
+	return UINT64_MAX;
+}
+
+static int64_t later(int64_t now, int64_t delay)
+{
+	return delay > TIME_NEVER - now ? TIME_NEVER : now + delay;
+}
+
+static int64_t earlier_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void act(struct supervise_actions *actions, enum supervise_action_type type, int number)
+{
+	if (actions->count == SUPERVISE_ACTIONS_MAX)
+		return; /* no step asks for so many (tests/unit/test_supervise.c walks them all), and PID 1 never aborts
+			 */
+	actions->list[actions->count++] = (struct supervise_action){ .type = type, .signal = number, .status = number };
+}
+
+static void finish(struct supervise *machine, int exit_status, struct supervise_actions *actions)
+{
+	machine->state = SUPERVISE_DONE;
+	machine->deadline_ns = TIME_NEVER;
+	act(actions, SUPERVISE_EXIT, exit_status);
+}
+
+/* The status that the container ends with: the main process's, or what SIGKILL made of it. */
+static int final_status(const struct supervise *machine)
+{
+	return machine->main_ended ? supervise_exit_status(machine->main_status) : 128 + SIGKILL;
+}
+
+static void begin_killing(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	machine->state = SUPERVISE_KILLING;
+	machine->give_up_at_ns = later(now, KILL_GIVE_UP_NS);
+	machine->deadline_ns = later(now, KILL_AGAIN_NS);
+	act(actions, SUPERVISE_END_MONITOR, 0);
+	act(actions, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
+}
+
+static void begin_stopping(struct supervise *machine, struct supervise_actions *actions)
+{
+	machine->state = SUPERVISE_STOPPING;
+	machine->deadline_ns = machine->kill_at_ns;
+	act(actions, SUPERVISE_SIGNAL_LEADER, machine->stop_signal);
+}
+
+static void begin_stop(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
+{
+	machine->stop_requested = true;
+	machine->stop_signal = machine->policy.stop_signal != 0 ? machine->policy.stop_signal : signal;
+	machine->kill_at_ns = later(now, machine->policy.timeout_ns);
+	act(actions, SUPERVISE_NOT_READY, signal);
+	if (machine->policy.drain_ns == 0) {
+		begin_stopping(machine, actions);
+		return;
+	}
+	machine->state = SUPERVISE_DRAINING;
+	machine->deadline_ns = earlier_of(later(now, machine->policy.drain_ns), machine->kill_at_ns);
+}
+
+/* The leader is gone. What it left behind is asked to end as it was, within what is left of the budget; the first half
+ * belongs to the group, so that the orphans are asked as well before they are killed. */
+static void begin_group(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	if (!machine->stop_requested)
+		machine->stop_signal = machine->policy.stop_signal != 0 ? machine->policy.stop_signal : SIGTERM;
+	if (machine->kill_at_ns == TIME_NEVER)
+		machine->kill_at_ns = later(now, earlier_of(machine->policy.timeout_ns, LEFTOVERS_NS));
+	machine->state = SUPERVISE_GROUP;
+	machine->deadline_ns = now < machine->kill_at_ns ? now + (machine->kill_at_ns - now) / 2 : now;
+	act(actions, SUPERVISE_END_MONITOR, 0);
+	act(actions, SUPERVISE_SIGNAL_GROUP, machine->stop_signal);
+}
+
+static void begin_orphans(struct supervise *machine, struct supervise_actions *actions)
+{
+	machine->state = SUPERVISE_ORPHANS;
+	machine->deadline_ns = machine->kill_at_ns;
+	act(actions, SUPERVISE_SIGNAL_ORPHANS, machine->stop_signal);
+}
+
+static bool asks_for_stop(const struct supervise *machine, int signal)
+{
+	return (machine->policy.stop_signals & supervise_signal_bit(signal)) != 0;
+}
+
+static void on_start(struct supervise *machine, struct supervise_actions *actions)
+{
+	if (machine->state == SUPERVISE_IDLE)
+		act(actions, SUPERVISE_SPAWN, 0);
+}
+
+static void on_spawned(struct supervise *machine)
+{
+	if (machine->state > SUPERVISE_RETRY)
+		return;
+	machine->state = SUPERVISE_STARTING;
+	machine->deadline_ns = TIME_NEVER;
+}
+
+/* A failed start waits and tries again where that may help, and ends where it cannot. */
+static void on_spawn_failed(struct supervise *machine, int error, int64_t now, struct supervise_actions *actions)
+{
+	if (machine->state > SUPERVISE_RETRY)
+		return;
+	if (error != EAGAIN && error != ENOMEM) {
+		finish(machine, STATUS_OUR_FAULT, actions);
+		return;
+	}
+	machine->state = SUPERVISE_RETRY;
+	machine->deadline_ns = later(now, machine->retry_ns);
+	machine->retry_ns = earlier_of(2 * machine->retry_ns, RETRY_MAX_NS);
+}
+
+static void on_signal(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
+{
+	bool stop = asks_for_stop(machine, signal);
+
+	switch (machine->state) {
+	case SUPERVISE_IDLE:
+	case SUPERVISE_RETRY:
+		if (stop)
+			finish(machine, 128 + signal, actions); /* nothing runs: nothing to wait for */
+		break;
+	case SUPERVISE_STARTING:
+	case SUPERVISE_RUNNING:
+		if (stop)
+			begin_stop(machine, signal, now, actions);
+		else
+			act(actions, SUPERVISE_SIGNAL_LEADER, signal);
+		break;
+	case SUPERVISE_DRAINING:
+		if (stop)
+			begin_stopping(machine, actions); /* somebody is in a hurry */
+		else
+			act(actions, SUPERVISE_SIGNAL_LEADER, signal);
+		break;
+	case SUPERVISE_STOPPING:
+		act(actions, SUPERVISE_SIGNAL_LEADER, stop ? machine->stop_signal : signal);
+		break;
+	case SUPERVISE_GROUP:
+		act(actions, SUPERVISE_SIGNAL_GROUP, stop ? machine->stop_signal : signal);
+		break;
+	case SUPERVISE_ORPHANS:
+		act(actions, SUPERVISE_SIGNAL_ORPHANS, stop ? machine->stop_signal : signal);
+		break;
+	default:
+		break; /* KILLING, DONE: nobody is left who could listen */
+	}
+}
+
+static void on_main_ended(
+	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *actions)
+{
+	if (machine->state < SUPERVISE_STARTING || machine->state == SUPERVISE_DONE || machine->main_ended)
+		return;
+	machine->main_ended = true;
+	machine->main_status = event.status;
+	if (event.alone)
+		finish(machine, final_status(machine), actions);
+	else if (machine->state < SUPERVISE_GROUP)
+		begin_group(machine, now, actions);
+}
+
+static void on_time(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	if (now < machine->deadline_ns)
+		return;
+	switch (machine->state) {
+	case SUPERVISE_RETRY:
+		machine->deadline_ns = TIME_NEVER;
+		act(actions, SUPERVISE_SPAWN, 0);
+		break;
+	case SUPERVISE_DRAINING:
+		if (now >= machine->kill_at_ns)
+			begin_killing(machine, now, actions);
+		else
+			begin_stopping(machine, actions);
+		break;
+	case SUPERVISE_GROUP:
+		if (now >= machine->kill_at_ns)
+			begin_killing(machine, now, actions);
+		else
+			begin_orphans(machine, actions);
+		break;
+	case SUPERVISE_STOPPING:
+	case SUPERVISE_ORPHANS:
+		begin_killing(machine, now, actions);
+		break;
+	case SUPERVISE_KILLING:
+		if (now >= machine->give_up_at_ns) {
+			finish(machine, final_status(machine), actions);
+			break;
+		}
+		machine->deadline_ns = later(now, KILL_AGAIN_NS);
+		act(actions, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
+		break;
+	default:
+		break;
+	}
+}
+
+void supervise_step(
+	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *ret_actions)
+{
+	ret_actions->count = 0;
+	switch (event.type) {
+	case SUPERVISE_EVENT_START:
+		on_start(machine, ret_actions);
+		break;
+	case SUPERVISE_EVENT_SPAWNED:
+		on_spawned(machine);
+		break;
+	case SUPERVISE_EVENT_SPAWN_FAILED:
+		on_spawn_failed(machine, event.error, now, ret_actions);
+		break;
+	case SUPERVISE_EVENT_EXECUTED:
+		if (machine->state == SUPERVISE_STARTING)
+			machine->state = SUPERVISE_RUNNING;
+		break;
+	case SUPERVISE_EVENT_SIGNAL:
+		on_signal(machine, event.signal, now, ret_actions);
+		break;
+	case SUPERVISE_EVENT_MAIN_ENDED:
+		on_main_ended(machine, event, now, ret_actions);
+		break;
+	case SUPERVISE_EVENT_GROUP_GONE:
+		if (machine->state == SUPERVISE_GROUP)
+			begin_orphans(machine, ret_actions);
+		break;
+	case SUPERVISE_EVENT_NO_CHILDREN:
+		if (machine->main_ended && machine->state != SUPERVISE_DONE)
+			finish(machine, final_status(machine), ret_actions);
+		break;
+	case SUPERVISE_EVENT_TIME:
+		on_time(machine, now, ret_actions);
+		break;
+	default:
+		break;
+	}
+}

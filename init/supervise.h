@@ -1,0 +1,115 @@
+/* The heart: what PID 1 does next, as a pure state machine. No syscall, no clock, no global: every event comes in with
+ * its time, every effect goes out as an action, and init/loop.c is the only place that carries actions out.
+ *
+ *     IDLE -> STARTING -> RUNNING -> DRAINING -> STOPPING -> GROUP -> ORPHANS -> KILLING -> DONE
+ *
+ * A state may be skipped forwards, never backwards; RETRY is where IDLE waits when the kernel could not fork.
+ * The stop contract: not ready, drain, stop signal to the leader, to its group when the leader is gone, to adopted
+ * orphans when the group is gone, SIGKILL for what is left when the budget is spent. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum supervise_state {
+	SUPERVISE_IDLE,     /* nothing was started yet */
+	SUPERVISE_RETRY,    /* fork failed for want of pids or memory; another try is due at the deadline */
+	SUPERVISE_STARTING, /* forked; confining itself, not yet executed */
+	SUPERVISE_RUNNING,  /* executed */
+	SUPERVISE_DRAINING, /* a stop was asked for; the workload does not know yet */
+	SUPERVISE_STOPPING, /* the leader has the stop signal */
+	SUPERVISE_GROUP,    /* the leader is gone, its group has the signal */
+	SUPERVISE_ORPHANS,  /* whatever else is left has the signal */
+	SUPERVISE_KILLING,  /* SIGKILL was sent; the last ones are being reaped */
+	SUPERVISE_DONE,     /* nothing more happens */
+	SUPERVISE_STATE_COUNT,
+};
+
+enum supervise_event_type {
+	SUPERVISE_EVENT_START,
+	SUPERVISE_EVENT_SPAWNED,      /* the action SPAWN made a child */
+	SUPERVISE_EVENT_SPAWN_FAILED, /* it did not; .error says why (errno) */
+	SUPERVISE_EVENT_EXECUTED,     /* the child is the workload now */
+	SUPERVISE_EVENT_SIGNAL,       /* PID 1 was sent .signal */
+	SUPERVISE_EVENT_MAIN_ENDED,   /* the leader was reaped with .status, a wait status (wait(2)) */
+	SUPERVISE_EVENT_GROUP_GONE,   /* no process is left in the leader's group */
+	SUPERVISE_EVENT_NO_CHILDREN,  /* no child of any kind is left */
+	SUPERVISE_EVENT_TIME,         /* the time is `now`, nothing else happened */
+	SUPERVISE_EVENT_COUNT,
+};
+
+struct supervise_event {
+	enum supervise_event_type type;
+	int error;  /* SPAWN_FAILED */
+	int signal; /* SIGNAL */
+	int status; /* MAIN_ENDED */
+	bool alone; /* MAIN_ENDED: and no other child is left */
+};
+
+enum supervise_action_type {
+	SUPERVISE_SPAWN,          /* start the workload */
+	SUPERVISE_NOT_READY,      /* a stop began: readiness falls, systemd hears STOPPING=1 */
+	SUPERVISE_SIGNAL_LEADER,  /* send .signal to the workload's leader */
+	SUPERVISE_SIGNAL_GROUP,   /* send .signal to what is left of its group */
+	SUPERVISE_SIGNAL_ORPHANS, /* send .signal to every process there is but ourselves and the monitor */
+	SUPERVISE_END_MONITOR,    /* the monitor is not needed any more */
+	SUPERVISE_EXIT,           /* end with .status, an exit status (0 to 255) */
+	SUPERVISE_ACTION_COUNT,
+};
+
+struct supervise_action {
+	enum supervise_action_type type;
+	int signal;
+	int status;
+};
+
+#define SUPERVISE_ACTIONS_MAX 4
+
+struct supervise_actions {
+	struct supervise_action list[SUPERVISE_ACTIONS_MAX];
+	size_t count;
+};
+
+struct supervise_policy {
+	uint64_t stop_signals; /* bit n-1 for signal n: these ask for a stop, all others are passed on */
+	int stop_signal;       /* what the workload gets; 0: the signal that asked */
+	int64_t drain_ns;      /* 0 or more */
+	int64_t timeout_ns;    /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
+};
+
+struct supervise {
+	enum supervise_state state;
+	struct supervise_policy policy;
+	int64_t deadline_ns;   /* when EVENT_TIME is due at the latest; TIME_NEVER: no need */
+	int64_t kill_at_ns;    /* end of the stop's budget; TIME_NEVER before a stop */
+	int64_t give_up_at_ns; /* in KILLING: when even SIGKILL had its time */
+	int64_t retry_ns;      /* delay of the next try to fork */
+	int stop_signal;       /* in force once a stop was asked for */
+	bool stop_requested;
+	bool main_ended;
+	int main_status; /* wait status, once main_ended */
+};
+
+/* Bit of a signal from 1 to 64 in a set of signals. */
+static inline uint64_t supervise_signal_bit(int signal)
+{
+	return UINT64_C(1) << (signal - 1);
+}
+
+/* TERM, INT, QUIT and RTMIN+3 (34 + 3, systemd's for containers) ask for a stop; no drain, no limit of time. */
+void supervise_default_policy(struct supervise_policy *ret_policy);
+
+void supervise_init(struct supervise *machine, const struct supervise_policy *policy);
+
+/* Takes one event at the time `now` (ns, never going back), changes the machine and says what is to be done, in that
+ * order. An event that means nothing in a state changes nothing. */
+void supervise_step(
+	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *ret_actions);
+
+/* The signals that may be taken from the kernel now. While there is no workload the others stay queued in the kernel:
+ * so none of them is lost, and their order and values remain. SIGCHLD is always among them. */
+uint64_t supervise_wanted_signals(const struct supervise *machine);
+
+/* Exit status for a wait status, as a shell says it: n, or 128 + signal. */
+int supervise_exit_status(int wait_status);
