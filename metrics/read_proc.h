@@ -9,6 +9,7 @@
 
 /* Adds the service's CPU time (with that of children it waited for), resident memory, descriptors, threads and
  * processes to *readings; mark keeps the CPU time from falling. A main process without a session of its own counts by
- * its process group. proc_fd: a directory of procfs (O_PATH or not, borrowed). main_pid 0 adds nothing. Returns 0,
- * or -errno with *readings unchanged: -ESRCH once the main process is gone, -E2BIG above READ_PROC_MAX. */
+ * its process group, and one without either alone. proc_fd: a directory of procfs (O_PATH or not, borrowed). main_pid 0
+ * adds nothing. Returns 0, or -errno with *readings unchanged: -ESRCH once the main process is gone, -E2BIG above
+ * READ_PROC_MAX. */
 int read_service(int proc_fd, pid_t main_pid, struct cpu_mark *mark, struct readings *readings);

@@ -10,9 +10,9 @@
 
 #define SERVE_LISTEN_MAX 8
 #define SERVE_POLLFDS_MAX (SERVE_LISTEN_MAX + 1)
-#define SERVE_CONNECTIONS_MAX 64                    /* at once, in all */
-#define SERVE_PER_ADDRESS_MAX 16                    /* at once, of one IPv4 address or one IPv6 network of 64 bits */
-#define SERVE_HEADER_MAX 8192                       /* bytes of memory for a request's head and the reply's */
+#define SERVE_CONNECTIONS_MAX 128 /* at once, in all */
+#define SERVE_PER_ADDRESS_MAX 64  /* at once, of one IPv4 address or one IPv6 network of 64 bits */
+#define SERVE_HEADER_MAX 8192     /* bytes of memory for the head of a request and that of its reply */
 #define SERVE_TIMEOUT_NS (INT64_C(10) * 1000000000) /* for one request and its reply together, and between two */
 
 struct serve;
@@ -47,8 +47,8 @@ bool serve_has(const struct serve_request *request, const char *name);
 int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
 	struct serve **ret_serve, struct complaint *ret_why);
 
-/* Fills in what to wait for (poll(2)), at most SERVE_POLLFDS_MAX entries. Returns how many; they stay the same until
- * serve_close(). */
+/* Fills in what to wait for (poll(2)) next, at most SERVE_POLLFDS_MAX entries. Returns how many: always the same
+ * number, but an entry may be negative, which poll(2) skips. */
 size_t serve_pollfds(const struct serve *serve, struct pollfd ret_fds[static SERVE_POLLFDS_MAX]);
 /* When to run at the latest: nanoseconds of the monotonic clock, or TIME_NEVER. */
 int64_t serve_deadline_ns(const struct serve *serve);
