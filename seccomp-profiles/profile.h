@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROFILE_ARGS_MAX 6     /* a syscall has six arguments (syscall(2)) */
+#define PROFILE_ARGS_MAX 6     /* arguments of a syscall (syscall(2)) */
 #define PROFILE_ERRNO_MAX 4095 /* MAX_ERRNO of the kernel: SECCOMP_RET_ERRNO is cut to it (seccomp(2)) */
 
 enum profile_action {
@@ -86,8 +86,7 @@ struct profile_arg {
 /* includes or excludes. */
 struct profile_filter {
 	uint64_t caps;
-	uint32_t arches; /* a bit for each enum profile_arch */
-	bool has_arches; /* the list was there and not empty; it may name only what we do not know */
+	uint32_t arches; /* a bit for each enum profile_arch; none: any */
 	bool has_min_kernel;
 	unsigned kernel_major, kernel_minor;
 };
@@ -102,7 +101,9 @@ struct profile_rule {
 	size_t name_count; /* at least 1 */
 	enum profile_action action;
 	unsigned errno_ret; /* ERRNO and TRACE; EPERM when the rule does not say */
-	struct profile_arg args[PROFILE_ARGS_MAX];
+	/* All of them must hold; but when two of them look at the same argument, any of them is enough: that is how
+	 * runc and crun load a profile, because libseccomp takes one comparison of an argument in a rule. */
+	struct profile_arg *args;
 	size_t arg_count;
 	struct profile_filter includes, excludes;
 	const char *comment; /* borrowed, or NULL */
@@ -138,7 +139,15 @@ bool profile_rule_applies(const struct profile_rule *rule, const struct profile_
 const char *profile_action_name(enum profile_action action);
 const char *profile_op_name(enum profile_op op);
 const char *profile_arch_name(enum profile_arch arch);
+/* "amd64", "arm64". */
+const char *profile_arch_go_name(enum profile_arch arch);
 /* By Go's name (amd64, arm64, as in includes and excludes). Returns 0 or -ENOENT. */
 int profile_arch_find(const char *go_name, enum profile_arch *ret_arch);
 /* By name, in any case, with or without CAP_. Returns 0 or -ENOENT. */
 int profile_cap_find(const char *name, unsigned *ret_cap);
+/* "CAP_CHOWN" and so on in the order of their numbers, NULL behind the last one. */
+extern const char *const profile_cap_names[];
+/* By name: EPERM, ENOSYS. Returns 0 or -ENOENT. */
+int profile_errno_find(const char *name, unsigned *ret_errno);
+/* The name of an errno, or NULL. */
+const char *profile_errno_name(unsigned number);

@@ -1,0 +1,7 @@
+/* SHA-256 (FIPS 180-4), for what names a compiled profile. Pure. */
+#pragma once
+
+#include <stddef.h>
+
+/* Writes 64 hexadecimal digits and a NUL. */
+void sha256_hex(const void *bytes, size_t length, char ret_hex[65]);
