@@ -58,6 +58,8 @@ static const struct answer {
 	{ BYTES("HTTP/1.1 -20 OK\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
 	{ BYTES("HTTP/1.1 200OK\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
 	{ BYTES("HTTP/1.1 200 O\0K\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
+	{ BYTES("HTTP/1.1 200 O\x7fK\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
+	{ BYTES("HTTP/1.1 200 OK\r\nA: \x1b[2J\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
 	{ BYTES("HTTP/1.1 200 O\rK\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
 	{ BYTES("HTTP/1.1 200 OK\r\n folded: into nothing\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
 	{ BYTES("HTTP/1.1 200 OK\n folded: into nothing\r\n\r\n"), HTTP_HEAD_MALFORMED, 0, 0 },
