@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,13 @@
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
+
+static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
+{
+	snprintf(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile, "%s", filter->profile);
+	snprintf(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256, "%s", filter->sha256);
+	snprintf(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action, "%s", filter->default_action);
+}
 
 void loop_init(struct loop *loop)
 {
@@ -28,6 +36,7 @@ void loop_init(struct loop *loop)
 		.time_to_ready_ns = -1,
 		.last_status = -1,
 		.landlock_abi = loop->landlock_abi };
+	describe_filter(&loop->spawn.plan->filter, &loop->snapshot);
 }
 
 /* ---- what others are told ---- */

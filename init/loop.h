@@ -8,6 +8,8 @@
 #include "init/spawn.h"
 #include "init/supervise.h"
 
+#include <signal.h>
+
 struct loop {
 	/* Set by the caller: */
 	struct supervise machine;

@@ -5,6 +5,7 @@
 #include "init/exec_reason.h"
 #include "init/signals.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>

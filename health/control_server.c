@@ -1,0 +1,94 @@
+#include "health/control_server.h"
+
+#include "base/clock.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+void control_server_init(struct control_server *server, int listener,
+	void (*answer)(void *context, const struct wire_ask *ask, int client), void *context)
+{
+	*server = (struct control_server){ .listener = listener, .answer = answer, .context = context };
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		server->client[i].fd = -1;
+}
+
+size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX])
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd, .events = POLLIN };
+	ret_slots[CONTROL_CLIENTS_MAX] = (struct pollfd){ .fd = server->listener, .events = POLLIN };
+	return CONTROL_POLLFDS_MAX;
+}
+
+int64_t control_server_deadline_ns(const struct control_server *server)
+{
+	int64_t deadline = TIME_NEVER;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (server->client[i].fd >= 0 && server->client[i].until_ns < deadline)
+			deadline = server->client[i].until_ns;
+	return deadline;
+}
+
+static void put_out(struct control_client *client)
+{
+	close(client->fd);
+	client->fd = -1;
+}
+
+/* The free place, or that of the client who has been silent longest. */
+static struct control_client *make_place(struct control_server *server)
+{
+	struct control_client *oldest = &server->client[0];
+
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		if (server->client[i].fd < 0)
+			return &server->client[i];
+		if (server->client[i].until_ns < oldest->until_ns)
+			oldest = &server->client[i];
+	}
+	put_out(oldest);
+	return oldest;
+}
+
+static void accept_some(struct control_server *server, int64_t now)
+{
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct control_client *place;
+
+		if (fd < 0)
+			return;
+		place = make_place(server);
+		*place = (struct control_client){ .fd = fd, .until_ns = now + CONTROL_PATIENCE_NS };
+	}
+}
+
+/* One question, one answer, good-bye; whatever is not a question gets no answer. */
+static void serve_client(struct control_server *server, struct control_client *client, int64_t now)
+{
+	union wire_record record;
+	ssize_t length = recv(client->fd, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC);
+
+	if (length < 0 && now < client->until_ns)
+		return;
+	if (length > 0 && (size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
+		record.header.type == WIRE_ASK)
+		server->answer(server->context, &record.ask, client->fd);
+	put_out(client);
+}
+
+void control_server_run(struct control_server *server, int64_t now)
+{
+	accept_some(server, now);
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (server->client[i].fd >= 0)
+			serve_client(server, &server->client[i], now);
+}
+
+void control_reply(int client, union wire_record *record, enum wire_type type)
+{
+	wire_seal(record, type);
+	send(client, record, record->header.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

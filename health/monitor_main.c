@@ -1,0 +1,381 @@
+/* The monitor: health checks, the HTTP pages and the control socket, in a process that PID 1 can lose at any time.
+ * PID 1 executes it afresh from its own file, without capabilities, as another user where that is possible; it closes
+ * the rest of its cage itself, once everything is open. */
+#include "init/commands.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/monitor_fds.h"
+#include "base/options.h"
+#include "base/version.h"
+#include "health/checks.h"
+#include "health/control_server.h"
+#include "metrics/health_page.h"
+#include "metrics/negotiate.h"
+#include "metrics/page.h"
+#include "metrics/read_cgroup.h"
+#include "metrics/read_proc.h"
+#include "metrics/serve.h"
+#include "seccomp-profiles/embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* How long a page may wait for PID 1's snapshot; what was said last is shown after that. */
+#define REFRESH_WAIT_MS 100
+
+extern char **environ;
+
+static struct monitor {
+	struct model model;
+	struct checks checks;
+	struct control_server control;
+	struct serve *serve; /* NULL without --metrics */
+	struct cgroup_roots cgroup;
+	struct cpu_mark cpu;
+	int proc_fd;
+	bool have_snapshot;
+	bool orphaned; /* PID 1 has closed the channel */
+	struct wire_snapshot snapshot;
+	struct wire_health told; /* what PID 1 was told last */
+} monitor;
+
+/* ---- PID 1 ---- */
+
+static bool workload_runs(void)
+{
+	return monitor.have_snapshot && monitor.snapshot.main_pid > 0 &&
+	       monitor.snapshot.starts > monitor.snapshot.exits;
+}
+
+static void take_snapshot(const struct wire_snapshot *snapshot)
+{
+	int64_t now = clock_now_ns();
+
+	monitor.snapshot = *snapshot;
+	monitor.have_snapshot = true;
+	if (workload_runs())
+		checks_start(&monitor.checks, now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
+}
+
+/* Takes what PID 1 has sent, all of it: only the last one counts. */
+static void drain_channel(void)
+{
+	union wire_record record;
+	ssize_t length;
+
+	while ((length = recv(MONITOR_FD_CHANNEL, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC)) > 0)
+		if ((size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
+			record.header.type == WIRE_SNAPSHOT)
+			take_snapshot(&record.snapshot);
+	if (length == 0 || (errno != EAGAIN && errno != EINTR))
+		monitor.orphaned = true;
+}
+
+/* Somebody looks: asks PID 1 for its counters as they are now. */
+static void refresh(void)
+{
+	union wire_record record = { .refresh = { .header = { 0 } } };
+	struct pollfd channel = { .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
+
+	wire_seal(&record, WIRE_REFRESH);
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.refresh, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 &&
+		poll(&channel, 1, REFRESH_WAIT_MS) > 0)
+		drain_channel();
+}
+
+static void tell_health(void)
+{
+	union wire_record record = { .health = { .header = { 0 } } };
+
+	if (!monitor.have_snapshot)
+		return;
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		record.health.healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
+	wire_seal(&record, WIRE_HEALTH);
+	if (memcmp(&record.health, &monitor.told, sizeof monitor.told) == 0)
+		return;
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.health, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		monitor.told = record.health;
+}
+
+/* ---- what is known, for pages and answers ---- */
+
+struct facts {
+	uint8_t healthy[CHECK_KIND_COUNT];
+	struct wire_check checks[MODEL_CHECKS_MAX];
+	struct health_facts health;
+};
+
+static void collect(struct facts *facts)
+{
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		facts->healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
+	checks_records(&monitor.checks, facts->checks);
+	facts->health = (struct health_facts){
+		.snapshot = monitor.have_snapshot ? &monitor.snapshot : NULL,
+		.healthy = facts->healthy,
+		.checks = facts->checks,
+		.check_count = monitor.checks.count,
+	};
+}
+
+/* ---- the HTTP pages ---- */
+
+static void read_figures(struct readings *readings)
+{
+	memset(readings, 0, sizeof *readings);
+	read_cgroup(&monitor.cgroup, readings);
+	if (workload_runs())
+		read_service(monitor.proc_fd, monitor.snapshot.main_pid, &monitor.cpu, readings);
+}
+
+static const char *libc_name(void)
+{
+#ifdef __GLIBC__
+	return "glibc";
+#else
+	return "musl";
+#endif
+}
+
+static const char *architecture(void)
+{
+#if defined(__x86_64__)
+	return "amd64";
+#else
+	return "arm64";
+#endif
+}
+
+static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
+	const struct page_build build = { NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
+	const struct wire_snapshot *snapshot = &monitor.snapshot;
+	const struct page_seccomp seccomp = {
+		snapshot->seccomp_profile, snapshot->seccomp_sha256, snapshot->seccomp_default_action
+	};
+	struct readings readings;
+	struct facts facts;
+	enum media media = MEDIA_TEXT;
+
+	(void)context;
+	refresh();
+	collect(&facts);
+	read_figures(&readings);
+	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
+	ret_reply->status = 200;
+	ret_reply->content_type = media_content_type(media);
+	return metrics_page(
+		&(struct page_facts){
+			.build = &build,
+			.snapshot = facts.health.snapshot,
+			.ready = health_is_good(&facts.health, CHECK_READY),
+			.checks = facts.checks,
+			.check_count = facts.health.check_count,
+			.readings = &readings,
+			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
+		},
+		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body, &ret_reply->length);
+}
+
+static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const enum media offered[] = { MEDIA_PLAIN, MEDIA_HEALTH_JSON };
+	enum health_format format = serve_has(request, "verbose") ? HEALTH_VERBOSE : HEALTH_BRIEF;
+	enum media media = MEDIA_PLAIN;
+	struct facts facts;
+
+	collect(&facts);
+	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
+	if (media == MEDIA_HEALTH_JSON)
+		format = HEALTH_JSON;
+	ret_reply->content_type = media_content_type(media);
+	return health_page(&facts.health, kind, format, &ret_reply->status, &ret_reply->body, &ret_reply->length);
+}
+
+static int answer_live(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return answer_health(CHECK_LIVE, request, ret_reply);
+}
+
+static int answer_ready(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return answer_health(CHECK_READY, request, ret_reply);
+}
+
+static int answer_startup(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return answer_health(CHECK_STARTUP, request, ret_reply);
+}
+
+static const struct serve_page pages[] = {
+	{ "/metrics", answer_metrics },
+	{ "/metrics/self", answer_metrics },
+	{ "/livez", answer_live },
+	{ "/healthz", answer_live },
+	{ "/readyz", answer_ready },
+	{ "/startupz", answer_startup },
+};
+
+/* ---- the control socket ---- */
+
+static void reply_verdict(int client, enum check_kind kind)
+{
+	union wire_record record = { .verdict = { .kind = kind } };
+	struct facts facts;
+	unsigned status;
+	char *text = NULL;
+	size_t length;
+
+	collect(&facts);
+	record.verdict.healthy = health_is_good(&facts.health, kind);
+	if (health_page(&facts.health, kind, HEALTH_BRIEF, &status, &text, &length) == 0)
+		snprintf(record.verdict.reason, sizeof record.verdict.reason, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	control_reply(client, &record, WIRE_VERDICT);
+}
+
+static void reply_status(int client)
+{
+	union wire_record record;
+
+	refresh();
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		reply_verdict(client, (enum check_kind)kind);
+	if (monitor.have_snapshot) {
+		record.snapshot = monitor.snapshot;
+		control_reply(client, &record, WIRE_SNAPSHOT);
+	}
+	for (size_t i = 0; i < monitor.checks.count; i++) {
+		record.check = monitor.checks.item[i].record;
+		control_reply(client, &record, WIRE_CHECK);
+	}
+}
+
+static void answer_client(void *context, const struct wire_ask *ask, int client)
+{
+	union wire_record end = { .end = { .header = { 0 } } };
+
+	(void)context;
+	if (ask->question == WIRE_ASK_HEALTH)
+		reply_verdict(client, (enum check_kind)ask->kind);
+	else
+		reply_status(client);
+	control_reply(client, &end, WIRE_END);
+}
+
+/* ---- start ---- */
+
+/* The tightest filter of all, last: no execve, no open for writing, death for anything else. */
+static int close_the_cage(struct complaint *ret_why)
+{
+	const struct embedded_profile *profile = embedded_find("monitor");
+	struct sock_fprog program = { .len = profile->length, .filter = (struct sock_filter *)embedded_insn(profile) };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, profile->flags, &program) < 0)
+		return complain(ret_why, errno, "cannot load the monitor's own filter: %s", strerror(errno));
+	return 0;
+}
+
+static int open_server(struct complaint *ret_why)
+{
+	int fds[MODEL_LISTEN_MAX];
+
+	if (monitor.model.listen_count == 0)
+		return 0;
+	for (size_t i = 0; i < monitor.model.listen_count; i++) {
+		fds[i] = MONITOR_FD_LISTEN + (int)i;
+		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+	}
+	return serve_open(fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve,
+		ret_why);
+}
+
+static int prepare(char **argv, struct complaint *ret_why)
+{
+	enum options_wish wish;
+	int error = options_parse(argv, environ, &monitor.model, &wish, ret_why);
+
+	if (error < 0)
+		return error;
+	checks_init(&monitor.checks, &monitor.model);
+	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
+	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cgroup_roots_open(&monitor.cgroup);
+	error = open_server(ret_why);
+	return error < 0 ? error : close_the_cage(ret_why);
+}
+
+/* ---- the loop ---- */
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void wait_for_something(void)
+{
+	struct pollfd slots[1 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + MODEL_CHECKS_MAX];
+	size_t count = 0;
+	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
+	struct timespec limit;
+
+	slots[count++] = (struct pollfd){ .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
+	count += control_server_pollfds(&monitor.control, slots + count);
+	deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
+	count += checks_pollfds(&monitor.checks, slots + count);
+	deadline = earliest(deadline, checks_deadline_ns(&monitor.checks));
+	if (monitor.serve != NULL) {
+		count += serve_pollfds(monitor.serve, slots + count);
+		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
+	}
+	left = deadline > now ? deadline - now : 0;
+	limit = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+	ppoll(slots, count, deadline == TIME_NEVER ? NULL : &limit, NULL);
+}
+
+static void do_what_is_due(void)
+{
+	drain_channel();
+	checks_run(&monitor.checks, clock_now_ns());
+	tell_health();
+	control_server_run(&monitor.control, clock_now_ns());
+	if (monitor.serve != NULL)
+		serve_run(monitor.serve, clock_now_ns());
+}
+
+int monitor_main(int argc, char **argv)
+{
+	struct complaint why;
+
+	log_name("nest-init monitor");
+	if (fcntl(MONITOR_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || fcntl(MONITOR_FD_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
+		argc < 2) {
+		log_line("only PID 1 starts the monitor");
+		return STATUS_USAGE;
+	}
+	if (prepare(argv, &why) < 0) {
+		log_line("%s", why.text);
+		return STATUS_USAGE;
+	}
+	log_never_block();
+	while (!monitor.orphaned) {
+		do_what_is_due();
+		wait_for_something();
+	}
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* The subcommands' mains, each in a file of its own. argv[0] is the subcommand's name; each returns an exit status. */
+#pragma once
+
+int run_main(int argc, char **argv);     /* init/run_main.c: supervise a command */
+int monitor_main(int argc, char **argv); /* health/monitor_main.c: executed by PID 1 alone */
+int health_main(int argc, char **argv);  /* health/health_main.c */
+int status_main(int argc, char **argv);  /* init/status_main.c */
+
+/* What they have in common. */
+#define STATUS_USAGE 125 /* refusals and faults of our own, as docker run has it */
