@@ -29,7 +29,7 @@ struct reply {
 	struct seccomp_program program;
 };
 
-static void limit(__rlimit_resource_t resource, rlim_t value)
+static void limit(int resource, rlim_t value)
 {
 	struct rlimit both = { value, value }, now;
 
