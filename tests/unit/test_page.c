@@ -1,0 +1,300 @@
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "metrics/health_page.h"
+#include "metrics/page.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <assert.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *golden_dir = "tests/unit/golden";
+static bool golden_write;
+
+static const struct page_build build = { "1.2.3", "64d1af5", "musl", "amd64" };
+static const struct page_seccomp seccomp = { "node", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+	"errno" };
+
+/* A service in the middle of its life: draining, and everything on the page known. */
+static struct wire_snapshot full_snapshot(void)
+{
+	struct wire_snapshot snapshot = {
+		.state = WIRE_STATE_DRAINING,
+		.main_pid = 7,
+		.start_time_ns = INT64_C(1732331234123456789),
+		.service_start_time_ns = INT64_C(1732331234200000000),
+		.stop_deadline_ns = INT64_C(1732334842000000000),
+		.time_to_ready_ns = 1250 * NS_PER_MS,
+		.starts = 2,
+		.exits = 1,
+		.last_status = SIGKILL, /* a wait status: killed */
+		.layers_requested = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP |
+			1 << LAYER_READ_ONLY,
+		.layers_enforced = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP,
+		.landlock_abi = 7,
+		.capability_bounding = UINT64_C(1) << 10 | UINT64_C(1) << 45,
+		.reaped_services = 1,
+		.reaped_orphans = 4711,
+		.monitor_restarts = 3,
+	};
+
+	snapshot.signals_received[SIGHUP] = 2;
+	snapshot.signals_received[SIGTERM] = 1;
+	snapshot.signals_received[37] = 30000; /* RTMIN+3 */
+	snapshot.signals_forwarded[SIGHUP] = 2;
+	return snapshot;
+}
+
+static const struct wire_check checks[] = {
+	{ .kind = CHECK_READY,
+		.healthy = 1,
+		.settled = 1,
+		.successes = 120,
+		.failures = 2,
+		.last_success_ns = INT64_C(1732334800500000000),
+		.duration_sum_ns = 360 * NS_PER_MS,
+		.duration_bucket = { 100, 18, 2, 0, 0, 0, 0, 0, 2 },
+		.name = "http://127.0.0.1:4000/api/health?a=\"b\\c\"",
+		.reason = "200 OK" },
+	{ .kind = CHECK_READY,
+		.healthy = 0,
+		.settled = 1,
+		.consecutive_failures = 4,
+		.failures = 4,
+		.duration_sum_ns = 20 * NS_PER_S,
+		.duration_bucket = { 0, 0, 0, 0, 0, 0, 0, 4, 0 },
+		.name = "tcp://postgres:5432",
+		.reason = "connection refused" },
+	/* The same target for another kind: one more series where the kind is a label, a sum where it is not. */
+	{ .kind = CHECK_LIVE,
+		.healthy = 1,
+		.settled = 1,
+		.successes = 10,
+		.last_success_ns = INT64_C(1732334800000000000),
+		.duration_sum_ns = 10 * NS_PER_MS,
+		.duration_bucket = { 10 },
+		.name = "http://127.0.0.1:4000/api/health?a=\"b\\c\"",
+		.reason = "200 OK" },
+	/* Two that are alike once they are clean, and have no verdict yet. */
+	{ .kind = CHECK_STARTUP, .successes = 1, .duration_bucket = { 1 }, .name = "file:/run/\xff" },
+	{ .kind = CHECK_STARTUP, .successes = 2, .duration_bucket = { 2 }, .name = "file:/run/\xfe" },
+};
+
+static struct readings full_readings(void)
+{
+	struct readings readings = { 0 };
+
+	for (enum reading which = 0; which < READING_COUNT; which++)
+		readings_set(&readings, which, UINT64_C(1000000000001) * (which + 1));
+	return readings;
+}
+
+static void assert_golden(const char *name, const char *text, size_t length)
+{
+	cleanup_free char *expected = NULL;
+	size_t expected_length;
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", golden_dir, name);
+	if (golden_write) {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		assert_int_equal(fwrite(text, 1, length, file), length);
+		assert_int_equal(fclose(file), 0);
+	}
+	assert_int_equal(file_read(path, METRICS_PAGE_MAX, &expected, &expected_length), 0);
+	assert_string_equal(text, expected);
+	assert_int_equal(length, expected_length);
+}
+
+static void the_page_is_the_golden_one(void **state)
+{
+	static const char *const names[] = {
+		[EXPOSITION_TEXT] = "metrics.txt",
+		[EXPOSITION_OPENMETRICS] = "metrics.openmetrics",
+	};
+	struct wire_snapshot snapshot = full_snapshot();
+	struct readings readings = full_readings();
+	struct page_facts facts = { &build, &snapshot, false, checks, COUNT(checks), &readings, &seccomp };
+
+	(void)state;
+	for (enum exposition_format format = 0; format < EXPOSITION_FORMAT_COUNT; format++) {
+		cleanup_free char *text = NULL;
+		size_t length;
+
+		assert_int_equal(metrics_page(&facts, format, &text, &length), 0);
+		assert_golden(names[format], text, length);
+	}
+}
+
+static void what_is_not_known_is_left_out(void **state)
+{
+	struct page_facts facts = { .snapshot = NULL };
+	struct wire_snapshot snapshot = { .last_status = -1, .time_to_ready_ns = -1 };
+	struct readings readings = { 0 };
+	cleanup_free char *nothing = NULL, *early = NULL;
+	size_t length;
+	static const char *const absent[] = { "last_exit_code", "service_start_time", "time_to_ready", "deadline",
+		"cpu_seconds", "cgroup", "capability_bounding", "seccomp_info", "healthcheck", "build_info" };
+
+	(void)state;
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &nothing, &length), 0);
+	assert_string_equal(nothing,
+		"# HELP nest_init_ready 1 if /readyz answers 200: PID 1 is running and every ready check is healthy.\n"
+		"# TYPE nest_init_ready gauge\n"
+		"nest_init_ready 0\n");
+	facts.snapshot = &snapshot;
+	facts.readings = &readings;
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &early, &length), 0);
+	for (size_t i = 0; i < COUNT(absent); i++)
+		assert_null(strstr(early, absent[i]));
+	assert_non_null(strstr(early, "\nnest_init_service_up{service=\"main\"} 0\n"));
+	assert_non_null(strstr(early, "\nnest_init_signals_received_total{signal=\"TERM\"} 0\n"));
+}
+
+static void the_longest_page_is_within_its_limit(void **state)
+{
+	static struct wire_check longest[MODEL_CHECKS_MAX];
+	struct wire_snapshot snapshot = full_snapshot();
+	struct readings readings = full_readings();
+	struct page_facts facts = { &build, &snapshot, true, longest, MODEL_CHECKS_MAX, &readings, &seccomp };
+	cleanup_free char *text = NULL;
+	size_t length = 0;
+
+	(void)state;
+	memset(longest, 0xff, sizeof longest);
+	memset(snapshot.signals_received, 0xff, sizeof snapshot.signals_received);
+	memset(snapshot.signals_forwarded, 0xff, sizeof snapshot.signals_forwarded);
+	snapshot.capability_bounding = UINT64_MAX;
+	for (size_t i = 0; i < MODEL_CHECKS_MAX; i++) {
+		longest[i].kind = i % CHECK_KIND_COUNT;
+		longest[i].name[i] = 'x'; /* each has a name of its own */
+		longest[i].name[WIRE_NAME_SIZE - 1] = '\0';
+	}
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &text, &length), 0);
+	assert_in_range(length, 100000, METRICS_PAGE_MAX);
+	facts.check_count++;
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &text, &length), -E2BIG);
+}
+
+/* Health */
+
+static void assert_health(const struct health_facts *facts, enum check_kind kind, enum health_format format,
+	unsigned expected_status, const char *expected)
+{
+	cleanup_free char *text = NULL;
+	unsigned status = 0;
+	size_t length;
+
+	assert_int_equal(health_page(facts, kind, format, &status, &text, &length), 0);
+	assert_string_equal(text, expected);
+	assert_int_equal(length, strlen(expected));
+	assert_int_equal(status, expected_status);
+	assert_int_equal(health_is_good(facts, kind), expected_status == 200);
+}
+
+static void ready_needs_a_running_init_and_alive_does_not(void **state)
+{
+	static const struct {
+		uint32_t state;
+		unsigned live, ready, startup;
+	} rows[] = {
+		{ WIRE_STATE_STARTING, 200, 503, 200 },
+		{ WIRE_STATE_RUNNING, 200, 200, 200 },
+		{ WIRE_STATE_DRAINING, 200, 503, 200 },
+		{ WIRE_STATE_STOPPING, 200, 503, 200 },
+		{ WIRE_STATE_KILLING, 200, 503, 200 },
+	};
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+
+	(void)state;
+	static_assert(COUNT(rows) == WIRE_STATE_COUNT, "a row for every state");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct wire_snapshot snapshot = { .state = rows[i].state };
+		struct health_facts facts = { &snapshot, healthy, NULL, 0 };
+		char reason[64];
+
+		snprintf(reason, sizeof reason, "not ready: nest-init: %s\n", wire_state_name(rows[i].state));
+		assert_health(&facts, CHECK_LIVE, HEALTH_BRIEF, rows[i].live, "ok\n");
+		assert_health(&facts, CHECK_READY, HEALTH_BRIEF, rows[i].ready, rows[i].ready == 200 ? "ok\n" : reason);
+		assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, rows[i].startup, "ok\n");
+	}
+}
+
+static void nothing_is_good_before_the_first_snapshot(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+	struct health_facts facts = { NULL, healthy, NULL, 0 };
+
+	(void)state;
+	assert_health(&facts, CHECK_LIVE, HEALTH_BRIEF, 503, "not alive: nest-init: has not reported yet\n");
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: nest-init: has not reported yet\n");
+	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503, "not started: nest-init: has not reported yet\n");
+}
+
+static void health_lists_the_checks_of_its_kind(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 0, 0 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks) };
+
+	(void)state;
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://postgres:5432: connection refused\n");
+	assert_health(&facts, CHECK_READY, HEALTH_VERBOSE, 503,
+		"[+]nest-init ok\n"
+		"[+]http://127.0.0.1:4000/api/health?a=\"b\\c\" ok\n"
+		"[-]tcp://postgres:5432 failed: connection refused\n"
+		"readyz check failed\n");
+	assert_health(&facts, CHECK_LIVE, HEALTH_VERBOSE, 200,
+		"[+]nest-init ok\n"
+		"[+]http://127.0.0.1:4000/api/health?a=\"b\\c\" ok\n"
+		"livez check passed\n");
+	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503,
+		"not started: file:/run/\xef\xbf\xbd: no result yet; file:/run/\xef\xbf\xbd: no result yet\n");
+	assert_health(&facts, CHECK_READY, HEALTH_JSON, 503,
+		"{\"status\":\"fail\",\"description\":\"whether the container takes requests\",\"checks\":{"
+		"\"nest-init\":[{\"status\":\"pass\",\"output\":\"running\"}],"
+		"\"http://127.0.0.1:4000/api/health?a=\\\"b\\\\c\\\"\":[{\"status\":\"pass\",\"output\":\"200 OK\"}],"
+		"\"tcp://postgres:5432\":[{\"status\":\"fail\",\"output\":\"connection refused\"}]}}\n");
+}
+
+static void a_reason_cannot_forge_a_line(void **state)
+{
+	static const struct wire_check forged = {
+		.kind = CHECK_READY, .settled = 1, .name = "tcp://x:1", .reason = "no\n[+]tcp://x:1 ok\r\n\x1b[32m"
+	};
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, &forged, 1 };
+
+	(void)state;
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://x:1: no [+]tcp://x:1 ok   [32m\n");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_page_is_the_golden_one),
+		cmocka_unit_test(what_is_not_known_is_left_out),
+		cmocka_unit_test(the_longest_page_is_within_its_limit),
+		cmocka_unit_test(ready_needs_a_running_init_and_alive_does_not),
+		cmocka_unit_test(nothing_is_good_before_the_first_snapshot),
+		cmocka_unit_test(health_lists_the_checks_of_its_kind),
+		cmocka_unit_test(a_reason_cannot_forge_a_line),
+	};
+
+	if (argc > 1)
+		golden_dir = argv[1];
+	golden_write = argc > 2 && strcmp(argv[2], "write") == 0; /* to renew them: read the difference, then commit */
+	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
+}
