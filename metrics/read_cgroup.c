@@ -20,6 +20,8 @@ int cgroup_roots_open(struct cgroup_roots *ret_roots)
 	size_t length;
 	int error;
 
+	for (size_t i = 0; i < CGROUP_ROOT_COUNT; i++)
+		ret_roots->fd[i] = -1;
 	error = file_read("/proc/self/cgroup", TABLE_MAX, &cgroups, &length);
 	if (error < 0)
 		return error;
@@ -29,7 +31,6 @@ int cgroup_roots_open(struct cgroup_roots *ret_roots)
 	for (size_t i = 0; i < CGROUP_ROOT_COUNT; i++) {
 		char path[CGROUP_PATH_SIZE];
 
-		ret_roots->fd[i] = -1;
 		if (cgroup_parse_place(cgroups, mounts, controllers[i], path) == 0)
 			ret_roots->fd[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}

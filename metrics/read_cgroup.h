@@ -10,7 +10,8 @@ struct cgroup_roots {
 };
 
 /* Finds this process's own cgroup: the monitor lives in the container's. Returns 0 (with whatever there is, possibly
- * nothing at all) or -errno if /proc/self/cgroup or mountinfo cannot be read. */
+ * nothing at all) or -errno if /proc/self/cgroup or mountinfo cannot be read; then there is none, and reading and
+ * closing it are still allowed: a container's figures are worth having, not dying for. */
 int cgroup_roots_open(struct cgroup_roots *ret_roots);
 void cgroup_roots_close(struct cgroup_roots *roots);
 
