@@ -157,7 +157,7 @@ static int set_arches(struct compiler *c)
 
 static int set_attributes(struct compiler *c)
 {
-	int rc = seccomp_attr_set(c->filter, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE);
+	int rc = c->context->linear ? 0 : seccomp_attr_set(c->filter, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_BINARY_TREE);
 
 	if (rc == 0 && c->context->foreign_as_default)
 		rc = seccomp_attr_set(c->filter, SCMP_FLTATR_ACT_BADARCH, c->default_action);
@@ -335,7 +335,7 @@ static void emit_arch(struct prologue *p, const struct compiler *c, enum profile
 static void make_prologue(const struct compiler *c, struct prologue *p)
 {
 	p->length = 0;
-	if (c->profile->default_action != PROFILE_ERRNO || c->profile->default_errno == ENOSYS)
+	if (c->context->linear || c->profile->default_action != PROFILE_ERRNO || c->profile->default_errno == ENOSYS)
 		return;
 	for (unsigned i = 0; i < PROFILE_ARCH_COUNT; i++)
 		if ((c->arches & UINT32_C(1) << i) != 0 && arches[i].low)
@@ -443,6 +443,18 @@ int seccomp_compile_file(const char *path, const struct seccomp_context *context
 	if (rc < 0)
 		return rc;
 	return seccomp_compile_profile(path, profile, context, ret_program, ret_warnings, ret_why);
+}
+
+int seccomp_syscall_name(enum profile_arch arch, uint32_t number, char *ret_name, size_t size)
+{
+	cleanup_free char *name = NULL;
+
+	if (arches[arch].token != 0)
+		name = seccomp_syscall_resolve_num_arch(arches[arch].token, (int)number);
+	if (name == NULL || strlen(name) >= size)
+		return -ENOENT;
+	strcpy(ret_name, name);
+	return 0;
 }
 
 void seccomp_context_native(uint64_t caps, struct seccomp_context *ret_context)

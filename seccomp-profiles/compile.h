@@ -11,6 +11,7 @@ struct seccomp_context {
 	struct profile_context profile;
 	bool strict;       /* a syscall name that libseccomp does not know is an error, not a warning */
 	bool allow_notify; /* the caller has a listener for SCMP_ACT_NOTIFY; otherwise such a profile is refused */
+	bool linear;       /* as runc and crun load it, for comparisons: no tree, no ENOSYS for newer numbers */
 	bool foreign_as_default; /* a foreign architecture gets the default action, not libseccomp's KILL_THREAD */
 };
 
@@ -26,3 +27,6 @@ int seccomp_compile_profile(const char *file, const struct profile *profile, con
 /* Reads a JSON file of at most SECCOMP_FILE_MAX bytes and compiles it. */
 int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
 	struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
+
+/* What libseccomp calls a number of an architecture (x32's have their bit). Returns 0 or -ENOENT. */
+int seccomp_syscall_name(enum profile_arch arch, uint32_t number, char *ret_name, size_t size);

@@ -1,7 +1,9 @@
 #include "seccomp-profiles/profile.h"
 
+#include "base/capname.h"
 #include "base/cleanup.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,13 +117,22 @@ static int read_arches(const struct json_node *list, const char *(*name)(enum pr
 	return 0;
 }
 
+/* Exactly as Docker writes them: its loader would take "sys_admin" for a capability that nobody has. */
 static int read_caps(const struct json_node *list, uint64_t *ret_caps, struct complaint *ret_why)
 {
+	char names[CAPNAME_COUNT][32];
+	const char *choices[CAPNAME_COUNT + 1] = { NULL };
 	uint64_t caps = 0;
 
+	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
+		snprintf(names[i], sizeof names[i], "cap_%s", capname(i));
+		for (char *c = names[i]; *c != '\0'; c++)
+			*c = (char)toupper((unsigned char)*c);
+		choices[i] = names[i];
+	}
 	for (const struct json_node *node = json_first(list); node != NULL; node = json_next(node)) {
 		size_t cap;
-		int rc = json_get_choice(node, "capability", profile_cap_names, &cap, ret_why);
+		int rc = json_get_choice(node, "capability", choices, &cap, ret_why);
 
 		if (rc < 0)
 			return rc;

@@ -143,10 +143,6 @@ const char *profile_arch_name(enum profile_arch arch);
 const char *profile_arch_go_name(enum profile_arch arch);
 /* By Go's name (amd64, arm64, as in includes and excludes). Returns 0 or -ENOENT. */
 int profile_arch_find(const char *go_name, enum profile_arch *ret_arch);
-/* By name, in any case, with or without CAP_. Returns 0 or -ENOENT. */
-int profile_cap_find(const char *name, unsigned *ret_cap);
-/* "CAP_CHOWN" and so on in the order of their numbers, NULL behind the last one. */
-extern const char *const profile_cap_names[];
 /* By name: EPERM, ENOSYS. Returns 0 or -ENOENT. */
 int profile_errno_find(const char *name, unsigned *ret_errno);
 /* The name of an errno, or NULL. */

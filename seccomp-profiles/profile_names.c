@@ -1,8 +1,6 @@
 #include "seccomp-profiles/profile.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <string.h>
 
 static const char *const action_names[] = {
@@ -58,17 +56,6 @@ static const struct {
 	[PROFILE_SHEB] = { "SCMP_ARCH_SHEB", "sheb" },
 };
 _Static_assert(sizeof arch_names / sizeof arch_names[0] == PROFILE_ARCH_COUNT, "a name for each architecture");
-
-/* capabilities(7), by number. */
-const char *const profile_cap_names[] = { "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
-	"CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
-	"CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD",
-	"CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN",
-	"CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE", NULL };
-_Static_assert(sizeof profile_cap_names / sizeof profile_cap_names[0] == CAP_CHECKPOINT_RESTORE + 2, "none is missing");
 
 /* errno(3). The numbers are those of the machine that this is compiled for; amd64 and arm64 share them. */
 /* clang-format off */
@@ -126,24 +113,6 @@ int profile_arch_find(const char *go_name, enum profile_arch *ret_arch)
 	for (unsigned i = 0; i < PROFILE_ARCH_COUNT; i++)
 		if (strcmp(arch_names[i].go_name, go_name) == 0) {
 			*ret_arch = (enum profile_arch)i;
-			return 0;
-		}
-	return -ENOENT;
-}
-
-static bool equal_in_any_case(const char *a, const char *b)
-{
-	for (; *a != '\0' && toupper((unsigned char)*a) == toupper((unsigned char)*b); a++)
-		b++;
-	return *a == *b;
-}
-
-int profile_cap_find(const char *name, unsigned *ret_cap)
-{
-	for (unsigned i = 0; profile_cap_names[i] != NULL; i++)
-		if (equal_in_any_case(name, profile_cap_names[i]) ||
-			equal_in_any_case(name, profile_cap_names[i] + strlen("CAP_"))) {
-			*ret_cap = i;
 			return 0;
 		}
 	return -ENOENT;
