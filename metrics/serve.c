@@ -30,6 +30,7 @@ struct slot {
 	struct origin origin;
 	int64_t deadline_ns; /* of the request that is under way or awaited */
 	uint64_t order;      /* of its beginning: the smallest has waited longest */
+	size_t peers;        /* connections of this origin, this one included */
 };
 
 struct serve {
@@ -244,6 +245,30 @@ static struct slot *find_slot(struct serve *serve, int fd)
 	return NULL;
 }
 
+static bool same_origin(const struct origin *one, const struct origin *other)
+{
+	return memcmp(one->bytes, other->bytes, sizeof one->bytes) == 0;
+}
+
+/* Counts the connections of an origin anew, after one of them came or went. */
+static void count_peers(struct serve *serve, const struct origin *origin)
+{
+	struct slot *peers[SERVE_CONNECTIONS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		if (serve->slots[i].used && same_origin(&serve->slots[i].origin, origin))
+			peers[count++] = &serve->slots[i];
+	for (size_t i = 0; i < count; i++)
+		peers[i]->peers = count;
+}
+
+static void free_slot(struct serve *serve, struct slot *slot)
+{
+	slot->used = false;
+	count_peers(serve, &slot->origin);
+}
+
 static void on_connection(void *closure, struct MHD_Connection *connection, void **socket_context,
 	enum MHD_ConnectionNotificationCode code)
 {
@@ -255,7 +280,7 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
 
 		*socket_context = info == NULL ? NULL : find_slot(closure, info->connect_fd);
 	} else if (slot != NULL) {
-		slot->used = false;
+		free_slot(closure, slot);
 		*socket_context = NULL;
 	}
 }
@@ -277,48 +302,28 @@ static struct origin origin_of(const struct sockaddr_storage *address)
 	return origin;
 }
 
-static bool same_origin(const struct origin *one, const struct origin *other)
-{
-	return memcmp(one->bytes, other->bytes, sizeof one->bytes) == 0;
-}
-
-/* How many connections the origin has, and the one among them that has waited longest. */
-static size_t count_origin(struct serve *serve, const struct origin *origin, struct slot **ret_oldest)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
-		struct slot *slot = &serve->slots[i];
-
-		if (!slot->used || !same_origin(&slot->origin, origin))
-			continue;
-		if (count++ == 0 || slot->order < (*ret_oldest)->order)
-			*ret_oldest = slot;
-	}
-	return count;
-}
-
 /* Who has to go so that a connection of this origin may come: the oldest of its own if it has its share, else, if
  * every place is taken, the oldest of the origin that has most. NULL: there is room. */
 static struct slot *find_victim(struct serve *serve, const struct origin *origin)
 {
-	struct slot *oldest = NULL, *victim = NULL;
-	size_t most = 0;
+	struct slot *own = NULL, *most = NULL;
+	size_t used = 0;
 
-	if (count_origin(serve, origin, &oldest) >= SERVE_PER_ADDRESS_MAX)
-		return oldest;
 	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
-		size_t count;
+		struct slot *slot = &serve->slots[i];
 
-		if (!serve->slots[i].used)
-			return NULL;
-		count = count_origin(serve, &serve->slots[i].origin, &oldest);
-		if (count > most) {
-			most = count;
-			victim = oldest;
-		}
+		if (!slot->used)
+			continue;
+		used++;
+		if (same_origin(&slot->origin, origin) && (own == NULL || slot->order < own->order))
+			own = slot;
+		if (most == NULL || slot->peers > most->peers ||
+			(slot->peers == most->peers && slot->order < most->order))
+			most = slot;
 	}
-	return victim;
+	if (own != NULL && own->peers >= SERVE_PER_ADDRESS_MAX)
+		return own;
+	return used == SERVE_CONNECTIONS_MAX ? most : NULL;
 }
 
 static void run_library(struct serve *serve)
@@ -365,8 +370,9 @@ static int accept_one(struct serve *serve, int listener)
 	client = take_fd(&fd); /* the library closes it, also where it refuses it */
 	*slot = (struct slot){ .used = true, .fd = client, .origin = origin };
 	renew(serve, slot);
+	count_peers(serve, &slot->origin);
 	if (MHD_add_connection(serve->daemon, client, (struct sockaddr *)&address, length) != MHD_YES)
-		slot->used = false;
+		free_slot(serve, slot);
 	return 0;
 }
 
