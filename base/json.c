@@ -528,10 +528,10 @@ int json_parse(const char *file, const char *text, size_t length, struct json **
 	return 0;
 }
 
-int json_parse_file(const char *path, size_t limit, struct json **ret_json, struct complaint *ret_why)
+int json_read_text(const char *path, size_t limit, char **ret_text, size_t *ret_length, struct complaint *ret_why)
 {
 	cleanup_free char *text = NULL;
-	size_t length;
+	size_t length = 0;
 	int rc = file_read(path, limit, &text, &length);
 
 	if (rc == -EFBIG)
@@ -540,10 +540,22 @@ int json_parse_file(const char *path, size_t limit, struct json **ret_json, stru
 		complain(ret_why, -rc, "%.256s: %s", path, strerror(-rc));
 	else if (length == 0)
 		rc = complain(ret_why, EINVAL, "%.256s:1:1: the file is empty", path);
-	else
-		return json_parse(path, text, length, ret_json, ret_why);
-	flatten(ret_why);
-	return rc;
+	if (rc < 0) {
+		flatten(ret_why);
+		return rc;
+	}
+	*ret_text = take_pointer(&text);
+	*ret_length = length;
+	return 0;
+}
+
+int json_parse_file(const char *path, size_t limit, struct json **ret_json, struct complaint *ret_why)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+	int rc = json_read_text(path, limit, &text, &length, ret_why);
+
+	return rc < 0 ? rc : json_parse(path, text, length, ret_json, ret_why);
 }
 
 void json_free(struct json *json)

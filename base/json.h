@@ -22,6 +22,9 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 int json_parse(const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why);
 /* The same from a file of at most `limit` bytes. Also the errors of open(2) and read(2), and -EFBIG. */
 int json_parse_file(const char *path, size_t limit, struct json **ret_json, struct complaint *ret_why);
+/* The bytes of a file that is to be parsed, at most `limit` and at least one, with a sentence when it cannot be. The
+ * caller frees them. */
+int json_read_text(const char *path, size_t limit, char **ret_text, size_t *ret_length, struct complaint *ret_why);
 void json_free(struct json *json);
 static inline void cleanup_json_free(struct json **json)
 {

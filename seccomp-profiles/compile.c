@@ -431,13 +431,48 @@ int seccomp_compile_profile(const char *file, const struct profile *profile, con
 	return 0;
 }
 
+/* A compiled program rather than a text: its first instruction's code is 16 bits with a high byte of zero, and no JSON
+ * has a NUL. */
+static bool is_compiled(const char *bytes, size_t length)
+{
+	return length >= sizeof(struct sock_filter) && bytes[1] == '\0';
+}
+
+static int take_compiled(const char *path, const char *bytes, size_t length, struct seccomp_program *ret_program,
+	struct complaint *ret_why)
+{
+	size_t count = length / sizeof(struct sock_filter);
+
+	if (length % sizeof(struct sock_filter) != 0 || count > BPF_MAXINSNS)
+		return complain(ret_why, EINVAL,
+			"%.256s: expected 1 to %d BPF instructions of %zu bytes, not %zu bytes", path, BPF_MAXINSNS,
+			sizeof(struct sock_filter), length);
+	memcpy(ret_program->insn, bytes, length);
+	ret_program->length = (uint32_t)count;
+	ret_program->flags = 0;
+	ret_program->listener_flags = 0;
+	ret_program->default_action = SECCOMP_DEFAULT_UNKNOWN;
+	return 0;
+}
+
 int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
 	struct seccomp_warnings *ret_warnings, struct complaint *ret_why)
 {
 	cleanup_json struct json *json = NULL;
 	cleanup_profile struct profile *profile = NULL;
-	int rc = json_parse_file(path, SECCOMP_FILE_MAX, &json, ret_why);
+	cleanup_free char *text = NULL;
+	size_t length;
+	int rc = json_read_text(path, SECCOMP_FILE_MAX, &text, &length, ret_why);
 
+	if (rc < 0)
+		return rc;
+	if (is_compiled(text, length)) {
+		rc = take_compiled(path, text, length, ret_program, ret_why);
+		if (rc == 0)
+			ret_warnings->count = 0;
+		return rc;
+	}
+	rc = json_parse(path, text, length, &json, ret_why);
 	if (rc == 0)
 		rc = profile_read(json, &profile, ret_why);
 	if (rc < 0)

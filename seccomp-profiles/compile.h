@@ -24,7 +24,8 @@ void seccomp_context_native(uint64_t caps, struct seccomp_context *ret_context);
 int seccomp_compile_profile(const char *file, const struct profile *profile, const struct seccomp_context *context,
 	struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
 
-/* Reads a JSON file of at most SECCOMP_FILE_MAX bytes and compiles it. */
+/* Reads a file of at most SECCOMP_FILE_MAX bytes: JSON, which is compiled, or what `seccomp compile` wrote, which is
+ * taken as it is (for this architecture; the kernel checks the rest). */
 int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
 	struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
 

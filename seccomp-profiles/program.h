@@ -10,6 +10,7 @@
 #define SECCOMP_FILE_MAX (1024 * 1024)
 #define SECCOMP_WARNINGS_MAX 64
 #define SECCOMP_NAME_SIZE 40
+#define SECCOMP_DEFAULT_UNKNOWN UINT32_MAX /* default_action of a file that was compiled before */
 
 /* 32 KiB: allocate it, or make it static. */
 struct seccomp_program {

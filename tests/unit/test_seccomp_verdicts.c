@@ -667,6 +667,31 @@ static void the_child_gives_the_same_bytes(void **state)
 	assert_true(strlen(warnings.unknown[0].name) > 0);
 }
 
+static void a_compiled_file_is_taken_as_it_is(void **state)
+{
+	struct seccomp_context context;
+	struct complaint why = { "" };
+	FILE *out;
+
+	(void)state;
+	seccomp_context_native(0, &context);
+	compile_or_fail(SOURCE_ROOT "/seccomp-profiles/node.json", &context, &program);
+	scratch_file("");
+	out = fopen(scratch, "we");
+	assert_non_null(out);
+	assert_int_equal(fwrite(program.insn, sizeof program.insn[0], program.length, out), program.length);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(seccomp_compile_in_child(scratch, &context, &other, &warnings, &why), 0);
+	assert_int_equal(other.length, program.length);
+	assert_memory_equal(other.insn, program.insn, program.length * sizeof program.insn[0]);
+	assert_int_equal(other.default_action, SECCOMP_DEFAULT_UNKNOWN);
+	assert_int_equal(warnings.count, 0);
+	assert_int_equal(truncate(scratch, 12), 0);
+	assert_int_equal(seccomp_compile_in_child(scratch, &context, &other, &warnings, &why), -EINVAL);
+	assert_non_null(strstr(why.text, ": expected 1 to 4096 BPF instructions of 8 bytes, not 12 bytes"));
+	unlink(scratch);
+}
+
 static void the_child_says_what_is_wrong(void **state)
 {
 	cleanup_free char *megabyte = calloc(1, 1024 * 1024 + 1);
@@ -711,6 +736,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(notify_needs_a_listener),
 		cmocka_unit_test(too_many_instructions_are_refused),
 		cmocka_unit_test(the_child_gives_the_same_bytes),
+		cmocka_unit_test(a_compiled_file_is_taken_as_it_is),
 		cmocka_unit_test(the_child_says_what_is_wrong),
 	};
 
