@@ -149,6 +149,7 @@ static const struct probe {
 	{ "ioctl", "FIONBIO", { 0, 0x5421 } },
 	{ "ioctl", "FIONREAD", { 0, 0x541b } },
 	{ "ioctl", "TCGETS", { 0, 0x5401 } },
+	{ "ioctl", "TIOCGWINSZ", { 0, 0x5413 } },
 	{ "ioctl", "TIOCSTI", { 0, 0x5412 } },
 	{ "ioctl", "TIOCSTI, upper half set", { 0, 0xffffffff00005412 } },
 	{ "ioctl", "SECCOMP_IOCTL_NOTIF_RECV", { 0, 0xc0502100 } },
