@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)

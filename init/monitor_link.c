@@ -18,7 +18,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define BACKOFF_FIRST_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
@@ -159,7 +161,7 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	place_descriptors(link, channel);
 	drop_privileges();
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the change of user has cleared it (prctl(2)) */
-	execveat(executable, "", argv, env, AT_EMPTY_PATH);
+	syscall(SYS_execveat, executable, "", argv, env, AT_EMPTY_PATH); /* musl has no wrapper */
 	log_line("monitor: cannot execute this program again: %s", strerror(errno));
 	_exit(126);
 }
