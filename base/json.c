@@ -218,7 +218,7 @@ static int scan_code_unit(struct scanner *s, unsigned *ret_unit)
 
 static int scan_escape(struct scanner *s)
 {
-	unsigned unit, low;
+	unsigned unit = 0, low = 0;
 	int rc;
 
 	advance(s); /* the backslash */

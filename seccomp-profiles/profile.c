@@ -106,7 +106,7 @@ static int read_arches(const struct json_node *list, const char *(*name)(enum pr
 	uint32_t arches = 0;
 
 	for (const struct json_node *node = json_first(list); node != NULL; node = json_next(node)) {
-		unsigned arch;
+		unsigned arch = 0;
 		int rc = read_arch(node, name, &arch, ret_why);
 
 		if (rc < 0)
@@ -231,7 +231,7 @@ static int read_filter(
 	const struct json_node *object, const char *key, struct profile_filter *ret_filter, struct complaint *ret_why)
 {
 	static const char *const known[] = { "arches", "caps", "minKernel", NULL };
-	const struct json_node *node = member(object, key), *list, *kernel;
+	const struct json_node *node = member(object, key), *list = NULL, *kernel;
 	struct profile_filter filter = { 0 };
 	int rc;
 
@@ -284,7 +284,7 @@ static int read_arg(const struct json_node *node, struct profile_arg *ret_arg, s
 
 static int read_args(const struct json_node *object, struct profile_rule *rule, struct complaint *ret_why)
 {
-	const struct json_node *list;
+	const struct json_node *list = NULL;
 	int rc = optional_list(object, "args", &list, ret_why);
 
 	if (rc < 0 || list == NULL)
@@ -317,7 +317,7 @@ static int add_name(const struct json_node *node, struct profile_rule *rule, str
 
 static int read_names(const struct json_node *object, struct profile_rule *rule, struct complaint *ret_why)
 {
-	const struct json_node *list, *single = member(object, "name");
+	const struct json_node *list = NULL, *single = member(object, "name");
 	const char *text = "";
 	int rc = optional_list(object, "names", &list, ret_why);
 
@@ -372,7 +372,7 @@ static int read_rule(const struct json_node *node, struct profile_rule *rule, st
 
 static int read_rules(const struct json_node *root, struct profile *profile, struct complaint *ret_why)
 {
-	const struct json_node *list;
+	const struct json_node *list = NULL;
 	int rc = optional_list(root, "syscalls", &list, ret_why);
 
 	if (rc < 0 || list == NULL)
@@ -395,7 +395,7 @@ static int read_arch_map_entry(
 	const struct json_node *node, struct profile *profile, uint32_t *seen, struct complaint *ret_why)
 {
 	static const char *const known[] = { "architecture", "subArchitectures", NULL };
-	const struct json_node *name, *subs;
+	const struct json_node *name, *subs = NULL;
 	unsigned arch = 0;
 	int rc = json_known_keys(node, known, ret_why);
 
@@ -417,7 +417,7 @@ static int read_arch_map_entry(
 
 static int read_architectures(const struct json_node *root, struct profile *profile, struct complaint *ret_why)
 {
-	const struct json_node *list, *map;
+	const struct json_node *list = NULL, *map = NULL;
 	uint32_t arches = 0, seen = 0;
 	int rc = optional_list(root, "architectures", &list, ret_why);
 
@@ -441,7 +441,7 @@ static int read_flags(const struct json_node *root, struct profile *profile, str
 {
 	static const char *const names[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG",
 		"SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
-	const struct json_node *list;
+	const struct json_node *list = NULL;
 	int rc = optional_list(root, "flags", &list, ret_why);
 
 	if (rc < 0 || list == NULL)
