@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BACKLOG 64
 
 union address {
 	struct sockaddr any;
@@ -109,7 +108,7 @@ int listen_open(const char *text, int *ret_fd, struct complaint *ret_why)
 	if (fd < 0)
 		return complain(ret_why, errno, "%s: %s", text, strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* a restart must not wait for TIME_WAIT */
-	if (bind(fd, &address.any, length) < 0 || listen(fd, BACKLOG) < 0)
+	if (bind(fd, &address.any, length) < 0 || listen(fd, SOMAXCONN) < 0)
 		return complain(ret_why, errno, "%s: %s%s", text, strerror(errno),
 			errno == EADDRINUSE       ? " (another process listens there: choose another port)"
 				: errno == EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"

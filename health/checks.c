@@ -82,7 +82,7 @@ static void take_result(struct checks *checks, struct running_check *item, int64
 	record->failures = item->verdict.failures;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
-	count_duration(record, now - item->run_at_ns);
+	count_duration(record, clock_now_ns() - item->run_at_ns); /* most answers come within one turn of the loop */
 }
 
 static void run_one(struct checks *checks, struct running_check *item, int64_t now)

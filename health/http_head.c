@@ -204,8 +204,8 @@ enum http_head_result http_head_feed(struct http_head *head, const void *bytes, 
 }
 
 static const struct phrase {
-	unsigned status;
-	const char *text;
+	uint16_t status;
+	char text[32]; /* an array: a static PIE relocates every pointer when it starts */
 } phrases[] = {
 	/* IANA's registry of HTTP status codes */
 	{ 101, "Switching Protocols" },

@@ -2,6 +2,7 @@
 #include "init/commands.h"
 
 #include "health/probe_main.h"
+#include "seccomp-profiles/seccomp_main.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@ static int (*find_command(const char *name))(int, char **)
 		return probe_main;
 	if (strcmp(name, "status") == 0)
 		return status_main;
+	if (strcmp(name, "seccomp") == 0)
+		return seccomp_main;
 	if (strcmp(name, "monitor") == 0)
 		return monitor_main;
 	return NULL;

@@ -62,7 +62,7 @@ _Static_assert(sizeof arch_names / sizeof arch_names[0] == PROFILE_ARCH_COUNT, "
 #define NAMED(name) { #name, name }
 /* clang-format on */
 static const struct {
-	const char *name;
+	char name[16]; /* an array: a static PIE relocates every pointer when it starts */
 	int number;
 } errno_names[] = { NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),
 	NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD), NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT),
