@@ -31,9 +31,10 @@ const char *layer_name(enum layer layer);
 
 enum read_only_mode { READ_ONLY_OFF, READ_ONLY_AUTO, READ_ONLY_REMOUNT, READ_ONLY_LANDLOCK, READ_ONLY_VERIFY };
 
+/* Counts and settings stand before the long arrays: a plain start then touches one page of a model. */
 struct path_list {
-	const char *path[MODEL_PATHS_MAX];
 	size_t count;
+	const char *path[MODEL_PATHS_MAX];
 };
 
 struct tmpfs_mount {
@@ -42,8 +43,8 @@ struct tmpfs_mount {
 };
 
 struct tmpfs_list {
-	struct tmpfs_mount mount[MODEL_TMPFS_MAX];
 	size_t count;
+	struct tmpfs_mount mount[MODEL_TMPFS_MAX];
 };
 
 struct confinement {
@@ -54,9 +55,9 @@ struct confinement {
 	bool no_new_privs;   /* on unless switched off */
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	enum read_only_mode read_only;
+	bool best_effort;
 	struct path_list writable;
 	struct tmpfs_list tmpfs;
-	bool best_effort;
 };
 
 struct stop_policy {
@@ -88,16 +89,17 @@ struct check {
 
 struct model {
 	char **command; /* NULL-terminated, from argv */
-	struct confinement confinement;
 	struct stop_policy stop;
 	struct check_timing timing; /* of every check that options name */
-	struct check check[MODEL_CHECKS_MAX];
 	size_t check_count;
-	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
 	size_t listen_count;
+	struct confinement confinement;
+	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
+	struct check check[MODEL_CHECKS_MAX];
 };
 
-/* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing else is asked for. */
+/* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing
+ * else is asked for. */
 void model_defaults(struct model *ret_model);
 
 /* True if the model asks for the monitor: a check, an address for metrics. */

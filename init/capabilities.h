@@ -7,9 +7,10 @@
 int capabilities_read(struct capability_sets *ret_sets, struct complaint *ret_why);
 
 /* Makes effective what is permitted: after a change of uid with PR_SET_KEEPCAPS only the permitted set is left.
- * Returns 0 or -EPERM with a sentence. */
-int capabilities_raise(struct complaint *ret_why);
+ * have: the sets read before that change. Returns 0 or -EPERM with a sentence. */
+int capabilities_raise(const struct capability_sets *have, struct complaint *ret_why);
 
-/* Puts all five sets in force: bounding first, while CAP_SETPCAP is still there. Returns 0 or -EPERM with a sentence.
- */
-int capabilities_apply(const struct capability_sets *want, struct complaint *ret_why);
+/* Puts all five sets in force: bounding first, while CAP_SETPCAP is still there. have: the sets as they were read.
+ * Returns 0 or -EPERM with a sentence. */
+int capabilities_apply(
+	const struct capability_sets *have, const struct capability_sets *want, struct complaint *ret_why);

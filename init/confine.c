@@ -69,13 +69,13 @@ static int plan_user(const struct confinement *asked, struct confine_plan *plan,
 
 static int plan_capabilities(const struct confinement *asked, struct confine_plan *plan, struct complaint *ret_why)
 {
-	struct capability_sets have;
-	int error = capabilities_read(&have, ret_why);
+	int error = capabilities_read(&plan->had, ret_why);
 
 	if (error < 0)
 		return error;
-	plan->capabilities = have;
-	return asked->cap_given ? capability_plan(&have, asked, plan->runs_as_root, &plan->capabilities, ret_why) : 0;
+	plan->capabilities = plan->had;
+	return asked->cap_given ? capability_plan(&plan->had, asked, plan->runs_as_root, &plan->capabilities, ret_why)
+				: 0;
 }
 
 static void use_embedded(const struct embedded_profile *profile, struct confine_filter *filter)
@@ -166,7 +166,7 @@ static int give_up_layer(struct confine_plan *plan, enum layer layer, int error,
 	struct complaint *ret_why)
 {
 	blame(layer, error, ret_why);
-	if (!plan->asked.best_effort)
+	if (!plan->asked->best_effort)
 		return error;
 	warn(ret_why->text);
 	plan->given_up |= 1U << layer;
@@ -179,8 +179,9 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	struct confine_plan *plan = ret_plan;
 	int error;
 
-	*plan = (struct confine_plan){ .asked = *asked, .requested = requested_layers(asked) };
-	if ((plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0)
+	plan->asked = asked;
+	plan->requested = requested_layers(asked);
+	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
@@ -194,9 +195,17 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	return error < 0 ? blame(LAYER_SECCOMP, error, ret_why) : 0;
 }
 
-bool confine_is_empty(const struct confine_plan *plan)
+bool confine_is_light(const struct confine_plan *plan)
 {
-	return plan->requested == 0;
+	return (plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0;
+}
+
+void confine_read_capabilities(struct confine_plan *plan)
+{
+	struct complaint why;
+
+	if (confine_is_light(plan) && capabilities_read(&plan->had, &why) == 0)
+		plan->capabilities = plan->had;
 }
 
 /* ---- in the child ---- */
@@ -214,7 +223,7 @@ static void tell_read_only(struct apply *apply, const char *how)
 
 static int remount_or_leave_to_landlock(struct apply *apply, struct complaint *ret_why)
 {
-	const struct confinement *asked = &apply->plan->asked;
+	const struct confinement *asked = apply->plan->asked;
 	int error = mounts_make_read_only(&asked->writable, ret_why);
 
 	if (error == 0) {
@@ -231,7 +240,7 @@ static int remount_or_leave_to_landlock(struct apply *apply, struct complaint *r
 
 static int apply_read_only_mounts(struct apply *apply, struct complaint *ret_why)
 {
-	const struct confinement *asked = &apply->plan->asked;
+	const struct confinement *asked = apply->plan->asked;
 
 	if (asked->read_only == READ_ONLY_LANDLOCK) {
 		apply->landlock_is_due = true;
@@ -249,7 +258,7 @@ static int apply_read_only_mounts(struct apply *apply, struct complaint *ret_why
 
 static int apply_tmpfs(struct apply *apply, struct complaint *ret_why)
 {
-	return mounts_make_tmpfs(&apply->plan->asked.tmpfs, ret_why);
+	return mounts_make_tmpfs(&apply->plan->asked->tmpfs, ret_why);
 }
 
 static int apply_user(struct apply *apply, struct complaint *ret_why)
@@ -277,9 +286,10 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 
 static int apply_capabilities(struct apply *apply, struct complaint *ret_why)
 {
-	int error = apply->plan->changes_user ? capabilities_raise(ret_why) : 0;
+	const struct confine_plan *plan = apply->plan;
+	int error = plan->changes_user ? capabilities_raise(&plan->had, ret_why) : 0;
 
-	return error == 0 ? capabilities_apply(&apply->plan->capabilities, ret_why) : error;
+	return error == 0 ? capabilities_apply(&plan->had, &plan->capabilities, ret_why) : error;
 }
 
 static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)
@@ -292,7 +302,7 @@ static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)
 
 static int apply_landlock(struct apply *apply, struct complaint *ret_why)
 {
-	const struct confinement *asked = &apply->plan->asked;
+	const struct confinement *asked = apply->plan->asked;
 	int error;
 
 	if (!apply->landlock_is_due)
@@ -344,7 +354,7 @@ int confine_apply(const struct confine_plan *plan, const struct confine_reporter
 		if (error == 0)
 			continue;
 		blame(steps[i].layer, error, ret_why);
-		if (!plan->asked.best_effort) {
+		if (!plan->asked->best_effort) {
 			*ret_layer = steps[i].layer;
 			return error;
 		}

@@ -19,12 +19,13 @@ struct confine_filter {
 };
 
 struct confine_plan {
-	struct confinement asked; /* strings borrowed from the model */
-	uint32_t requested;       /* a bit for each enum layer */
-	uint32_t given_up;        /* of these: impossible, and best effort was asked for */
+	const struct confinement *asked; /* borrowed */
+	uint32_t requested;              /* a bit for each enum layer */
+	uint32_t given_up;               /* of these: impossible, and best effort was asked for */
 	struct identity identity;
 	bool changes_user;
-	struct capability_sets capabilities;
+	struct capability_sets had;          /* before anything was changed */
+	struct capability_sets capabilities; /* the workload's */
 	bool runs_as_root;
 	struct confine_filter filter;
 };
@@ -44,8 +45,12 @@ struct confine_reporter {
 int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
 	struct complaint *ret_why);
 
-/* True if nothing at all is to be done to a child. */
-bool confine_is_empty(const struct confine_plan *plan);
+/* True if there is nothing to do to a child beyond no_new_privs: nothing that could take time, or change what the child
+ * shares with PID 1. */
+bool confine_is_light(const struct confine_plan *plan);
+
+/* For status and metrics: the capabilities of a workload whose own are left alone. */
+void confine_read_capabilities(struct confine_plan *plan);
 
 /* Puts the plan in force on the calling process, which is to exec next. Returns 0, or -errno with a sentence that
  * names the layer (*ret_layer): then the process must not go on. */

@@ -19,12 +19,14 @@
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
+static void take_news(struct loop *loop);
 
 static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
 {
 	snprintf(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile, "%s", filter->profile);
 	snprintf(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256, "%s", filter->sha256);
-	snprintf(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action, "%s", filter->default_action);
+	snprintf(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action, "%s",
+		filter->default_action);
 }
 
 void loop_init(struct loop *loop)
@@ -112,6 +114,7 @@ static void act_spawn(struct loop *loop)
 	loop->snapshot.service_start_time_ns = clock_wall_ns();
 	loop->snapshot.starts++;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
+	take_news(loop); /* a vforked child has executed by now: no need to sleep for it */
 }
 
 static void tell_signal_trouble(struct loop *loop, int signal, int error)

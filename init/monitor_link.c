@@ -96,19 +96,19 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 static void drop_privileges(void)
 {
 	static const struct confine_reporter silent;
+	static const struct confinement asked = { .no_new_privs = true };
 	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
-	struct confine_plan plan = { .asked = { .no_new_privs = true } };
-	struct capability_sets have;
+	struct confine_plan plan = { .asked = &asked };
 	struct complaint why;
 	enum layer layer;
 
 	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
-	if (capabilities_read(&have, &why) == 0) {
+	if (capabilities_read(&plan.had, &why) == 0) {
 		plan.requested |= 1U << LAYER_CAPABILITIES;
-		plan.changes_user = (have.effective & both) == both;
+		plan.changes_user = (plan.had.effective & both) == both;
 		/* Without CAP_SETPCAP the bounding set stays; no_new_privs makes it meaningless. */
-		if ((have.effective & UINT64_C(1) << CAP_SETPCAP) == 0)
-			plan.capabilities.bounding = have.bounding;
+		if ((plan.had.effective & UINT64_C(1) << CAP_SETPCAP) == 0)
+			plan.capabilities.bounding = plan.had.bounding;
 	}
 	if (plan.changes_user) {
 		plan.requested |= 1U << LAYER_USER;

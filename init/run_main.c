@@ -94,6 +94,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		if (error < 0)
 			return error;
 		loop.landlock_abi = landlock_abi();
+		confine_read_capabilities(&plan);
 	}
 	loop.ready_follows_health = has_ready_check();
 	loop.spawn = (struct spawn_request){

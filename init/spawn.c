@@ -36,9 +36,11 @@ extern char **environ;
 /* What the kernel does not do itself: execvp(3) hands a text without #! to the shell. */
 static void exec_as_script(const char *path, char **argv)
 {
-	char *shell_argv[SHELL_ARGS_MAX] = { (char *)SHELL, (char *)path };
-	size_t count = 2;
+	static char *shell_argv[SHELL_ARGS_MAX];
+	size_t count = 0;
 
+	shell_argv[count++] = (char *)SHELL;
+	shell_argv[count++] = (char *)path;
 	for (char **arg = argv + 1; *arg != NULL; arg++) {
 		if (count == SHELL_ARGS_MAX - 1) {
 			errno = E2BIG;
@@ -46,6 +48,7 @@ static void exec_as_script(const char *path, char **argv)
 		}
 		shell_argv[count++] = *arg;
 	}
+	shell_argv[count] = NULL;
 	execve(SHELL, shell_argv, environ);
 	errno = ENOEXEC; /* the script's own fault stays the one to tell */
 }
@@ -70,32 +73,35 @@ static void exec_file(const char *path, char **argv)
 	}
 }
 
+/* The file tried last, and the one to blame. Static: a vforked child runs on PID 1's stack, and what it touches there
+ * stays PID 1's. */
+static char file[PATH_MAX], blamed[PATH_MAX];
+
 /* Tries each directory of PATH. A hit that may not be executed is remembered, as a shell does, while the search goes
- * on. On return *ret_tried is the file to blame, or the bare name. Returns errno of the failure. */
-static int exec_in_path(char **argv, char *tried, size_t size)
+ * on. *ret_blamed is the file to blame, or the bare name. Returns errno of the failure. */
+static int exec_in_path(char **argv, const char **ret_blamed)
 {
 	const char *path = getenv("PATH");
 	int remembered = ENOENT;
 
-	snprintf(tried, size, "%s", argv[0]);
+	*ret_blamed = argv[0];
 	for (path = path != NULL ? path : DEFAULT_PATH; path != NULL;) {
 		const char *end = strchrnul(path, ':');
-		char file[PATH_MAX];
-
 		/* An empty directory is the current one (environ(7)). */
-		if ((size_t)snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "./",
-			    argv[0]) < sizeof file) {
-			exec_file(file, argv);
-			if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
-				snprintf(tried, size, "%s", file);
-				return errno;
-			}
-			if (errno == EACCES || (errno == ENOENT && access(file, F_OK) == 0)) {
-				snprintf(tried, size, "%s", file);
-				remembered = errno == EACCES ? EACCES : ENOENT;
-			}
-		}
+		int length = snprintf(
+			file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "./", argv[0]);
+
 		path = *end == ':' ? end + 1 : NULL;
+		if ((size_t)length >= sizeof file)
+			continue;
+		exec_file(file, argv);
+		if (errno == ENOTDIR || (errno == ENOENT && access(file, F_OK) < 0))
+			continue;
+		memcpy(blamed, file, sizeof blamed);
+		*ret_blamed = blamed;
+		if (errno != EACCES && errno != ENOENT)
+			return errno;
+		remembered = errno;
 	}
 	return remembered;
 }
@@ -110,15 +116,15 @@ static size_t read_head(const char *path, char *head, size_t size)
 
 int spawn_exec(char **argv, struct complaint *ret_why)
 {
-	char tried[PATH_MAX], head[128];
+	const char *tried = argv[0];
+	char head[128];
 	int error;
 
 	if (strchr(argv[0], '/') != NULL) {
-		snprintf(tried, sizeof tried, "%s", argv[0]);
 		exec_file(argv[0], argv);
 		error = errno;
 	} else {
-		error = exec_in_path(argv, tried, sizeof tried);
+		error = exec_in_path(argv, &tried);
 	}
 	return exec_reason(tried, error, head, read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
 }
@@ -162,7 +168,7 @@ static _Noreturn void become_workload(const struct spawn_request *request, int n
 	setsid();
 	if (request->hand_over_terminal)
 		ioctl(STDIN_FILENO, TIOCSCTTY, 0);
-	if (!confine_is_empty(request->plan) && confine_apply(request->plan, &reporter, &layer, &why) < 0)
+	if (confine_apply(request->plan, &reporter, &layer, &why) < 0)
 		refuse(news_fd, STATUS_REFUSED, &why);
 	signals_restore(request->signal_mask);
 	refuse(news_fd, spawn_exec(request->argv, &why), &why);
@@ -175,9 +181,11 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 	int news[2];
 	pid_t pid;
 
-	if (pipe2(news, O_CLOEXEC) < 0)
+	if (pipe2(news, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	pid = fork();
+	/* vfork(2) spares the copy of our page tables, a quarter of a plain start. It holds PID 1 until the child
+	 * executes, and the child writes into our memory: both only where it has nothing to do but that. */
+	pid = confine_is_light(request->plan) ? vfork() : fork();
 	if (pid == 0)
 		become_workload(request, news[1]);
 	if (pid < 0) {
@@ -188,7 +196,6 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 		return error;
 	}
 	close(news[1]);
-	fcntl(news[0], F_SETFL, O_NONBLOCK);
 	*ret_pid = pid;
 	*ret_news_fd = news[0];
 	return 0;

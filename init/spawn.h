@@ -28,9 +28,9 @@ struct spawn_news {
 	struct complaint text;
 };
 
-/* Forks. The child tells its news through a pipe that exec closes: end of file without SPAWN_REFUSED means that it is
- * the workload now. Returns 0, the child's pid and the pipe's reading end (non-blocking, the caller's), or -errno of
- * pipe2(2) or fork(2). */
+/* Forks, or vforks where the plan is light. The child tells its news through a pipe that exec closes: end of file
+ * without SPAWN_REFUSED means that it is the workload now. Returns 0, the child's pid and the pipe's reading end
+ * (non-blocking, the caller's), or -errno of pipe2(2) or fork(2). */
 int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd);
 
 /* Reads one message. Returns 1, 0 at the end of the pipe, or -EAGAIN when there is nothing yet. Bytes that are no

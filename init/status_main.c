@@ -80,7 +80,8 @@ static void describe_capabilities(uint64_t set, char *buffer, size_t size)
 	}
 	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
 		if ((set >> i & 1) != 0 && have < size)
-			have += (size_t)snprintf(buffer + have, size - have, "%s%s", have > 0 ? ", " : "bounding set: ", capname(i));
+			have += (size_t)snprintf(
+				buffer + have, size - have, "%s%s", have > 0 ? ", " : "bounding set: ", capname(i));
 	if (have == 0)
 		snprintf(buffer, size, "bounding set: empty");
 }
@@ -96,9 +97,9 @@ static void describe_layer(enum layer layer, char *buffer, size_t size)
 		snprintf(buffer, size, "%s (%s)", snapshot->seccomp_profile, snapshot->seccomp_default_action);
 	else if (layer == LAYER_READ_ONLY && snapshot->read_only_how[0] != '\0')
 		snprintf(buffer, size, "%s",
-			strcmp(snapshot->read_only_how, "landlock") == 0  ? "by Landlock" :
-			strcmp(snapshot->read_only_how, "remount") == 0 ? "by a remount in place" :
-			                                                  "as the runtime mounted it");
+			strcmp(snapshot->read_only_how, "landlock") == 0          ? "by Landlock"
+				: strcmp(snapshot->read_only_how, "remount") == 0 ? "by a remount in place"
+										  : "as the runtime mounted it");
 }
 
 static void print_service(void)
@@ -128,7 +129,10 @@ static void print_confinement(void)
 
 		describe_layer((enum layer)layer, how, sizeof how);
 		printf("  %-14s%-9s%-10s%s\n", layer_name((enum layer)layer), asked((enum layer)layer) ? "yes" : "-",
-			in_force((enum layer)layer) ? "yes" : asked((enum layer)layer) ? "NO" : "-", how);
+			in_force((enum layer)layer)        ? "yes"
+				: asked((enum layer)layer) ? "NO"
+							   : "-",
+			how);
 	}
 }
 
@@ -141,8 +145,8 @@ static void print_checks(void)
 
 		printf("  [%c] %-8s%s: %s (%llu ok, %llu failed)\n", check->healthy == 1 ? '+' : '-',
 			check_kind_name((enum check_kind)check->kind), check->name,
-			check->reason[0] != '\0' ? check->reason : "no result yet", (unsigned long long)check->successes,
-			(unsigned long long)check->failures);
+			check->reason[0] != '\0' ? check->reason : "no result yet",
+			(unsigned long long)check->successes, (unsigned long long)check->failures);
 	}
 }
 
