@@ -85,7 +85,7 @@ build_libmicrohttpd() {
     # lacks a function that MHD_get_timeout() calls.
     ./configure --disable-shared --disable-dependency-tracking --disable-nls --disable-doc --disable-examples \
         --disable-curl --disable-https --disable-postprocessor --disable-dauth --enable-bauth --disable-httpupgrade \
-        --disable-sendfile --enable-epoll=yes --with-threads=posix --disable-thread-names CC="$compiler" \
+        --disable-sendfile --disable-messages --enable-epoll=yes --with-threads=posix --disable-thread-names CC="$compiler" \
         CPPFLAGS=-D_GNUC_ATTR_CONSTR_NOT_SUPPORTED=1 CFLAGS="$CFLAGS"
     make -C src/microhttpd libmicrohttpd.la
     keep_library libmicrohttpd "$version" 'HTTP server' src/microhttpd/.libs/libmicrohttpd.a src/include/microhttpd.h
