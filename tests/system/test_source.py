@@ -1,0 +1,122 @@
+"""What the sources promise about themselves: their floors, their format, their version, the README's examples."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NEST_INIT = os.environ.get("NEST_INIT", str(ROOT / "build/release/nest-init"))
+ROOMS = ["base", "init", "health", "metrics", "seccomp-profiles"]
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).glob("*.[ch]"))
+
+# Which rooms a room may include, beside itself. A main (floor 3) may include what it needs.
+MAY_INCLUDE = {
+    "base": set(),
+    "init": {"base", "seccomp-profiles"},
+    "health": {"base"},
+    "metrics": {"base"},
+    "seccomp-profiles": {"base"},
+}
+# Each library is known to one file.
+LIBRARY_OF = {
+    "cjson/cJSON.h": {"base/json.c"},
+    "seccomp.h": {"seccomp-profiles/compile.c"},
+    "cap-ng.h": {"init/capabilities.c"},
+    "microhttpd.h": {"metrics/serve.c"},
+    "systemd/sd-daemon.h": {"init/notify_systemd.c"},
+}
+
+
+def includes(path):
+    return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), re.M)
+
+
+def is_main(path):
+    return path.name == "main.c" or path.name.endswith("_main.c")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_includes_only_its_own_floor_and_those_below(path):
+    room = path.parent.name
+    for header in includes(path):
+        if header in LIBRARY_OF:
+            assert f"{room}/{path.name}" in LIBRARY_OF[header], f"{header} is known to {LIBRARY_OF[header]} alone"
+        other = header.split("/")[0]
+        if other in ROOMS and other != room and not is_main(path):
+            assert other in MAY_INCLUDE[room], f"{room}/ must not include {header}"
+
+
+def pure_sources():
+    """The files of the libraries that the meson files call pure."""
+    found = []
+    for room in ROOMS[1:]:
+        text = (ROOT / room / "meson.build").read_text()
+        for name in {"init": "init_lib", "health": "health_lib", "metrics": "metrics_sources",
+                     "seccomp-profiles": "profile_sources"}[room],:
+            block = text[text.index(f"{name} ="):]
+            found += [ROOT / room / file for file in re.findall(r"'([a-z_0-9]+\.c)'", block[:block.index(")")])]
+    return found
+
+
+EFFECTS = re.compile(r"^(unistd|fcntl|poll|sys/(socket|stat|mount|wait|epoll|prctl|syscall|ioctl)|pthread|time)\.h$")
+
+
+@pytest.mark.parametrize("path", pure_sources(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_pure_file_includes_nothing_that_acts(path):
+    allowed = {"sys/wait.h"}  # its macros take a wait status apart
+    acting = [header for header in includes(path) if EFFECTS.match(header) and header not in allowed]
+    assert acting == []
+
+
+def test_the_format_is_clang_formats():
+    files = SOURCES + sorted((ROOT / "tests").glob("**/*.[ch]"))
+    run = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_the_version_is_said_once():
+    meson = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+    shown = subprocess.run([NEST_INIT, "--version"], capture_output=True, text=True)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, f"nest-init {meson}\n", "")
+
+
+def test_the_release_is_one_small_static_file():
+    release = ROOT / "build/release/nest-init"
+    assert release.stat().st_size <= 400_000
+    headers = subprocess.run(["readelf", "-lhdW", release], capture_output=True, text=True, check=True).stdout
+    assert "DYN (" in headers
+    assert "INTERP" not in headers and "(NEEDED)" not in headers
+
+
+README = (ROOT / "README.md").read_text()
+SHELL_EXAMPLES = [re.match(r"(.*?)\s+#\s*(\d+)$", line).groups()
+                  for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.strip().splitlines()]
+
+
+@pytest.mark.parametrize("command,status", SHELL_EXAMPLES)
+def test_a_command_of_the_readme_ends_as_it_says(command, status, tmp_path):
+    (tmp_path / "nest-init").symlink_to(NEST_INIT)
+    run = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+                          f"exec {command}"], capture_output=True, text=True, timeout=60,
+                         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert run.returncode == int(status), run.stderr
+
+
+def test_the_readmes_list_of_subcommands_is_the_programs():
+    shown = subprocess.run([NEST_INIT, "--help"], capture_output=True, text=True, check=True).stdout
+    for line in re.findall(r"^    (nest-init \S.*?)   ", README, re.M):
+        assert line in shown
+
+
+@pytest.mark.parametrize("subcommand", ["health", "probe", "status", "seccomp"])
+def test_each_subcommand_explains_itself(subcommand):
+    shown = subprocess.run([NEST_INIT, subcommand, "--help"], capture_output=True, text=True)
+    assert shown.returncode == 0 and f"nest-init {subcommand}" in shown.stdout
+
+
+def test_the_help_fits_a_screen():
+    lines = subprocess.run([NEST_INIT, "--help"], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) <= 50 and max(map(len, lines)) <= 80
