@@ -32,13 +32,15 @@ struct answer {
 
 static void take(void *context, const union wire_record *record)
 {
+	static const char good[][8] = { [CHECK_LIVE] = "alive", [CHECK_READY] = "ready", [CHECK_STARTUP] = "started" };
 	struct answer *answer = context;
 
 	if (record->header.type != WIRE_VERDICT)
 		return;
 	answer->given = true;
 	answer->healthy = record->verdict.healthy == 1;
-	printf("%s\n", record->verdict.reason);
+	/* One line, and the verdict first: Podman keeps 500 characters, and people read less. */
+	printf("%s\n", answer->healthy ? good[record->verdict.kind] : record->verdict.reason);
 }
 
 static bool parse_kind(const char *word, enum check_kind *ret_kind)
@@ -70,7 +72,9 @@ int health_main(int argc, char **argv)
 			return fputs(help_text, stdout) >= 0 ? 0 : STATUS_USAGE;
 		if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
 			if (duration_parse(argv[++i], &timeout_ns) < 0) {
-				fprintf(stderr, "nest-init health: --timeout: '%s': expected a duration such as 500ms or 5s\n", argv[i]);
+				fprintf(stderr,
+					"nest-init health: --timeout: '%s': expected a duration such as 500ms or 5s\n",
+					argv[i]);
 				return STATUS_USAGE;
 			}
 		} else if (!parse_kind(argv[i], &kind)) {

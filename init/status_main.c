@@ -5,12 +5,12 @@
 #include "base/clock.h"
 #include "base/control_client.h"
 #include "base/json_write.h"
-#include "base/signame.h"
 #include "base/version.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #define TIMEOUT_NS INT64_C(5000000000)
 
@@ -52,110 +52,207 @@ static bool asked(enum layer layer)
 	return (answer.snapshot.layers_requested >> layer & 1) != 0;
 }
 
-/* "3d 4h", "2h 5m", "4m 12s", "12.3s": two units are as much as one wants to read. */
-static const char *span(int64_t ns, char *buffer, size_t size)
+/* ---- for people ---- */
+
+enum colour { PLAIN, RED, GREEN, YELLOW };
+static bool in_colour;
+
+static void paint(enum colour colour)
 {
+	static const char codes[][8] = { "\033[0m", "\033[1;31m", "\033[32m", "\033[1;33m" };
+
+	if (in_colour)
+		fputs(codes[colour], stdout);
+}
+
+/* Only for somebody who looks, and who has not said that it is unwelcome (no-color.org). */
+static bool wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static void word(enum colour colour, const char *text)
+{
+	paint(colour);
+	fputs(text, stdout);
+	paint(PLAIN);
+}
+
+struct text {
+	char at[24];
+};
+
+/* "3d 4h", "2h 5m", "4m 12s", "12.3s", "40ms": two units are as much as one wants to read. */
+static struct text span(int64_t ns)
+{
+	struct text text;
 	long long seconds = ns / NS_PER_S;
 
-	if (ns < 60 * NS_PER_S)
-		snprintf(buffer, size, "%.1fs", (double)ns / (double)NS_PER_S);
+	if (seconds < 1)
+		snprintf(text.at, sizeof text.at, "%lldms", (long long)(ns / NS_PER_MS));
+	else if (seconds < 60)
+		snprintf(text.at, sizeof text.at, "%lld.%llds", seconds, (long long)(ns / (100 * NS_PER_MS) % 10));
 	else if (seconds < 3600)
-		snprintf(buffer, size, "%lldm %llds", seconds / 60, seconds % 60);
+		snprintf(text.at, sizeof text.at, "%lldm %llds", seconds / 60, seconds % 60);
 	else if (seconds < 86400)
-		snprintf(buffer, size, "%lldh %lldm", seconds / 3600, seconds / 60 % 60);
+		snprintf(text.at, sizeof text.at, "%lldh %lldm", seconds / 3600, seconds / 60 % 60);
 	else
-		snprintf(buffer, size, "%lldd %lldh", seconds / 86400, seconds / 3600 % 24);
-	return buffer;
+		snprintf(text.at, sizeof text.at, "%lldd %lldh", seconds / 86400, seconds / 3600 % 24);
+	return text;
 }
 
-/* "net_bind_service, chown", "none", or "all 41". */
-static void describe_capabilities(uint64_t set, char *buffer, size_t size)
+/* A clock that was set back makes no negative age. */
+static struct text since(int64_t wall_ns)
 {
-	size_t have = 0;
+	int64_t age = clock_wall_ns() - wall_ns;
 
-	buffer[0] = '\0';
-	if (set == (UINT64_C(1) << CAPNAME_COUNT) - 1) {
-		snprintf(buffer, size, "bounding set: all of them");
-		return;
-	}
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
-		if ((set >> i & 1) != 0 && have < size)
-			have += (size_t)snprintf(
-				buffer + have, size - have, "%s%s", have > 0 ? ", " : "bounding set: ", capname(i));
-	if (have == 0)
-		snprintf(buffer, size, "bounding set: empty");
+	return span(age > 0 ? age : 0);
 }
 
-static void describe_layer(enum layer layer, char *buffer, size_t size)
+static void print_verdict(void)
 {
 	const struct wire_snapshot *snapshot = &answer.snapshot;
+	const struct wire_verdict *live = &answer.verdict[CHECK_LIVE], *ready = &answer.verdict[CHECK_READY];
+	int64_t left = snapshot->stop_deadline_ns - clock_wall_ns();
+	bool dead = live->healthy == 0, well = !dead && ready->healthy == 1;
 
-	buffer[0] = '\0';
-	if (layer == LAYER_CAPABILITIES)
-		describe_capabilities(snapshot->capability_bounding, buffer, size);
-	else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0')
-		snprintf(buffer, size, "%s (%s)", snapshot->seccomp_profile, snapshot->seccomp_default_action);
-	else if (layer == LAYER_READ_ONLY && snapshot->read_only_how[0] != '\0')
-		snprintf(buffer, size, "%s",
-			strcmp(snapshot->read_only_how, "landlock") == 0          ? "by Landlock"
-				: strcmp(snapshot->read_only_how, "remount") == 0 ? "by a remount in place"
-										  : "as the runtime mounted it");
+	paint(well ? GREEN : dead || snapshot->state <= WIRE_STATE_RUNNING ? RED : YELLOW);
+	if (well)
+		printf("main is ready");
+	else if (dead || snapshot->state <= WIRE_STATE_RUNNING)
+		printf("main is %s", dead ? live->reason : ready->reason);
+	else
+		printf("main is being stopped: %s", wire_state_name(snapshot->state));
+	if (snapshot->stop_deadline_ns > 0 && left > 0)
+		printf(", SIGKILL in %s", span(left).at);
+	paint(PLAIN);
+	putchar('\n');
+}
+
+/* What was asked for and could not be had, under --best-effort: it belongs to what is read first. */
+static void print_gaps(void)
+{
+	uint32_t gaps = answer.snapshot.layers_requested & ~answer.snapshot.layers_enforced;
+	const char *before = "NOT in force: ";
+
+	if (gaps == 0)
+		return;
+	paint(RED);
+	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
+		if ((gaps >> layer & 1) == 0)
+			continue;
+		printf("%s%s", before, layer_name((enum layer)layer));
+		before = ", ";
+	}
+	paint(PLAIN);
+	putchar('\n');
 }
 
 static void print_service(void)
 {
+	static const char good[][8] = { "alive", "ready", "started" };
+	static const enum check_kind order[] = { CHECK_LIVE, CHECK_STARTUP, CHECK_READY };
 	const struct wire_snapshot *snapshot = &answer.snapshot;
-	char up[32], ready[32];
 
-	printf("nest-init %s: %s\n\n", NEST_INIT_VERSION, wire_state_name(snapshot->state));
-	printf("service       main, pid %d, up %s", snapshot->main_pid,
-		span(clock_wall_ns() - snapshot->service_start_time_ns, up, sizeof up));
+	printf("\nservice         pid %d, up %s", snapshot->main_pid, since(snapshot->service_start_time_ns).at);
 	if (snapshot->time_to_ready_ns >= 0)
-		printf(", ready after %s", span(snapshot->time_to_ready_ns, ready, sizeof ready));
-	printf("\nhealth        ");
-	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		printf("%s%s: %s", kind > 0 ? ", " : "", check_kind_name((enum check_kind)kind),
-			answer.verdict[kind].healthy == 1 ? "yes" : "no");
-	printf("\nreaped        %llu orphans\n", (unsigned long long)snapshot->reaped_orphans);
-	if (snapshot->monitor_restarts > 0)
-		printf("monitor       started again %llu times\n", (unsigned long long)snapshot->monitor_restarts);
+		printf(", ready after %s", span(snapshot->time_to_ready_ns).at);
+	printf("\nhealth          ");
+	for (unsigned i = 0; i < CHECK_KIND_COUNT; i++) {
+		bool yes = answer.verdict[order[i]].healthy == 1;
+
+		printf("%s%s%s", i > 0 ? ", " : "", yes ? "" : "not ", good[order[i]]);
+	}
+	printf("\nPID 1           nest-init " NEST_INIT_VERSION ", up %s, orphans reaped %llu, monitor restarts %llu\n",
+		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans,
+		(unsigned long long)snapshot->monitor_restarts);
+}
+
+#define DETAIL_COLUMN 26
+#define SCREEN_WIDTH 80
+
+/* "  bounding set: chown, net_bind_service", on as many lines as it takes. */
+static void print_capabilities(uint64_t set)
+{
+	int at = DETAIL_COLUMN - 2 + printf("  bounding set:%s", set == 0 ? " empty" : "");
+
+	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
+		if ((set >> i & 1) == 0)
+			continue;
+		if (at + (int)strlen(capname(i)) + 2 > SCREEN_WIDTH)
+			at = printf("\n%*s", DETAIL_COLUMN - 1, "") - 1;
+		at += printf(" %s%s", capname(i), set >> i > 1 ? "," : "");
+	}
+}
+
+static void print_detail(enum layer layer)
+{
+	const struct wire_snapshot *snapshot = &answer.snapshot;
+	const char *how = snapshot->read_only_how;
+
+	if (layer == LAYER_CAPABILITIES)
+		print_capabilities(snapshot->capability_bounding);
+	else if (layer == LAYER_SECCOMP)
+		printf("  %s, otherwise %s", snapshot->seccomp_profile, snapshot->seccomp_default_action);
+	else if (layer == LAYER_READ_ONLY && strcmp(how, "landlock") == 0)
+		printf("  by Landlock");
+	else if (layer == LAYER_READ_ONLY && strcmp(how, "remount") == 0)
+		printf("  by a remount in place");
+	else if (layer == LAYER_READ_ONLY && *how != '\0')
+		printf("  as the runtime mounted it");
 }
 
 static void print_confinement(void)
 {
-	printf("\n%-16s%-9s%-10s\n", "confinement", "asked", "in force");
-	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
-		char how[1024];
+	printf("\nconfinement\n");
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		enum layer layer = (enum layer)i;
 
-		describe_layer((enum layer)layer, how, sizeof how);
-		printf("  %-14s%-9s%-10s%s\n", layer_name((enum layer)layer), asked((enum layer)layer) ? "yes" : "-",
-			in_force((enum layer)layer)        ? "yes"
-				: asked((enum layer)layer) ? "NO"
-							   : "-",
-			how);
+		printf("  %-14s", layer_name(layer));
+		if (in_force(layer)) {
+			word(GREEN, "in force");
+			print_detail(layer);
+		} else {
+			word(asked(layer) ? RED : PLAIN, asked(layer) ? "NOT in force" : "not asked for");
+		}
+		putchar('\n');
 	}
 }
 
-static void print_checks(void)
+static void print_check(const struct wire_check *check)
 {
-	if (answer.check_count > 0)
-		printf("\nchecks\n");
-	for (size_t i = 0; i < answer.check_count; i++) {
-		const struct wire_check *check = &answer.check[i];
-
-		printf("  [%c] %-8s%s: %s (%llu ok, %llu failed)\n", check->healthy == 1 ? '+' : '-',
-			check_kind_name((enum check_kind)check->kind), check->name,
-			check->reason[0] != '\0' ? check->reason : "no result yet",
-			(unsigned long long)check->successes, (unsigned long long)check->failures);
-	}
+	if (check->healthy == 1)
+		word(GREEN, "  ok        ");
+	else if (check->settled == 1)
+		word(RED, "  FAILED    ");
+	else
+		word(YELLOW, "  waiting   ");
+	printf("%-9s%s\n%21s%s", check_kind_name((enum check_kind)check->kind), check->name, "",
+		check->reason[0] != '\0' ? check->reason : "no result yet");
+	if (check->consecutive_failures > 1)
+		printf(", %u failures in a row", check->consecutive_failures);
+	if (check->last_success_ns > 0)
+		printf(", last success %s ago", since(check->last_success_ns).at);
+	printf(" (%llu ok, %llu failed)\n", (unsigned long long)check->successes, (unsigned long long)check->failures);
 }
 
+/* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
+	in_colour = wants_colour();
+	print_verdict();
+	print_gaps();
 	print_service();
+	if (answer.check_count > 0)
+		printf("\nchecks\n");
+	for (size_t i = 0; i < answer.check_count; i++)
+		print_check(&answer.check[i]);
 	print_confinement();
-	print_checks();
 }
+
+/* ---- for machines ---- */
 
 static void json_service(struct json_writer *json)
 {
@@ -164,6 +261,7 @@ static void json_service(struct json_writer *json)
 	json_write_object(json, "service");
 	json_write_text(json, "name", "main");
 	json_write_i64(json, "pid", snapshot->main_pid);
+	json_write_seconds(json, "start_time", snapshot->service_start_time_ns);
 	json_write_u64(json, "starts", snapshot->starts);
 	json_write_u64(json, "exits", snapshot->exits);
 	if (snapshot->time_to_ready_ns >= 0)
@@ -175,18 +273,32 @@ static void json_service(struct json_writer *json)
 	json_write_end(json);
 }
 
+static void json_detail(struct json_writer *json, enum layer layer)
+{
+	const struct wire_snapshot *snapshot = &answer.snapshot;
+
+	if (layer == LAYER_CAPABILITIES) {
+		json_write_array(json, "bounding");
+		for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+			if ((snapshot->capability_bounding >> i & 1) != 0)
+				json_write_text(json, NULL, capname(i));
+		json_write_end(json);
+	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
+		json_write_text(json, "profile", snapshot->seccomp_profile);
+		json_write_text(json, "default_action", snapshot->seccomp_default_action);
+	} else if (layer == LAYER_READ_ONLY && snapshot->read_only_how[0] != '\0') {
+		json_write_text(json, "how", snapshot->read_only_how);
+	}
+}
+
 static void json_confinement(struct json_writer *json)
 {
 	json_write_object(json, "confinement");
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
-		char how[1024];
-
-		describe_layer((enum layer)layer, how, sizeof how);
 		json_write_object(json, layer_name((enum layer)layer));
 		json_write_bool(json, "requested", asked((enum layer)layer));
 		json_write_bool(json, "enforced", in_force((enum layer)layer));
-		if (how[0] != '\0')
-			json_write_text(json, "detail", how);
+		json_detail(json, (enum layer)layer);
 		json_write_end(json);
 	}
 	json_write_end(json);
@@ -206,6 +318,8 @@ static void json_checks(struct json_writer *json)
 		json_write_u64(json, "successes", check->successes);
 		json_write_u64(json, "failures", check->failures);
 		json_write_u64(json, "consecutive_failures", check->consecutive_failures);
+		if (check->last_success_ns > 0)
+			json_write_seconds(json, "last_success", check->last_success_ns);
 		json_write_end(json);
 	}
 	json_write_end(json);
