@@ -224,7 +224,7 @@ static void tell_read_only(struct apply *apply, const char *how)
 static int remount_or_leave_to_landlock(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confinement *asked = apply->plan->asked;
-	int error = mounts_make_read_only(&asked->writable, ret_why);
+	int error = mounts_make_read_only(&asked->writable, &asked->tmpfs, ret_why);
 
 	if (error == 0) {
 		tell_read_only(apply, "remount");

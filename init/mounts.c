@@ -16,6 +16,7 @@
 /* The kernel's interface (mount_setattr(2), open_tree(2)): musl has no wrapper, and glibc's names would clash. */
 #define TREE_CLONE 1
 #define MOVE_FROM_EMPTY_PATH 0x4
+#define MOVE_TO_FOLLOWS_LINKS 0x10
 #define ATTRIBUTE_READ_ONLY 0x1
 struct mount_attributes {
 	uint64_t set, clear, propagation, user_namespace;
@@ -25,7 +26,7 @@ struct mount_attributes {
 #endif
 
 #define TERMINATION_LOG "/dev/termination-log"
-#define KEPT_MAX (MODEL_PATHS_MAX + 1)
+#define KEPT_MAX (MODEL_PATHS_MAX + MODEL_TMPFS_MAX + 1)
 
 /* Copies of the writable mounts, detached, so that making the tree read-only does not reach them. */
 struct kept {
@@ -73,16 +74,51 @@ static int keep(struct kept *kept, const char *path)
 	return 0;
 }
 
-static int keep_all(struct kept *kept, const struct path_list *writable, struct complaint *ret_why)
+static int refuse_remount(int error, struct complaint *ret_why)
 {
-	for (size_t i = 0; i < writable->count; i++) {
-		int error = keep(kept, writable->path[i]);
+	if (error == EBUSY)
+		return complain(
+			ret_why, EBUSY, "cannot remount the root read-only while a file on it is open for writing");
+	if (error == EINVAL)
+		return complain(
+			ret_why, EINVAL, "cannot remount the root read-only: / is not a mount point here (a chroot?)");
+	return complain(ret_why, error, "cannot remount the root read-only: %s%s", strerror(error),
+		error == EPERM ? " (it needs CAP_SYS_ADMIN)" : "");
+}
 
-		if (error < 0)
-			return complain(ret_why, -error, "writable path '%s': %s", writable->path[i], strerror(-error));
-	}
-	keep(kept, TERMINATION_LOG); /* Kubernetes has it, others do not */
-	return 0;
+static bool is_tmpfs(const char *path)
+{
+	struct statfs status;
+	struct stat here, root;
+
+	/* A directory on a root file system that is itself a tmpfs is not meant: compare the devices. */
+	return statfs(path, &status) == 0 && status.f_type == TMPFS_MAGIC && stat(path, &here) == 0 &&
+		stat("/", &root) == 0 && here.st_dev != root.st_dev;
+}
+
+static int keep_path(struct kept *kept, const char *path, struct complaint *ret_why)
+{
+	int error = keep(kept, path);
+
+	if (error == -EPERM) /* said before the path is even looked for (open_tree(2)) */
+		return refuse_remount(EPERM, ret_why);
+	return error < 0 ? complain(ret_why, -error, "writable path '%s': %s", path, strerror(-error)) : 0;
+}
+
+/* A tmpfs that is not there yet is mounted later, on what is read-only by then. */
+static int keep_all(
+	struct kept *kept, const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < writable->count; i++)
+		error = keep_path(kept, writable->path[i], ret_why);
+	for (size_t i = 0; error == 0 && i < tmpfs->count; i++)
+		if (is_tmpfs(tmpfs->mount[i].path))
+			error = keep_path(kept, tmpfs->mount[i].path, ret_why);
+	if (error == 0)
+		keep(kept, TERMINATION_LOG); /* Kubernetes has it, others do not */
+	return error;
 }
 
 static int set_read_only(struct complaint *ret_why)
@@ -91,28 +127,22 @@ static int set_read_only(struct complaint *ret_why)
 
 	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes) == 0)
 		return 0;
-	if (errno == EBUSY)
-		return complain(
-			ret_why, EBUSY, "cannot remount the root read-only while a file on it is open for writing");
-	if (errno == EINVAL)
-		return complain(
-			ret_why, EINVAL, "cannot remount the root read-only: / is not a mount point here (a chroot?)");
-	return complain(ret_why, errno, "cannot remount the root read-only: %s%s", strerror(errno),
-		errno == EPERM ? " (it needs CAP_SYS_ADMIN)" : "");
+	return refuse_remount(errno, ret_why);
 }
 
 static int put_back(const struct kept *kept, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < kept->count; i++)
-		if (syscall(SYS_move_mount, kept->fd[i], "", AT_FDCWD, kept->path[i], MOVE_FROM_EMPTY_PATH) < 0)
+		if (syscall(SYS_move_mount, kept->fd[i], "", AT_FDCWD, kept->path[i],
+			    MOVE_FROM_EMPTY_PATH | MOVE_TO_FOLLOWS_LINKS) < 0)
 			return complain(ret_why, errno, "writable path '%s': %s", kept->path[i], strerror(errno));
 	return 0;
 }
 
-int mounts_make_read_only(const struct path_list *writable, struct complaint *ret_why)
+int mounts_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
 {
 	struct kept kept = { .count = 0 };
-	int error = keep_all(&kept, writable, ret_why);
+	int error = keep_all(&kept, writable, tmpfs, ret_why);
 
 	if (error == 0)
 		error = set_read_only(ret_why);
@@ -165,14 +195,13 @@ static void part_options(const char *options, unsigned long *flags, char *ret_da
 	}
 }
 
-static bool is_tmpfs(const char *path)
+static int refuse_tmpfs(const struct tmpfs_mount *wanted, int error, struct complaint *ret_why)
 {
-	struct statfs status;
-	struct stat here, root;
-
-	/* A directory on a root file system that is itself a tmpfs is not meant: compare the devices. */
-	return statfs(path, &status) == 0 && status.f_type == TMPFS_MAGIC && stat(path, &here) == 0 &&
-		stat("/", &root) == 0 && here.st_dev != root.st_dev;
+	if (error == EINVAL && wanted->options[0] != '\0')
+		return complain(ret_why, error, "cannot mount a tmpfs on '%.160s': %s (options '%s', see tmpfs(5))",
+			wanted->path, strerror(error), wanted->options);
+	return complain(ret_why, error, "cannot mount a tmpfs on '%s': %s%s", wanted->path, strerror(error),
+		error == EPERM ? " (it needs CAP_SYS_ADMIN; or start the container with --tmpfs)" : "");
 }
 
 int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
@@ -186,9 +215,7 @@ int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
 			continue;
 		part_options(wanted->options, &flags, data, sizeof data);
 		if (mount("tmpfs", wanted->path, "tmpfs", flags, data) < 0)
-			return complain(ret_why, errno, "cannot mount a tmpfs on '%s': %s%s", wanted->path,
-				strerror(errno),
-				errno == EPERM ? " (it needs CAP_SYS_ADMIN; or start the container with --tmpfs)" : "");
+			return refuse_tmpfs(wanted, errno, ret_why);
 	}
 	return 0;
 }

@@ -13,10 +13,10 @@ bool mounts_root_is_read_only(void);
  * Returns 0, or -EROFS or another -errno with a sentence. */
 int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why);
 
-/* Makes the whole tree of mounts read-only in place, and leaves the writable paths and /dev/termination-log as they
- * are. All or nothing: after a failure nothing is changed. Returns 0, or -EPERM (no CAP_SYS_ADMIN), -EBUSY (a file is
- * open for writing) or another -errno with a sentence. */
-int mounts_make_read_only(const struct path_list *writable, struct complaint *ret_why);
+/* Makes the whole tree of mounts read-only in place, and leaves the writable paths, those of `tmpfs` that are one
+ * already, and /dev/termination-log as they are. All or nothing: after a failure nothing is changed. Returns 0, or
+ * -EPERM (no CAP_SYS_ADMIN), -EBUSY (a file is open for writing) or another -errno with a sentence. */
+int mounts_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
 
 /* Mounts each tmpfs (nosuid, nodev, noexec unless its options say otherwise). A path that is one already, by the
  * runtime or by an earlier start, is left as it is. Returns 0 or -errno with a sentence. */
