@@ -36,19 +36,29 @@ static const char *machine_name(uint16_t machine)
 	}
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* The file is there and yet the kernel says "no such file": it means the interpreter. */
 static int missing_interpreter(const char *program, const char *head, size_t length, struct complaint *ret_why)
 {
 	const char *end = memchr(head, '\n', length);
-	size_t line = end != NULL ? (size_t)(end - head) : length;
+	size_t line = end != NULL ? (size_t)(end - head) : length, start = 2, stop;
 
 	if (line > 2 && head[0] == '#' && head[1] == '!') {
+		/* Blanks may stand before the interpreter, and one argument behind it (execve(2)). */
+		while (start < line && is_blank(head[start]))
+			start++;
+		for (stop = start; stop < line && !is_blank(head[stop]);)
+			stop++;
 		if (head[line - 1] == '\r')
 			complain(ret_why, ENOENT,
 				"%s: its first line ends in CRLF: save the script with Unix line ends", program);
 		else
 			complain(ret_why, ENOENT, "%s: its interpreter '%.*s' does not exist in this image", program,
-				(int)(line - 2), head + 2);
+				(int)(stop - start), head + start);
 	} else if (is_elf(head, length)) {
 		complain(ret_why, ENOENT,
 			"%s: its dynamic loader does not exist in this image (built for another libc? musl and glibc "

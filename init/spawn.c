@@ -85,6 +85,10 @@ static int exec_in_path(char **argv, const char **ret_blamed)
 	int remembered = ENOENT;
 
 	*ret_blamed = argv[0];
+	if (argv[0][0] == '\0') { /* a directory of PATH itself would be what "DIRECTORY/" means */
+		*ret_blamed = "''";
+		return ENOENT;
+	}
 	for (path = path != NULL ? path : DEFAULT_PATH; path != NULL;) {
 		const char *end = strchrnul(path, ':');
 		/* An empty directory is the current one (environ(7)). */
