@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,6 +76,15 @@ static int allow_path(int ruleset, const char *path, const struct rights *rights
 	return allow_descriptor(ruleset, fd, rights);
 }
 
+/* False for the O_PATH descriptor that holds the place of a stream that is closed; O_ACCMODE would not do, as musl
+ * counts O_PATH to it. */
+static bool is_open_for_writing(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & (O_WRONLY | O_RDWR)) != 0;
+}
+
 /* What a program may open again by /dev/stdout: a terminal, a file. Pipes and sockets lie on no file system that
  * Landlock sees (EBADFD) and need no rule. */
 static void allow_stdio(int ruleset, const struct rights *rights)
@@ -83,7 +93,8 @@ static void allow_stdio(int ruleset, const struct rights *rights)
 		char link[32];
 
 		snprintf(link, sizeof link, "/proc/self/fd/%d", i);
-		allow_path(ruleset, link, rights);
+		if (is_open_for_writing(i))
+			allow_path(ruleset, link, rights);
 	}
 }
 
