@@ -142,7 +142,8 @@ static int plan_seccomp(const struct confinement *asked, struct confine_plan *pl
 	if (!asks_for_seccomp(asked))
 		return 0;
 	snprintf(plan->filter.profile, sizeof plan->filter.profile, "%s", asked->seccomp);
-	embedded = embedded_find(asked->seccomp);
+	/* The monitor's own filter kills on execve: no workload would ever start under it. */
+	embedded = strcmp(asked->seccomp, "monitor") != 0 ? embedded_find(asked->seccomp) : NULL;
 	if (embedded != NULL) {
 		use_embedded(embedded, &plan->filter);
 		return 0;
@@ -261,6 +262,29 @@ static int apply_tmpfs(struct apply *apply, struct complaint *ret_why)
 	return mounts_make_tmpfs(&apply->plan->asked->tmpfs, ret_why);
 }
 
+static bool has_group(const gid_t *group, size_t count, gid_t wanted)
+{
+	while (count-- > 0)
+		if (group[count] == wanted)
+			return true;
+	return false;
+}
+
+/* True if this process has the supplementary groups already. The group itself may be among them: it gives nothing. */
+static bool has_groups(const struct identity *to)
+{
+	gid_t have[IDENTITY_GROUPS_MAX];
+	int count = getgroups(IDENTITY_GROUPS_MAX, have);
+
+	for (int i = 0; i < count; i++)
+		if (have[i] != to->gid && !has_group(to->group, to->group_count, have[i]))
+			return false;
+	for (size_t i = 0; i < to->group_count; i++)
+		if (to->group[i] != to->gid && (count < 0 || !has_group(have, (size_t)count, to->group[i])))
+			return false;
+	return count >= 0;
+}
+
 static int apply_user(struct apply *apply, struct complaint *ret_why)
 {
 	const struct identity *to = &apply->plan->identity;
@@ -270,7 +294,7 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return complain(
 			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
-	if (setgroups(to->group_count, to->group) < 0)
+	if (setgroups(to->group_count, to->group) < 0 && !(errno == EPERM && has_groups(to)))
 		return complain(ret_why, errno, "cannot set the supplementary groups: %s%s", strerror(errno),
 			errno == EPERM ? " (it needs CAP_SETGID)" : "");
 	if (setresgid(to->gid, to->gid, to->gid) < 0)
@@ -279,7 +303,8 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 	if (setresuid(to->uid, to->uid, to->uid) < 0)
 		return complain(
 			ret_why, errno, "cannot become user %u: %s (it needs CAP_SETUID)", to->uid, strerror(errno));
-	if (to->home[0] != '\0' && setenv("HOME", to->home, 1) < 0)
+	/* As docker run has it: the home of whoever we were is nobody else's. */
+	if (setenv("HOME", to->home[0] != '\0' ? to->home : "/", 1) < 0)
 		return complain(ret_why, errno, "cannot set HOME: %s", strerror(errno));
 	return 0;
 }
