@@ -175,7 +175,7 @@ static int perform(const char *what, const char *on)
 		IS("mount") ? mount("tmpfs", on, "tmpfs", 0, NULL) :
 		IS("unprotect") ? mount(NULL, on, NULL, MS_REMOUNT | MS_BIND, NULL) : IS("umount") ? umount2(on, MNT_DETACH) :
 		IS("bind") ? bind_port(on) : IS("socket") ? -(socket(atoi(on), SOCK_RAW, IPPROTO_ICMP) < 0) :
-		IS("setuid") ? setuid((uid_t)atoi(on)) : IS("thread") ? run_thread() : IS("fork") ? run_child(0) :
+		IS("root") ? (errno = EPERM, -(geteuid() != 0)) : IS("thread") ? run_thread() : IS("fork") ? run_child(0) :
 		IS("clone") ? run_child(strtol(on, NULL, 16)) : IS("call") ? call(on) : (errno = E2BIG, -1);
 }
 
@@ -231,6 +231,8 @@ def _make_image(root):
     (root / "scratch/directory").mkdir(mode=0o777)
     subprocess.run(["musl-gcc", "-static", "-O1", "-o", root / "bin/attempt", "-xc", "-"], input=ATTEMPT, text=True,
                    check=True)
+    shutil.copy2(root / "bin/attempt", root / "bin/setuid-attempt")
+    (root / "bin/setuid-attempt").chmod(0o4755)
     shutil.copy2(NEST_INIT, root / "nest-init")
 
 
@@ -255,6 +257,11 @@ class Outcome:
     def answers(self):
         """What `attempt` said, {operation: answer}."""
         return dict(re.findall(r"^(\S+): (\S+)$", self.output, re.M))
+
+
+    def process(self):
+        """What `cat /proc/self/status` wrote."""
+        return {key: " ".join(value.split()) for key, value in re.findall(r"^(\w+):[ \t]*(.*)$", self.output, re.M)}
 
 
 def run(image, options, command, **configuration):
@@ -288,8 +295,10 @@ def wait_until(condition, timeout=BACKSTOP):
         time.sleep(0.01)
 
 
-def wait_output(container, text):
-    wait_until(lambda: text in container.output())
+def wait_output(container, text, errors=""):
+    """What it has written, once the one is in its output and the other among its errors. runc copies each stream by
+    itself: that the later one is there does not mean that the earlier one is."""
+    wait_until(lambda: text in container.output() and errors in container.errors())
     return Outcome(0, container.output(), container.errors())
 
 

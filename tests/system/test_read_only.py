@@ -4,12 +4,14 @@ A cell is a container (privileged, default capabilities, none, another uid), a m
 mounted writable or read-only. A workload tries to write to a directory that anybody may write to, so that only the
 protection can refuse it.
 """
+import os
+import pty
 import subprocess
 
 import pytest
 
 from bundle import Container, bind, tmpfs
-from busybox import (DOCKER_CAPS, PRIVILEGED, but, image, layers, needs_runc, run, running, status,  # noqa: F401
+from busybox import (BACKSTOP, DOCKER_CAPS, PRIVILEGED, but, image, layers, needs_runc, run, running, status,  # noqa: F401
                      wait_output, wait_until)
 
 pytestmark = needs_runc
@@ -184,23 +186,62 @@ def test_renames_out_of_a_writable_directory(image):
 
 # --- standard streams and devices ---------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode", ["remount", "landlock"])
-def test_standard_streams_may_be_opened_again(image, mode, tmp_path):
-    """nginx and many others log to /dev/stdout by opening it: files here, a pipe in the next test."""
-    outcome = run(image, f"--read-only={mode}",
-                  ["/bin/sh", "-c", "echo one >/dev/stdout; echo two >/proc/self/fd/1; echo three >>/dev/stderr; "
-                   "cat </dev/stdin"], caps=PRIVILEGED)
-    assert (outcome.status, outcome.errors) == (0, "three\n")
-    assert outcome.output in ("one\ntwo\n", "two\n")  # a file that is opened again is written from its beginning
+REOPEN = ["/bin/sh", "-c", "echo one >/dev/stdout; echo two >/dev/stderr; echo three >>/proc/self/fd/1; cat </dev/stdin"]
 
 
 @pytest.mark.parametrize("mode", ["remount", "landlock"])
-def test_standard_streams_that_are_pipes_may_be_opened_again(image, mode):
-    with Container(["/nest-init", f"--read-only={mode}", "--", "/bin/sh", "-c",
-                    "echo one >/dev/stdout; echo two >/dev/stderr; cat </dev/stdin"], image, caps=PRIVILEGED,
-                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as c:
-        output, errors = c.process.communicate(b"three\n", 30)
-        assert (c.process.returncode, output, errors) == (0, b"one\nthree\n", b"two\n")
+def test_streams_that_are_pipes_may_be_opened_again(image, mode):
+    """nginx and many others log to /dev/stdout by opening it."""
+    with Container(["/nest-init", f"--read-only={mode}", "--", *REOPEN], image, caps=PRIVILEGED, stdin=subprocess.PIPE) as c:
+        c.process.stdin.write(b"four\n")
+        c.process.stdin.close()
+        assert (c.wait(BACKSTOP), c.output(), c.errors()) == (0, "one\nthree\nfour\n", "two\n")
+
+
+def test_streams_that_are_files_may_be_opened_again(image):
+    """Files on the very root that is read-only. (There is no remount then: they are open for writing.)"""
+    script = 'echo four >/marker/in; "$@" </marker/in >>/marker/out 2>>/marker/err; cat /marker/out /marker/err'
+
+    def edit(config):
+        config["process"]["args"] = ["/bin/sh", "-c", script, "sh", *config["process"]["args"]]
+
+    outcome = run(image, "--read-only", ["/bin/sh", "-c", "echo one >>/dev/stdout; echo two >>/dev/stderr; "
+                                         "cat </dev/stdin >>/proc/self/fd/1; attempt create=/marker/new append=/marker/in"],
+                  caps=PRIVILEGED, edit=edit)
+    assert outcome.output == "one\nfour\ncreate=/marker/new: EACCES\nappend=/marker/in: EACCES\ntwo\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_open_nothing(image, closed):
+    """Their numbers are held by something else meanwhile, which must not become writable in their place."""
+    def edit(config):
+        config["process"]["args"] = ["/bin/sh", "-c", f'exec 3>&1; "$@" {closed}; cat /data/said', "sh",
+                                     *config["process"]["args"]]
+
+    outcome = run(image, "--read-only --writable /data",
+                  ["/bin/sh", "-c", "attempt create=/scratch/new create=/new create=/etc/new mkdir=/bin/new >/data/said"],
+                  edit=edit)
+    assert outcome.answers() == {"create=/scratch/new": "EACCES", "create=/new": "EACCES", "create=/etc/new": "EACCES",
+                                 "mkdir=/bin/new": "EACCES"}
+
+
+@pytest.mark.parametrize("mode", ["remount", "landlock"])
+def test_a_terminal_may_be_opened_again(image, mode):
+    leader, follower = pty.openpty()
+
+    def edit(config):
+        config["process"]["terminal"] = True
+
+    script = "echo one >/dev/stdout; echo two >/dev/tty; echo three >/dev/console; attempt create=/scratch/new"
+    try:
+        with Container(["/nest-init", f"--read-only={mode}", "--", "/bin/sh", "-c", script], image, caps=PRIVILEGED,
+                       stdin=follower, stdout=follower, stderr=follower, edit=edit) as c:
+            assert c.wait(BACKSTOP) == 0
+        said = os.read(leader, 65536).decode().replace("\r\n", "\n")
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert said == f"one\ntwo\nthree\ncreate=/scratch/new: {'EROFS' if mode == 'remount' else 'EACCES'}\n"
 
 
 @pytest.mark.parametrize("mode", ["remount", "landlock"])
@@ -338,7 +379,7 @@ def test_tmpfs_with_an_option_that_is_none(image):
 
 def test_best_effort_warns_and_goes_on(image):
     with running(image, "--best-effort --read-only=verify --tmpfs /empty", "/bin/attempt create=/scratch/new wait") as c:
-        outcome = wait_output(c, "create=/scratch/new: ")
+        outcome = wait_output(c, "create=/scratch/new: ", "tmpfs: ")
         assert layers(c) == but(read_only="asked", tmpfs="asked")
         assert "how" not in status(c)["read_only"]
     assert outcome.output == "create=/scratch/new: ok\n"
