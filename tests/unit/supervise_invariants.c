@@ -26,7 +26,7 @@ struct story {
 	bool spawn_under_way, spawned, executed, leader_told;
 	int64_t end_by;  /* the end that was promised; TIME_NEVER: none was */
 	int64_t kill_at; /* the same for the first SIGKILL */
-	int64_t killed_at;
+	int64_t killing_since, killed_at;
 	struct supervise_told *told;
 };
 
@@ -273,6 +273,111 @@ static bool asks_before_it_kills(const struct moment *moment)
 	return moment->story->leader_told || moment->after->policy.drain_ns >= moment->after->policy.timeout_ns;
 }
 
+/* What was decided in this step, and what it has to be. */
+static bool decides_the_stop_signal(const struct moment *moment)
+{
+	const struct supervise *before = moment->before, *after = moment->after;
+	const bool stop = after->stop_requested && !before->stop_requested;
+	const bool group = entered(moment, SUPERVISE_GROUP) && !after->stop_requested;
+
+	if (!stop && !group)
+		return true;
+	if (after->policy.stop_signal != 0)
+		return after->stop_signal == after->policy.stop_signal;
+	return after->stop_signal == (stop ? moment->event->signal : SIGTERM);
+}
+
+static bool sends(const struct moment *moment, enum supervise_action_type type, int signal)
+{
+	const struct supervise_action *action = action_of(moment, type);
+
+	return action != NULL && action->signal == signal;
+}
+
+static bool asks_whom_the_state_names(const struct moment *moment)
+{
+	const int stop_signal = moment->after->stop_signal;
+
+	if (entered(moment, SUPERVISE_STOPPING))
+		return sends(moment, SUPERVISE_SIGNAL_LEADER, stop_signal);
+	if (entered(moment, SUPERVISE_GROUP))
+		return sends(moment, SUPERVISE_SIGNAL_GROUP, stop_signal);
+	if (entered(moment, SUPERVISE_ORPHANS))
+		return sends(moment, SUPERVISE_SIGNAL_ORPHANS, stop_signal);
+	return true;
+}
+
+static bool is_due(const struct moment *moment)
+{
+	return moment->event->type == SUPERVISE_EVENT_TIME && moment->now >= moment->before->deadline_ns;
+}
+
+/* Nothing is forgotten: each event has its effect where it means something. */
+static bool answers(const struct moment *moment)
+{
+	const struct supervise *before = moment->before, *after = moment->after;
+	const bool unborn = before->state <= SUPERVISE_RETRY, done = after->state == SUPERVISE_DONE;
+	const int error = moment->event->error;
+
+	switch (moment->event->type) {
+	case SUPERVISE_EVENT_START:
+		return before->state != SUPERVISE_IDLE || count_of(moment, SUPERVISE_SPAWN) == 1;
+	case SUPERVISE_EVENT_SPAWNED:
+		return !unborn || after->state == SUPERVISE_STARTING;
+	case SUPERVISE_EVENT_SPAWN_FAILED:
+		if (error == EAGAIN || error == ENOMEM)
+			return !unborn || (after->state == SUPERVISE_RETRY && after->deadline_ns > moment->now);
+		return !unborn || done;
+	case SUPERVISE_EVENT_EXECUTED:
+		return before->state != SUPERVISE_STARTING || after->state == SUPERVISE_RUNNING;
+	case SUPERVISE_EVENT_SIGNAL:
+		if (is_stop(moment) && unborn)
+			return done;
+		return !is_stop(moment) || before->state > SUPERVISE_RUNNING || after->stop_requested;
+	case SUPERVISE_EVENT_MAIN_ENDED:
+		if (unborn || before->state == SUPERVISE_DONE || before->main_ended)
+			return untouched(moment);
+		return after->main_ended && after->main_status == moment->event->status &&
+			done == moment->event->alone && after->state >= SUPERVISE_GROUP;
+	case SUPERVISE_EVENT_GROUP_GONE:
+		return before->state != SUPERVISE_GROUP || after->state == SUPERVISE_ORPHANS;
+	case SUPERVISE_EVENT_NO_CHILDREN:
+		return !before->main_ended || done;
+	case SUPERVISE_EVENT_TIME:
+		if (before->state == SUPERVISE_RETRY && is_due(moment))
+			return count_of(moment, SUPERVISE_SPAWN) == 1;
+		return before->state != SUPERVISE_KILLING || !is_due(moment) || done ||
+			sends(moment, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
+	default:
+		return false;
+	}
+}
+
+static bool drains_first(const struct moment *moment)
+{
+	const struct supervise *after = moment->after;
+
+	if (moment->before->stop_requested || !after->stop_requested)
+		return true;
+	return after->state == (after->policy.drain_ns > 0 ? SUPERVISE_DRAINING : SUPERVISE_STOPPING);
+}
+
+static bool halves_the_time(const struct moment *moment)
+{
+	const int64_t left = moment->story->kill_at - moment->now;
+
+	if (!entered(moment, SUPERVISE_GROUP) || !moment->before->stop_requested ||
+		moment->story->kill_at == TIME_NEVER)
+		return true;
+	return moment->after->deadline_ns == moment->now + (left > 0 ? left / 2 : 0);
+}
+
+static bool gives_up_late_enough(const struct moment *moment)
+{
+	return moment->event->type != SUPERVISE_EVENT_TIME || !entered(moment, SUPERVISE_DONE) ||
+		moment->now >= moment->story->killing_since + GIVE_UP_NS;
+}
+
 static const struct rule {
 	bool (*holds)(const struct moment *moment);
 	const char *sentence;
@@ -296,6 +401,12 @@ static const struct rule {
 	{ wants_the_right_signals, "only stop signals are taken before there is a workload, all behind it" },
 	{ ends_in_time, "a stop with a budget ends within it and the time to give up" },
 	{ asks_before_it_kills, "everybody is asked before being killed" },
+	{ decides_the_stop_signal, "the stop signal is the policy's, else the one that came, else TERM" },
+	{ asks_whom_the_state_names, "the leader, the group, the orphans hear the stop signal in their state" },
+	{ answers, "every event has its effect where it means something" },
+	{ drains_first, "a stop begins with the drain where there is one" },
+	{ halves_the_time, "the group has half of what is left" },
+	{ gives_up_late_enough, "SIGKILL has 2 s before it is given up" },
 };
 
 /* ---- telling ---- */
@@ -313,6 +424,8 @@ static void remember(struct story *story, const struct moment *moment)
 		story->spawn_under_way = true;
 	if (leader != NULL && after->stop_requested && leader->signal == after->stop_signal)
 		story->leader_told = true;
+	if (entered(moment, SUPERVISE_KILLING))
+		story->killing_since = moment->now;
 	if (count_of(moment, SUPERVISE_SIGNAL_ORPHANS) > 0)
 		story->killed_at = moment->now;
 	if (after->stop_requested && !before->stop_requested)
