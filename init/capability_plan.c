@@ -17,8 +17,11 @@ int capability_plan(const struct capability_sets *have, const struct confinement
 	struct capability_sets *ret_want, struct complaint *ret_why)
 {
 	uint64_t known = (UINT64_C(1) << CAPNAME_COUNT) - 1;
-	/* "--cap-add all" is what the container has: asking for the impossible would never start. */
-	uint64_t add = asked->cap_add == UINT64_MAX ? have->permitted : asked->cap_add & known;
+	/* "--cap-add all" is what the container has (asking for the impossible would never start), without what is
+	 * dropped by name: so docker run understands the two. */
+	uint64_t dropped_by_name = asked->cap_drop == UINT64_MAX ? 0 : asked->cap_drop;
+	uint64_t all = have->permitted & have->bounding & ~dropped_by_name;
+	uint64_t add = asked->cap_add == UINT64_MAX ? all : asked->cap_add & known;
 	uint64_t missing = add & ~(have->permitted & have->bounding);
 	struct capability_sets want = { .bounding = (have->bounding & ~asked->cap_drop) | add };
 

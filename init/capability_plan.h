@@ -10,9 +10,10 @@ struct capability_sets { /* a bit for each capability number */
 
 /* From the sets this process has and from --cap-drop and --cap-add, the sets for a workload that runs as root or not.
  *
- * The base is what the container has (its bounding set); it loses what is dropped and keeps what is added. Root's
- * permitted and effective sets are then the bounding set, and it inherits nothing. Another user gets nothing but what
- * --cap-add names, through the ambient set, as execve(2) would take everything else away.
+ * The base is what the container has (its bounding set); it loses what is dropped and keeps what is added ("all": what
+ * the container has, without what is dropped by name). Root's permitted and effective sets are then the bounding set,
+ * and it inherits nothing. Another user gets nothing but what --cap-add names, through the ambient set, as execve(2)
+ * would take everything else away.
  *
  * Returns 0, or -EPERM with a sentence: an added capability that this process does not hold, or a bounding set that is
  * to shrink without CAP_SETPCAP. */
