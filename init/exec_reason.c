@@ -53,7 +53,7 @@ static int missing_interpreter(const char *program, const char *head, size_t len
 			start++;
 		for (stop = start; stop < line && !is_blank(head[stop]);)
 			stop++;
-		if (head[line - 1] == '\r')
+		if (head[stop - 1] == '\r') /* behind an argument it would be the argument's */
 			complain(ret_why, ENOENT,
 				"%s: its first line ends in CRLF: save the script with Unix line ends", program);
 		else
