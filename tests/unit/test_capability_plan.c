@@ -1,0 +1,202 @@
+#include "base/capname.h"
+#include "init/capability_plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define ALL UINT64_MAX
+#define EVERY ((UINT64_C(1) << CAPNAME_COUNT) - 1)
+/* What Docker gives a container. */
+#define DOCKER UINT64_C(0xa80425fb)
+#define CHOWN BIT(CAP_CHOWN)
+#define BIND BIT(CAP_NET_BIND_SERVICE)
+#define RAW BIT(CAP_NET_RAW)
+#define SETPCAP BIT(CAP_SETPCAP)
+#define ADMIN BIT(CAP_SYS_ADMIN)
+
+static const struct plan {
+	const char *name;
+	struct {
+		uint64_t bounding, permitted;
+	} have;
+	uint64_t drop, add;
+	bool root;
+	struct capability_sets want; /* bounding, permitted, effective, inheritable, ambient */
+} plans[] = {
+	{ "root keeps what it has", { DOCKER, DOCKER }, 0, 0, true, { DOCKER, DOCKER, DOCKER, 0, 0 } },
+	{ "root drops all", { DOCKER, DOCKER }, ALL, 0, true, { 0, 0, 0, 0, 0 } },
+	{ "root drops one", { DOCKER, DOCKER }, RAW, 0, true, { DOCKER & ~RAW, DOCKER & ~RAW, DOCKER & ~RAW, 0, 0 } },
+	{ "root drops what it has not", { DOCKER, DOCKER }, ADMIN, 0, true, { DOCKER, DOCKER, DOCKER, 0, 0 } },
+	{ "root drops all but one", { DOCKER, DOCKER }, ALL, BIND, true, { BIND, BIND, BIND, 0, 0 } },
+	{ "root adds what it has", { DOCKER, DOCKER }, 0, BIND, true, { DOCKER, DOCKER, DOCKER, 0, 0 } },
+	{ "what is added wins over the same dropped", { DOCKER, DOCKER }, RAW | CHOWN, RAW, true,
+		{ DOCKER & ~CHOWN, DOCKER & ~CHOWN, DOCKER & ~CHOWN, 0, 0 } },
+	{ "root's permitted set does not grow", { DOCKER, SETPCAP | BIND }, RAW, 0, true,
+		{ DOCKER & ~RAW, SETPCAP | BIND, SETPCAP | BIND, 0, 0 } },
+	{ "all of everything", { EVERY, EVERY }, ALL, ALL, true, { EVERY, EVERY, EVERY, 0, 0 } },
+	{ "the last capability", { EVERY, EVERY }, ALL, BIT(CAP_CHECKPOINT_RESTORE), true,
+		{ BIT(40), BIT(40), BIT(40), 0, 0 } },
+
+	{ "another user gets nothing", { DOCKER, DOCKER }, 0, 0, false, { DOCKER, 0, 0, 0, 0 } },
+	{ "another user drops all", { DOCKER, DOCKER }, ALL, 0, false, { 0, 0, 0, 0, 0 } },
+	{ "another user with one", { DOCKER, DOCKER }, ALL, BIND, false, { BIND, BIND, BIND, BIND, BIND } },
+	{ "another user with one, nothing dropped", { DOCKER, DOCKER }, 0, BIND, false,
+		{ DOCKER, BIND, BIND, BIND, BIND } },
+	{ "another user with two, one dropped", { DOCKER, DOCKER }, RAW, BIND | CHOWN, false,
+		{ DOCKER & ~RAW, BIND | CHOWN, BIND | CHOWN, BIND | CHOWN, BIND | CHOWN } },
+	{ "another user with all", { DOCKER, DOCKER }, 0, ALL, false, { DOCKER, DOCKER, DOCKER, DOCKER, DOCKER } },
+
+	/* As Docker has it: all are added but the dropped ones that have a name. */
+	{ "all but one", { DOCKER, DOCKER }, RAW, ALL, true, { DOCKER & ~RAW, DOCKER & ~RAW, DOCKER & ~RAW, 0, 0 } },
+	{ "another user with all but one", { DOCKER, DOCKER }, RAW, ALL, false,
+		{ DOCKER & ~RAW, DOCKER & ~RAW, DOCKER & ~RAW, DOCKER & ~RAW, DOCKER & ~RAW } },
+	{ "all is what the container has", { BIND | SETPCAP, BIND | SETPCAP | RAW }, ALL, ALL, true,
+		{ BIND | SETPCAP, BIND | SETPCAP, BIND | SETPCAP, 0, 0 } },
+
+	/* Nothing to change needs no privilege: docker run --cap-drop=all --user 1000. */
+	{ "nothing there, nothing asked", { 0, 0 }, 0, 0, false, { 0, 0, 0, 0, 0 } },
+	{ "nothing there, all dropped", { 0, 0 }, ALL, 0, false, { 0, 0, 0, 0, 0 } },
+	{ "nothing there, all added", { 0, 0 }, 0, ALL, true, { 0, 0, 0, 0, 0 } },
+	{ "one there, all others dropped", { BIND, BIND }, ALL, BIND, false, { BIND, BIND, BIND, BIND, BIND } },
+	{ "not to be dropped, not there", { BIND, 0 }, RAW, 0, true, { BIND, 0, 0, 0, 0 } },
+};
+
+static struct confinement asking(uint64_t drop, uint64_t add)
+{
+	return (struct confinement){ .cap_drop = drop, .cap_add = add, .cap_given = true };
+}
+
+static struct capability_sets having(uint64_t bounding, uint64_t permitted)
+{
+	/* What was inheritable or ambient before has no say. */
+	return (struct capability_sets){ bounding, permitted, 0, ALL, ALL };
+}
+
+static void plans_the_five_sets(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(plans); i++) {
+		const struct capability_sets have = having(plans[i].have.bounding, plans[i].have.permitted);
+		const struct confinement asked = asking(plans[i].drop, plans[i].add);
+		struct capability_sets want;
+		struct complaint why;
+
+		memset(&want, 0xa5, sizeof want);
+		if (capability_plan(&have, &asked, plans[i].root, &want, &why) != 0)
+			fail_msg("%s: %s", plans[i].name, why.text);
+		if (memcmp(&want, &plans[i].want, sizeof want) != 0)
+			fail_msg("%s: %llx %llx %llx %llx %llx", plans[i].name, (unsigned long long)want.bounding,
+				(unsigned long long)want.permitted, (unsigned long long)want.effective,
+				(unsigned long long)want.inheritable, (unsigned long long)want.ambient);
+	}
+}
+
+static const struct refusal {
+	struct {
+		uint64_t bounding, permitted;
+	} have;
+	uint64_t drop, add;
+	const char *sentence;
+} refusals[] = {
+	{ { DOCKER, DOCKER }, 0, ADMIN,
+		"cannot add sys_admin: the container does not have it (start it with --cap-add sys_admin)" },
+	{ { DOCKER, DOCKER }, ALL, BIND | ADMIN | BIT(CAP_BPF),
+		"cannot add sys_admin: the container does not have it (start it with --cap-add sys_admin)" },
+	{ { DOCKER & ~CHOWN, DOCKER & ~CHOWN }, 0, CHOWN,
+		"cannot add chown: the container does not have it (start it with --cap-add chown)" },
+	/* Held, but outside the bounding set; in the bounding set, but not held. */
+	{ { DOCKER, DOCKER | ADMIN }, 0, ADMIN,
+		"cannot add sys_admin: the container does not have it (start it with --cap-add sys_admin)" },
+	{ { DOCKER | ADMIN, DOCKER }, 0, ADMIN,
+		"cannot add sys_admin: the container does not have it (start it with --cap-add sys_admin)" },
+	{ { 0, 0 }, 0, BIT(CAP_CHECKPOINT_RESTORE),
+		"cannot add checkpoint_restore: the container does not have it (start it with --cap-add "
+		"checkpoint_restore)" },
+	{ { DOCKER, DOCKER & ~SETPCAP }, ALL, 0,
+		"cannot drop chown from the bounding set without CAP_SETPCAP (start the container with --cap-drop, or "
+		"as "
+		"root with --user here)" },
+	{ { DOCKER, 0 }, RAW, 0,
+		"cannot drop net_raw from the bounding set without CAP_SETPCAP (start the container with --cap-drop, "
+		"or "
+		"as root with --user here)" },
+	{ { DOCKER | BIT(41), DOCKER & ~SETPCAP }, BIT(41), 0,
+		"cannot drop unknown from the bounding set without CAP_SETPCAP (start the container with --cap-drop, "
+		"or "
+		"as root with --user here)" },
+};
+
+static void refuses_what_cannot_be_had(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		for (int root = 0; root < 2; root++) {
+			const struct capability_sets have = having(
+				refusals[i].have.bounding, refusals[i].have.permitted);
+			const struct confinement asked = asking(refusals[i].drop, refusals[i].add);
+			struct capability_sets want, untouched;
+			struct complaint why;
+
+			memset(&want, 0xa5, sizeof want);
+			memset(&untouched, 0xa5, sizeof untouched);
+			assert_int_equal(capability_plan(&have, &asked, root == 1, &want, &why), -EPERM);
+			assert_string_equal(why.text, refusals[i].sentence);
+			assert_memory_equal(&want, &untouched, sizeof want);
+		}
+	}
+}
+
+/* The rules of capabilities(7) and ours, on any sets. */
+static void never_gives_more_than_there_is(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		uint64_t word[4];
+		struct capability_sets have, want;
+		struct confinement asked;
+		struct complaint why;
+		const bool root = round % 2 == 0;
+
+		for (size_t i = 0; i < COUNT(word); i++) {
+			seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			word[i] = (seed >> 20) & EVERY;
+		}
+		have = having(word[0], word[1] | SETPCAP);
+		asked = asking(round % 5 == 0 ? ALL : word[2], round % 7 == 0 ? ALL : word[3] & word[0] & word[1]);
+		if (capability_plan(&have, &asked, root, &want, &why) != 0)
+			fail_msg("round %u: %s", round, why.text);
+		assert_int_equal(want.bounding & ~have.bounding, 0);
+		assert_int_equal(want.permitted & ~have.permitted, 0);
+		assert_int_equal(want.permitted & ~want.bounding, 0);
+		assert_int_equal(want.effective, want.permitted);
+		assert_int_equal(want.ambient, want.inheritable);
+		assert_int_equal(want.inheritable, root ? 0 : want.permitted);
+		if (asked.cap_add != ALL) {
+			assert_int_equal(want.bounding & asked.cap_drop & ~asked.cap_add, 0);
+			assert_int_equal(want.permitted & asked.cap_add, asked.cap_add);
+		} else if (asked.cap_drop != ALL) {
+			assert_int_equal(want.bounding & asked.cap_drop, 0);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plans_the_five_sets),
+		cmocka_unit_test(refuses_what_cannot_be_had),
+		cmocka_unit_test(never_gives_more_than_there_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+#include "init/exec_reason.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define HEAD(text) (text), sizeof(text) - 1
+#define NO_HEAD "", 0
+/* The first 20 bytes of an ELF file: identification, type, e_machine. */
+#define ELF_OF(machine) "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0" machine
+#define ELF_X86_64 HEAD(ELF_OF("\x3e\0"))
+#define ELF_AARCH64 HEAD(ELF_OF("\xb7\0"))
+
+static const struct failure {
+	const char *program;
+	int error;
+	const char *head;
+	size_t length;
+	int status;
+	const char *sentence;
+} failures[] = {
+	{ "nodejs", ENOENT, NO_HEAD, 127, "nodejs: not found in PATH" },
+	{ "nodejs", ENOENT, ELF_X86_64, 127, "nodejs: not found in PATH" },
+	{ "/app/run", ENOENT, NO_HEAD, 127, "/app/run: not found" },
+	{ "./run", ENOENT, NO_HEAD, 127, "./run: not found" },
+	{ "/app/run", ENOENT, HEAD("#!/usr/bin/python3\nimport os\n"), 127,
+		"/app/run: its interpreter '/usr/bin/python3' does not exist in this image" },
+	{ "/app/run", ENOENT, HEAD("#!/bin/bash"), 127,
+		"/app/run: its interpreter '/bin/bash' does not exist in this image" },
+	/* Only the first word is the interpreter, and blanks may come before it (execve(2)). */
+	{ "/app/run", ENOENT, HEAD("#!/usr/bin/env node\n"), 127,
+		"/app/run: its interpreter '/usr/bin/env' does not exist in this image" },
+	{ "/app/run", ENOENT, HEAD("#! \t/bin/sh\t-eu \n"), 127,
+		"/app/run: its interpreter '/bin/sh' does not exist in this image" },
+	{ "/app/run", ENOENT, HEAD("#!/bin/sh\r\necho\r\n"), 127,
+		"/app/run: its first line ends in CRLF: save the script with Unix line ends" },
+	/* The CR is the argument's there, and the interpreter is missing all the same. */
+	{ "/app/run", ENOENT, HEAD("#!/bin/sh -e\r\necho\r\n"), 127,
+		"/app/run: its interpreter '/bin/sh' does not exist in this image" },
+	{ "/app/run", ENOENT, HEAD("#!\r\n"), 127,
+		"/app/run: its first line ends in CRLF: save the script with Unix line ends" },
+	{ "/app/run", ENOENT, HEAD("#!\n/bin/sh\n"), 127, "/app/run: not found" },
+	{ "/app/run", ENOENT, HEAD("#!"), 127, "/app/run: not found" },
+	{ "/app/run", ENOENT, HEAD("#"), 127, "/app/run: not found" },
+	{ "/app/run", ENOENT, HEAD("x!/bin/sh\n"), 127, "/app/run: not found" },
+	{ "/app/run", ENOENT, HEAD("#x/bin/sh\n"), 127, "/app/run: not found" },
+	{ "/app/run", ENOENT, ELF_X86_64, 127,
+		"/app/run: its dynamic loader does not exist in this image (built for another libc? musl and glibc "
+		"differ)" },
+	{ "/app/run", ENOENT, HEAD("\177ELF\2\1\1"), 127, "/app/run: not found" },
+	{ "/etc/passwd/run", ENOTDIR, NO_HEAD, 127, "/etc/passwd/run: a part of the path is not a directory" },
+	{ "/app/run", EACCES, HEAD("#!/bin/sh\n"), 126,
+		"/app/run: permission denied (no execute bit, a directory, a noexec mount, or a parent that this user "
+		"may "
+		"not enter)" },
+	{ "/app/run", EPERM, ELF_X86_64, 126,
+		"/app/run: operation not permitted (does the seccomp profile allow execve?)" },
+	{ "/app/run", ENOEXEC, ELF_AARCH64, 126, "/app/run: built for arm64, this machine is amd64" },
+	{ "/app/run", ENOEXEC, HEAD(ELF_OF("\x03\0")), 126, "/app/run: built for 386, this machine is amd64" },
+	{ "/app/run", ENOEXEC, HEAD(ELF_OF("\x28\0")), 126, "/app/run: built for arm, this machine is amd64" },
+	{ "/app/run", ENOEXEC, HEAD(ELF_OF("\xf3\0")), 126,
+		"/app/run: built for another architecture, this machine is amd64" },
+	{ "/app/run", ENOEXEC, ELF_X86_64, 126, "/app/run: a damaged ELF file" },
+	/* Too short to say for which machine. */
+	{ "/app/run", ENOEXEC, ELF_OF("\xb7"), 19, 126, "/app/run: neither a program nor a script with a #! line" },
+	{ "/app/run", ENOEXEC, HEAD("echo hello\n"), 126, "/app/run: neither a program nor a script with a #! line" },
+	{ "/app/run", ENOEXEC, NO_HEAD, 126, "/app/run: neither a program nor a script with a #! line" },
+	{ "/app/run", ETXTBSY, NO_HEAD, 126, "/app/run: Text file busy" },
+	{ "/app/run", E2BIG, NO_HEAD, 126, "/app/run: Argument list too long" },
+	{ "/app/run", ELOOP, NO_HEAD, 126, "/app/run: Too many levels of symbolic links" },
+};
+
+static void says_why(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(failures); i++) {
+		struct complaint why = { "" };
+		const int status = exec_reason(
+			failures[i].program, failures[i].error, failures[i].head, failures[i].length, EM_X86_64, &why);
+
+		if (strcmp(why.text, failures[i].sentence) != 0 || status != failures[i].status)
+			fail_msg("%zu: %d, %s", i, status, why.text);
+	}
+}
+
+static void names_this_machine(void **state)
+{
+	struct complaint why;
+
+	(void)state;
+	assert_int_equal(exec_reason("/app/run", ENOEXEC, ELF_X86_64, EM_AARCH64, &why), 126);
+	assert_string_equal(why.text, "/app/run: built for amd64, this machine is arm64");
+}
+
+/* Not NUL-terminated, of any length: the sanitizers watch. */
+static void reads_no_byte_behind_the_head(void **state)
+{
+	static const int errors[] = { ENOENT, ENOEXEC };
+	static const char text[] = "#!/usr/bin/python3 -u\r\n";
+	static const char elf[] = ELF_OF("\xb7\0");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		for (size_t length = 0; length < sizeof text + sizeof elf; length++) {
+			const bool is_text = length < sizeof text;
+			const size_t size = is_text ? length : length - sizeof text;
+			char *head = malloc(size + 1);
+			struct complaint why;
+
+			memcpy(head + 1, is_text ? text : elf, size);
+			exec_reason("/app/run", errors[i], head + 1, size, EM_X86_64, &why);
+			assert_true(strlen(why.text) > strlen("/app/run: "));
+			free(head);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_why),
+		cmocka_unit_test(names_this_machine),
+		cmocka_unit_test(reads_no_byte_behind_the_head),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
