@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,13 +18,14 @@ size_t control_server_pollfds(const struct control_server *server, struct pollfd
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd, .events = POLLIN };
-	ret_slots[CONTROL_CLIENTS_MAX] = (struct pollfd){ .fd = server->listener, .events = POLLIN };
+	ret_slots[CONTROL_CLIENTS_MAX] = (struct pollfd){ .fd = server->accept_at_ns > 0 ? -1 : server->listener,
+		.events = POLLIN };
 	return CONTROL_POLLFDS_MAX;
 }
 
 int64_t control_server_deadline_ns(const struct control_server *server)
 {
-	int64_t deadline = TIME_NEVER;
+	int64_t deadline = server->accept_at_ns > 0 ? server->accept_at_ns : TIME_NEVER;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (server->client[i].fd >= 0 && server->client[i].until_ns < deadline)
@@ -52,12 +54,22 @@ static struct control_client *make_place(struct control_server *server)
 	return oldest;
 }
 
+static bool out_of_descriptors(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void accept_some(struct control_server *server, int64_t now)
 {
+	if (now < server->accept_at_ns)
+		return;
+	server->accept_at_ns = 0;
 	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		struct control_client *place;
 
+		if (fd < 0 && out_of_descriptors(errno))
+			server->accept_at_ns = now + CONTROL_PAUSE_NS;
 		if (fd < 0)
 			return;
 		place = make_place(server);

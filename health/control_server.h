@@ -9,6 +9,8 @@
 #define CONTROL_POLLFDS_MAX (CONTROL_CLIENTS_MAX + 1)
 /* A client that connects and does not ask is put out after this long. */
 #define CONTROL_PATIENCE_NS (INT64_C(2) * 1000000000)
+/* Where no descriptor is left the listener stays readable: it is looked at again after this long. */
+#define CONTROL_PAUSE_NS (INT64_C(100) * 1000000)
 
 struct control_client {
 	int fd; /* -1: free */
@@ -16,7 +18,8 @@ struct control_client {
 };
 
 struct control_server {
-	int listener; /* borrowed */
+	int listener;         /* borrowed */
+	int64_t accept_at_ns; /* no new client before that time; 0: at once */
 	struct control_client client[CONTROL_CLIENTS_MAX];
 	/* Answers a valid question by calls of control_reply(), without waiting. */
 	void (*answer)(void *context, const struct wire_ask *ask, int client);
