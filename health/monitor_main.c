@@ -31,6 +31,8 @@
 
 /* How long a page may wait for PID 1's snapshot; what was said last is shown after that. */
 #define REFRESH_WAIT_MS 100
+/* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew. */
+#define SETTLE_NS (500 * NS_PER_MS)
 
 extern char **environ;
 
@@ -43,17 +45,21 @@ static struct monitor {
 	struct cpu_mark cpu;
 	int proc_fd;
 	bool have_snapshot;
-	bool orphaned; /* PID 1 has closed the channel */
+	bool orphaned;        /* PID 1 has closed the channel */
+	bool settled;         /* there is something to tell */
+	int64_t settle_by_ns; /* it is told from then on, whatever is known */
 	struct wire_snapshot snapshot;
 	struct wire_health told; /* what PID 1 was told last */
 } monitor;
 
 /* ---- PID 1 ---- */
 
+/* While it is starting it is still a child that confines itself. PID 1 takes no verdict then, and would never hear of
+ * one that does not change any more. */
 static bool workload_runs(void)
 {
 	return monitor.have_snapshot && monitor.snapshot.main_pid > 0 &&
-	       monitor.snapshot.starts > monitor.snapshot.exits;
+		monitor.snapshot.state != WIRE_STATE_STARTING && monitor.snapshot.starts > monitor.snapshot.exits;
 }
 
 static void take_snapshot(const struct wire_snapshot *snapshot)
@@ -105,6 +111,27 @@ static void tell_health(void)
 		return;
 	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.health, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		monitor.told = record.health;
+}
+
+/* Of a first start there is nothing to wait for; the checks of a monitor that was started again have a result soon. */
+static bool knows_enough(void)
+{
+	if (!monitor.have_snapshot)
+		return false;
+	if (monitor.snapshot.monitor_restarts == 0 || !workload_runs())
+		return true;
+	for (size_t i = 0; i < monitor.checks.count; i++)
+		if (monitor.checks.item[i].record.successes + monitor.checks.item[i].record.failures == 0)
+			return false;
+	return true;
+}
+
+/* Until then callers wait in the listeners' backlogs: they hear the truth a moment later, where they would be told now
+ * that a healthy service is not ready. */
+static bool settled(int64_t now)
+{
+	monitor.settled = monitor.settled || now >= monitor.settle_by_ns || knows_enough();
+	return monitor.settled;
 }
 
 /* ---- what is known, for pages and answers ---- */
@@ -335,11 +362,15 @@ static void wait_for_something(void)
 	struct timespec limit;
 
 	slots[count++] = (struct pollfd){ .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
-	count += control_server_pollfds(&monitor.control, slots + count);
-	deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
 	count += checks_pollfds(&monitor.checks, slots + count);
 	deadline = earliest(deadline, checks_deadline_ns(&monitor.checks));
-	if (monitor.serve != NULL) {
+	if (settled(now)) {
+		count += control_server_pollfds(&monitor.control, slots + count);
+		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
+	} else {
+		deadline = earliest(deadline, monitor.settle_by_ns);
+	}
+	if (settled(now) && monitor.serve != NULL) {
 		count += serve_pollfds(monitor.serve, slots + count);
 		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
 	}
@@ -353,6 +384,8 @@ static void do_what_is_due(void)
 	drain_channel();
 	checks_run(&monitor.checks, clock_now_ns());
 	tell_health();
+	if (!settled(clock_now_ns()))
+		return;
 	control_server_run(&monitor.control, clock_now_ns());
 	if (monitor.serve != NULL)
 		serve_run(monitor.serve, clock_now_ns());
@@ -373,6 +406,7 @@ int monitor_main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	log_never_block();
+	monitor.settle_by_ns = clock_now_ns() + SETTLE_NS;
 	while (!monitor.orphaned) {
 		do_what_is_due();
 		wait_for_something();
