@@ -229,6 +229,8 @@ void monitor_link_end(struct monitor_link *link)
 
 	(void)executable;
 	link->restart_at_ns = TIME_NEVER;
+	/* It has another uid, and we may lack CAP_KILL: it ends by itself when the channel does. */
+	close_channel(link);
 	if (link->pid > 0)
 		kill(link->pid, SIGKILL);
 }
@@ -252,7 +254,10 @@ int monitor_link_receive(struct monitor_link *link, union wire_record *ret_recor
 		return 0;
 	/* MSG_TRUNC: the true length, so that one that is too long is not taken for its beginning (recv(2)). */
 	if (length <= 0 || (size_t)length > sizeof *ret_record || wire_validate(ret_record, (size_t)length) < 0) {
+		/* It has ended, or gone mad. Until it is reaped its number is its own. */
 		close_channel(link);
+		if (link->pid > 0)
+			kill(link->pid, SIGKILL);
 		return 0;
 	}
 	return 1;

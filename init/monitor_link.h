@@ -40,6 +40,6 @@ void monitor_link_end(struct monitor_link *link);
 /* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */
 void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot);
 
-/* Takes one record. Returns 1 with a valid record, 0 when there is none. A record that is not valid closes the channel:
- * the monitor sees that and ends. */
+/* Takes one record. Returns 1 with a valid record, 0 when there is none. A record that is not valid closes the channel
+ * and kills the monitor. */
 int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record);
