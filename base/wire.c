@@ -53,6 +53,9 @@ static bool snapshot_in_range(const struct wire_snapshot *snapshot)
 {
 	return snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
 		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
+		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
+		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&
+		terminated(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action) &&
 		terminated(snapshot->read_only_how, sizeof snapshot->read_only_how);
 }
 
