@@ -17,8 +17,6 @@
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
-/* Signals 1 to 31: the kernel's real-time signals begin at 32. */
-#define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
 static void take_news(struct loop *loop);
@@ -134,29 +132,18 @@ static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
 {
 	int error = signals_pass_on(loop->main_pid, signal, info);
 
-	if (error == -EAGAIN && info != NULL && loop->held_signal == 0) {
+	if (error == -EAGAIN && info != NULL) {
 		/* The queue of real-time signals is full: this one waits here, those after it in the kernel, in order.
 		 */
 		loop->held_signal = signal;
 		loop->held_info = *info;
 		return;
 	}
-	if (error == -EAGAIN) /* one waits already, so this one asks for a stop: kill(2) finds room, without a value */
-		error = signals_pass_on(loop->main_pid, signal, NULL);
+	loop->held_signal = 0;
 	if (error == 0)
 		loop->snapshot.signals_forwarded[signal]++;
 	else
 		tell_signal_trouble(loop, signal, error);
-}
-
-/* Offers the one that waits once more. */
-static void pass_on_held(struct loop *loop)
-{
-	int signal = loop->held_signal;
-	siginfo_t info = loop->held_info;
-
-	loop->held_signal = 0;
-	pass_on(loop, signal, &info);
 }
 
 static void act_signal_group(struct loop *loop, int signal)
@@ -172,8 +159,7 @@ static void act_not_ready(struct loop *loop, int signal)
 
 	loop->stop_began_at_ns = clock_now_ns();
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
-	if (loop->was_ready) /* nothing before READY=1 */
-		notify_send("STOPPING=1");
+	notify_send("STOPPING=1");
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (loop->wants_monitor)
 		log_line("SIG%s: stopping", signal_name(signal, name));
@@ -269,7 +255,6 @@ static void main_ended(struct loop *loop, int status, bool alone)
 	loop->snapshot.reaped_services++;
 	loop->snapshot.exits++;
 	loop->snapshot.last_status = status;
-	loop->held_signal = 0; /* whom it was for is gone */
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
@@ -283,9 +268,7 @@ static void reap(struct loop *loop)
 	int status, main_status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
-		if (pid < 0)
-			continue;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
 			ended = true;
 			main_status = status;
@@ -303,21 +286,12 @@ static void reap(struct loop *loop)
 		act_signal_group(loop, 0); /* is anybody left in it? */
 }
 
-/* What our own write to standard error brought upon us, its reader gone or its file at its limit (write(2)): nobody has
- * sent it, and the workload would die of it. */
-static bool is_of_our_own_making(int signal, const siginfo_t *info)
-{
-	return (signal == SIGPIPE || signal == SIGXFSZ) && info->si_code == SI_USER && info->si_pid == getpid();
-}
-
 static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
 	if (signal == SIGCHLD) {
 		reap(loop);
 		return;
 	}
-	if (is_of_our_own_making(signal, info))
-		return;
 	loop->snapshot.signals_received[signal]++;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
 }
@@ -338,13 +312,7 @@ static void take_record(struct loop *loop)
 
 static uint64_t wanted_signals(const struct loop *loop)
 {
-	uint64_t wanted = supervise_wanted_signals(&loop->machine);
-
-	/* Behind one that waits for room the real-time signals wait too. The others have room in every queue, and are
-	 * before them in every queue (signal(7)); and a stop must not wait for anybody. */
-	if (loop->held_signal != 0)
-		wanted &= BELOW_REAL_TIME | loop->machine.policy.stop_signals;
-	return wanted;
+	return loop->held_signal != 0 ? supervise_signal_bit(SIGCHLD) : supervise_wanted_signals(&loop->machine);
 }
 
 static int64_t next_deadline(const struct loop *loop, int64_t now)
@@ -378,7 +346,6 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		[CHANNEL] = { .fd = loop->monitor.channel, .events = POLLIN } };
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
-	int64_t patience_ns = 0;
 	siginfo_t info;
 	int signal;
 
@@ -390,17 +357,13 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		loop->signal_fd = -1;
 		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
 	}
-	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0) {
-		/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
-		patience_ns = HELD_SIGNAL_NS;
-		slot[NEWS].revents = loop->news_fd >= 0;
-		slot[CHANNEL].revents = loop->monitor.channel >= 0;
-	}
+	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0)
+		return;
 	if (slot[NEWS].revents != 0)
 		take_news(loop);
 	if (slot[CHANNEL].revents != 0)
 		take_record(loop);
-	signal = signals_take(wanted, patience_ns, &info);
+	signal = signals_take(wanted, 0, &info);
 	if (signal > 0)
 		take_signal(loop, signal, &info);
 }
@@ -435,7 +398,7 @@ int loop_run(struct loop *loop)
 		loop->monitor.restart_at_ns = 0;
 	while (!loop->ended) {
 		if (loop->held_signal != 0)
-			pass_on_held(loop);
+			pass_on(loop, loop->held_signal, &loop->held_info);
 		if (loop->news_fd >= 0 || loop->monitor.channel >= 0)
 			sleep_with_descriptors(loop, time_to_sleep(loop));
 		else
