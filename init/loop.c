@@ -286,12 +286,21 @@ static void reap(struct loop *loop)
 		act_signal_group(loop, 0); /* is anybody left in it? */
 }
 
+/* What our own write to standard error brought upon us, its reader gone or its file at its limit (write(2)): nobody has
+ * sent it, and the workload would die of it. */
+static bool is_of_our_own_making(int signal, const siginfo_t *info)
+{
+	return (signal == SIGPIPE || signal == SIGXFSZ) && info->si_code == SI_USER && info->si_pid == getpid();
+}
+
 static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
 	if (signal == SIGCHLD) {
 		reap(loop);
 		return;
 	}
+	if (is_of_our_own_making(signal, info))
+		return;
 	loop->snapshot.signals_received[signal]++;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
 }
