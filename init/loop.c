@@ -159,7 +159,8 @@ static void act_not_ready(struct loop *loop, int signal)
 
 	loop->stop_began_at_ns = clock_now_ns();
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
-	notify_send("STOPPING=1");
+	if (loop->was_ready) /* nothing before READY=1 */
+		notify_send("STOPPING=1");
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (loop->wants_monitor)
 		log_line("SIG%s: stopping", signal_name(signal, name));
