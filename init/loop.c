@@ -269,7 +269,9 @@ static void reap(struct loop *loop)
 	int status, main_status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
+		if (pid < 0)
+			continue;
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
 			ended = true;
 			main_status = status;
@@ -356,6 +358,7 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		[CHANNEL] = { .fd = loop->monitor.channel, .events = POLLIN } };
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
+	int64_t patience_ns = 0;
 	siginfo_t info;
 	int signal;
 
@@ -367,13 +370,17 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		loop->signal_fd = -1;
 		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
 	}
-	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0)
-		return;
+	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0) {
+		/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
+		patience_ns = HELD_SIGNAL_NS;
+		slot[NEWS].revents = loop->news_fd >= 0;
+		slot[CHANNEL].revents = loop->monitor.channel >= 0;
+	}
 	if (slot[NEWS].revents != 0)
 		take_news(loop);
 	if (slot[CHANNEL].revents != 0)
 		take_record(loop);
-	signal = signals_take(wanted, 0, &info);
+	signal = signals_take(wanted, patience_ns, &info);
 	if (signal > 0)
 		take_signal(loop, signal, &info);
 }
