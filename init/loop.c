@@ -17,6 +17,8 @@
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
+/* Signals 1 to 31: the kernel's real-time signals begin at 32. */
+#define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
 static void take_news(struct loop *loop);
@@ -132,18 +134,29 @@ static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
 {
 	int error = signals_pass_on(loop->main_pid, signal, info);
 
-	if (error == -EAGAIN && info != NULL) {
+	if (error == -EAGAIN && info != NULL && loop->held_signal == 0) {
 		/* The queue of real-time signals is full: this one waits here, those after it in the kernel, in order.
 		 */
 		loop->held_signal = signal;
 		loop->held_info = *info;
 		return;
 	}
-	loop->held_signal = 0;
+	if (error == -EAGAIN) /* one waits already, so this one asks for a stop: kill(2) finds room, without a value */
+		error = signals_pass_on(loop->main_pid, signal, NULL);
 	if (error == 0)
 		loop->snapshot.signals_forwarded[signal]++;
 	else
 		tell_signal_trouble(loop, signal, error);
+}
+
+/* Offers the one that waits once more. */
+static void pass_on_held(struct loop *loop)
+{
+	int signal = loop->held_signal;
+	siginfo_t info = loop->held_info;
+
+	loop->held_signal = 0;
+	pass_on(loop, signal, &info);
 }
 
 static void act_signal_group(struct loop *loop, int signal)
@@ -256,6 +269,7 @@ static void main_ended(struct loop *loop, int status, bool alone)
 	loop->snapshot.reaped_services++;
 	loop->snapshot.exits++;
 	loop->snapshot.last_status = status;
+	loop->held_signal = 0; /* whom it was for is gone */
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
@@ -324,7 +338,13 @@ static void take_record(struct loop *loop)
 
 static uint64_t wanted_signals(const struct loop *loop)
 {
-	return loop->held_signal != 0 ? supervise_signal_bit(SIGCHLD) : supervise_wanted_signals(&loop->machine);
+	uint64_t wanted = supervise_wanted_signals(&loop->machine);
+
+	/* Behind one that waits for room the real-time signals wait too. The others have room in every queue, and are
+	 * before them in every queue (signal(7)); and a stop must not wait for anybody. */
+	if (loop->held_signal != 0)
+		wanted &= BELOW_REAL_TIME | loop->machine.policy.stop_signals;
+	return wanted;
 }
 
 static int64_t next_deadline(const struct loop *loop, int64_t now)
@@ -415,7 +435,7 @@ int loop_run(struct loop *loop)
 		loop->monitor.restart_at_ns = 0;
 	while (!loop->ended) {
 		if (loop->held_signal != 0)
-			pass_on(loop, loop->held_signal, &loop->held_info);
+			pass_on_held(loop);
 		if (loop->news_fd >= 0 || loop->monitor.channel >= 0)
 			sleep_with_descriptors(loop, time_to_sleep(loop));
 		else
