@@ -3,38 +3,76 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 
-/* Children beyond what the buffer holds are reached the next time round: those before them are gone by then. */
-#define CHILDREN_SIZE 16384
+/* A tree of processes deeper than this is not followed to its end at once: its upper part goes first. */
+#define DEPTH_MAX 256
 
-static void signal_children(int signal, pid_t spared)
+/* The parent of a process (proc_pid_stat(5)), or 0 when there is no such process or it has none. */
+static pid_t parent_of(pid_t pid)
 {
-	static char list[CHILDREN_SIZE];
-	char path[64];
+	char path[32], text[256];
 	cleanup_close int fd = -1;
+	const char *end;
 	ssize_t length;
 
-	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC); /* proc_pid_children(5): a pseudo file never blocks */
-	length = fd < 0 ? -1 : fd_read_all(fd, list, sizeof list - 1);
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC); /* a pseudo file never blocks */
+	length = fd < 0 ? -1 : fd_read_all(fd, text, sizeof text - 1);
 	if (length <= 0)
-		return;
-	/* A number that the end of the buffer may have cut is left out. */
-	while (length > 0 && list[length - 1] != ' ')
-		length--;
-	list[length] = '\0';
-	for (char *at = list; *at != '\0';) {
-		pid_t pid = (pid_t)strtol(at, &at, 10);
+		return 0;
+	text[length] = '\0';
+	/* "PID (NAME) STATE PARENT": the name may hold anything, a bracket too. */
+	end = strrchr(text, ')');
+	return end != NULL && strlen(end) > 4 ? (pid_t)strtol(end + 4, NULL, 10) : 0;
+}
 
-		if (pid > 1 && pid != spared)
-			kill(pid, signal);
-		while (*at == ' ')
-			at++;
+static bool descends_from(pid_t pid, pid_t ancestor)
+{
+	for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
+		pid = parent_of(pid);
+		if (pid == ancestor)
+			return true;
 	}
+	return false;
+}
+
+/* The process is held before it is looked at: should its number pass on to another, the signal goes nowhere. */
+static void signal_descendant(pid_t pid, int signal)
+{
+	cleanup_close int held = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool unknown = held < 0 && errno != ESRCH; /* an old kernel, a filter, no descriptor to be had */
+
+	if ((held < 0 && !unknown) || !descends_from(pid, getpid()))
+		return;
+	if (unknown)
+		kill(pid, signal);
+	else
+		syscall(SYS_pidfd_send_signal, held, signal, NULL, 0);
+}
+
+static void signal_descendants(int signal, pid_t spared)
+{
+	DIR *proc = opendir("/proc");
+
+	if (proc == NULL)
+		return;
+	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+
+		if (pid > 1 && pid != getpid() && pid != spared)
+			signal_descendant(pid, signal);
+	}
+	closedir(proc);
 }
 
 void descendants_signal(int signal, pid_t spared)
@@ -42,5 +80,5 @@ void descendants_signal(int signal, pid_t spared)
 	if (getpid() == 1)
 		kill(-1, signal);
 	else
-		signal_children(signal, spared);
+		signal_descendants(signal, spared);
 }
