@@ -4,18 +4,42 @@
 
 #include <inttypes.h>
 
+/* Bytes of the UTF-8 character that begins here, 0 where none does (RFC 3629). */
+static size_t character_length(const char *text)
+{
+	const unsigned char *byte = (const unsigned char *)text;
+	/* The second byte has a narrower range behind these: no overlong forms, surrogates, nothing above U+10FFFF. */
+	unsigned char low = byte[0] == 0xe0 ? 0xa0 : byte[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = byte[0] == 0xed ? 0x9f : byte[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t length = byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
+
+	if (byte[0] < 0x80)
+		return 1;
+	if (byte[0] < 0xc2 || byte[0] > 0xf4 || byte[1] < low || byte[1] > high)
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+/* A path or a name may hold any bytes, JSON is UTF-8: what is no character becomes U+FFFD. */
 static void write_string(FILE *out, const char *text)
 {
 	putc('"', out);
-	for (; *text != '\0'; text++) {
+	while (*text != '\0') {
+		size_t length = character_length(text);
 		unsigned char byte = (unsigned char)*text;
 
-		if (byte == '"' || byte == '\\')
+		if (length == 0)
+			fputs("\\ufffd", out);
+		else if (byte == '"' || byte == '\\')
 			fprintf(out, "\\%c", byte);
 		else if (byte < 0x20 || byte == 0x7f)
 			fprintf(out, "\\u%04x", byte);
 		else
-			putc(byte, out);
+			fwrite(text, 1, length, out);
+		text += length > 0 ? length : 1;
 	}
 	putc('"', out);
 }
@@ -102,6 +126,8 @@ void json_write_i64(struct json_writer *json, const char *key, int64_t value)
 
 void json_write_seconds(struct json_writer *json, const char *key, int64_t ns)
 {
+	uint64_t size = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+
 	begin_value(json, key);
-	fprintf(json->out, "%" PRId64 ".%09" PRId64, ns / NS_PER_S, ns % NS_PER_S);
+	fprintf(json->out, "%s%" PRIu64 ".%09" PRIu64, ns < 0 ? "-" : "", size / NS_PER_S, size % NS_PER_S);
 }
