@@ -45,6 +45,9 @@ static const struct plan {
 	{ "the last capability", { EVERY, EVERY }, ALL, BIT(CAP_CHECKPOINT_RESTORE), true,
 		{ BIT(40), BIT(40), BIT(40), 0, 0 } },
 
+	{ "what has no name is not there to be added", { DOCKER, DOCKER }, 0, BIT(41) | BIND, true,
+		{ DOCKER, DOCKER, DOCKER, 0, 0 } },
+
 	{ "another user gets nothing", { DOCKER, DOCKER }, 0, 0, false, { DOCKER, 0, 0, 0, 0 } },
 	{ "another user drops all", { DOCKER, DOCKER }, ALL, 0, false, { 0, 0, 0, 0, 0 } },
 	{ "another user with one", { DOCKER, DOCKER }, ALL, BIND, false, { BIND, BIND, BIND, BIND, BIND } },

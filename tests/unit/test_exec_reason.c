@@ -105,18 +105,23 @@ static void reads_no_byte_behind_the_head(void **state)
 {
 	static const int errors[] = { ENOENT, ENOEXEC };
 	static const char text[] = "#!/usr/bin/python3 -u\r\n";
+	static const char blanks[] = "#! \t  \t  ";
 	static const char elf[] = ELF_OF("\xb7\0");
+	static const struct {
+		const char *bytes;
+		size_t length;
+	} heads[] = { { HEAD(text) }, { HEAD(blanks) }, { HEAD(elf) } };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(errors); i++) {
-		for (size_t length = 0; length < sizeof text + sizeof elf; length++) {
-			const bool is_text = length < sizeof text;
-			const size_t size = is_text ? length : length - sizeof text;
-			char *head = malloc(size + 1);
+	for (size_t i = 0; i < COUNT(errors) * COUNT(heads); i++) {
+		const char *bytes = heads[i / COUNT(errors)].bytes;
+
+		for (size_t length = 0; length <= heads[i / COUNT(errors)].length; length++) {
+			char *head = malloc(length > 0 ? length : 1);
 			struct complaint why;
 
-			memcpy(head + 1, is_text ? text : elf, size);
-			exec_reason("/app/run", errors[i], head + 1, size, EM_X86_64, &why);
+			memcpy(head, bytes, length);
+			exec_reason("/app/run", errors[i % COUNT(errors)], head, length, EM_X86_64, &why);
 			assert_true(strlen(why.text) > strlen("/app/run: "));
 			free(head);
 		}

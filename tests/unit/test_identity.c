@@ -27,6 +27,8 @@ static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n"
 			     "node:x:7:7::/second:\n"
 			     "max:x:4294967294:4294967294::/max:\n"
 			     "over:x:4294967295:0::/over:\n"
+			     "five:x:46:47:its home is not the one above\n"
+			     "nine:x:60:61:gecos:/nine:/bin/sh:more:and:more:and:more\n"
 			     "cut:x:50:51::/no/newline";
 static const char group[] = "root:x:0:root\n"
 			    "+:::\n"
@@ -51,12 +53,15 @@ static const struct story {
 	{ "node", 1000, 1001, "29 44 45 49 999", "/home/node" },
 	{ "nodejs", 1002, 1003, "46", "/srv/app" },
 	{ "four", 44, 45, "", "" },
+	{ "five", 46, 47, "", "" },
+	{ "nine", 60, 61, "", "/nine" },
 	{ "cut", 50, 51, "", "/no/newline" },
 	{ "max", 4294967294, 4294967294, "", "/max" },
 	/* a group given: a name or a number, the user's other groups stay */
 	{ "node:root", 1000, 0, "29 44 45 49 999", "/home/node" },
 	{ "node:29", 1000, 29, "29 44 45 49 999", "/home/node" },
 	{ "node:docker", 1000, 999, "29 44 45 49 999", "/home/node" },
+	{ "node:short", 1000, 47, "29 44 45 49 999", "/home/node" },
 	/* a bare uid: the group that /etc/passwd has for it, else 0; no other groups */
 	{ "0", 0, 0, "", "/root" },
 	{ "1000", 1000, 1001, "", "/home/node" },
@@ -123,6 +128,7 @@ static const struct refusal {
 	/* (uid_t)-1 means "unchanged" to the kernel */
 	{ "4294967295", ENOENT, "user '4294967295' is not in /etc/passwd: add it to the image or give a number" },
 	{ "4294967296", ENOENT, "user '4294967296' is not in /etc/passwd: add it to the image or give a number" },
+	{ "00000001000", ENOENT, "user '00000001000' is not in /etc/passwd: add it to the image or give a number" },
 	{ "18446744073709551616", ENOENT,
 		"user '18446744073709551616' is not in /etc/passwd: add it to the image or give a number" },
 	{ "1000:4294967295", ENOENT, "group '4294967295' is not in /etc/group: add it to the image or give a number" },
