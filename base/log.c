@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/complaint.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -66,6 +68,7 @@ void log_line(const char *format, ...)
 	va_end(args);
 	if (length > (int)sizeof line - 2)
 		length = sizeof line - 2;
+	complaint_flatten(line);
 	line[length++] = '\n';
 	if (dropped > 0)
 		confess_dropped();

@@ -210,8 +210,11 @@ static int add_check(const char *value, enum check_kind kind, struct model *mode
 	if (model->check_count == MODEL_CHECKS_MAX)
 		return complain(ret_why, E2BIG, "'%s': at most %d checks", value, MODEL_CHECKS_MAX);
 	error = target_parse(value, &check->target, ret_why);
-	if (error < 0)
-		return error;
+	if (error < 0) {
+		struct complaint plain = *ret_why; /* says what is wrong with the target, but not which one it is */
+
+		return complain(ret_why, -error, "'%.100s': %.300s", value, plain.text);
+	}
 	check->kind = kind;
 	check->text = value;
 	model->check_count++;
