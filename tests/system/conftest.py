@@ -1,0 +1,52 @@
+"""What the system tests share: the binaries under test, and the workloads compiled for them."""
+import fcntl
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE.parents[1] / "build"
+BINARIES = {
+    "release": os.environ.get("NEST_INIT", str(BUILD / "release/nest-init")),
+    "glibc": os.environ.get("NEST_INIT_GLIBC", str(BUILD / "debug/nest-init")),
+}
+
+
+@pytest.fixture
+def nest_init():
+    """The release binary."""
+    return BINARIES["release"]
+
+
+@pytest.fixture(params=sorted(BINARIES))
+def either(request):
+    """Both binaries, one after the other: what is essential holds whatever the libc."""
+    return BINARIES[request.param]
+
+
+@pytest.fixture(scope="session")
+def workload(tmp_path_factory):
+    """The program of workload.c, compiled once for all of xdist's workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    program = shared / "workload"
+    with open(shared / "workload.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program) + ".new",
+                            str(HERE / "workload.c")], check=True)
+            os.chmod(shared, 0o755)
+            os.rename(str(program) + ".new", program)
+    return str(program)
+
+
+@pytest.fixture
+def public():
+    """A new directory that every user may enter, as pytest's own are not: for programs that other users execute."""
+    with tempfile.TemporaryDirectory(prefix="nest-public-") as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)
