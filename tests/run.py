@@ -89,14 +89,22 @@ def timed(title, function, *arguments):
     say(f"{title}: {time.monotonic() - start:.0f} s")
 
 
-def main():
-    tally = Tally()
+def run_all(tally):
     timed("building with glibc", build, "debug")
     timed("building with AddressSanitizer and UndefinedBehaviorSanitizer", build, "sanitize",
           "-Db_sanitize=address,undefined", "-Db_lundef=false")
     timed("unit tests", unit_tests, "debug", {}, tally)
     timed("unit tests under the sanitizers", unit_tests, "sanitize", SANITIZE, tally)
     timed("system tests", system_tests, sys.argv[1:], tally)
+
+
+def main():
+    tally = Tally()
+    try:
+        run_all(tally)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        say(str(error))
+        tally.add(0, 1)
     say(tally.line())
     return 1 if tally.failed else 0
 
