@@ -5,10 +5,12 @@ Shows what nest-init enforces and proves it: the commands are those a user would
 mark is a check. A check that fails says what was expected, and the demo exits 1.
 Run from the repository's root, as root, once build/release/nest-init is there.
 """
+import fcntl
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import statistics
 import subprocess
@@ -25,13 +27,15 @@ ROOTFS = REPO / "build/demo/rootfs"
 INIT = REPO / "build/release/nest-init"
 SERVICE = "http://127.0.0.1:4000"
 MONITOR = "http://127.0.0.1:9911"
+DRAIN = 1
 STOP_TIMEOUT = 8
 SLOW_MS = 3000
 OPTIONS = [
     "--user medianest --cap-drop all --seccomp node",
     "--read-only --writable /app/backend/uploads",
-    f"--ready {SERVICE}/api/health --health-interval 2s",
-    f"--metrics {MONITOR.removeprefix('http://')} --stop-timeout {STOP_TIMEOUT}s",
+    f"--ready {SERVICE}/api/health",
+    "--health-interval 2s --health-start-interval 100ms",
+    f"--metrics {MONITOR.removeprefix('http://')} --drain {DRAIN}s --stop-timeout {STOP_TIMEOUT}s",
     "-- node server.js",
 ]
 
@@ -50,17 +54,43 @@ def say(text=""):
     print(text, flush=True)
 
 
+def columns():
+    """The terminal's width; without one nothing is broken into lines."""
+    return max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
+
+
+def pieces(line, width, marks, end=""):
+    """A line in pieces of that width, broken behind one of the marks and nowhere else."""
+    while len(line) > width:
+        cut = max(line.rfind(mark, width // 4, width - len(end)) for mark in marks) + 1
+        if cut == 0:
+            break
+        yield line[:cut].rstrip(" ") + end
+        line = line[cut:]
+    yield line
+
+
+def fitted(text, first, rest, marks=" ", end=""):
+    """`first` and `rest` are what stands before the first piece and before the others: equally wide."""
+    for number, piece in enumerate(pieces(text, columns() - len(rest), marks, end)):
+        say((rest if number else first) + piece)
+
+
 def title(number, text, caption):
-    say(f"\n{paint('1;36', number)}  {paint('1', text)}\n   {paint('2', caption)}")
+    say(f"\n{paint('1;36', number)}  {paint('1', text)}")
+    fitted(caption, "   ", "   ")
 
 
 def command(text):
-    say(f"   {paint('33', '$')} {text}")
+    fitted(text, f"   {paint('33', '$')} ", "     ", end=" \\")
 
 
 def output(text):
     for line in text.rstrip().splitlines():
-        say(f"     {line}")
+        if "\033" in line:  # what nest-init paints is narrow
+            say("     " + line)
+        else:
+            fitted(line, "     ", "     ", marks=" ,")
 
 
 class Failed(Exception):
@@ -69,7 +99,7 @@ class Failed(Exception):
 
 def check(what, held, expected=None, got=None):
     if held:
-        say(f"   {paint('32', YES)} {what}")
+        fitted(what, f"   {paint('32', YES)} ", " " * (4 + len(YES)))
     else:
         raise Failed(f"{what}\n     expected {expected}\n     got      {got}")
 
@@ -84,8 +114,26 @@ def run(text, show=True):
     return done
 
 
-def run_json(text):
-    done = run(text)
+def run_on_terminal(text):
+    """The same on a terminal of its own, so that the program shows its colours."""
+    command(text)
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(["sh", "-c", text], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    written = b""
+    try:
+        while piece := os.read(ours, 65536):
+            written += piece
+    except OSError:  # EIO: nobody has the other end any more (pty(7))
+        pass
+    os.close(ours)
+    text = written.decode(errors="replace").replace("\r", "")
+    output(text)
+    return subprocess.CompletedProcess(text, process.wait(30), text)
+
+
+def run_json(text, show=True):
+    done = run(text, show)
     try:
         return json.loads(done.stdout)
     except ValueError:
@@ -99,8 +147,8 @@ class Demo:
     def __init__(self, container):
         self.c = container
 
-    def exec(self, text, user=""):
-        return f"runc exec {f'--user {user} ' if user else ''}{self.c.id} {text}"
+    def exec(self, text, options=""):
+        return f"runc exec {f'{options} ' if options else ''}{self.c.id} {text}"
 
     def curl(self, url, options=""):
         # The container has a network of its own and no curl: the host's, inside that network.
@@ -122,8 +170,15 @@ class Demo:
         self.service = service[0]
 
     def in_force(self):
-        done = run(self.exec("nest-init status"))
-        check("nest-init status answers", done.returncode == 0 and done.stdout.strip(), "exit 0", done.returncode)
+        done = run_on_terminal(self.exec("nest-init status", "-t")) if COLOUR else run(self.exec("nest-init status"))
+        check("main is ready", done.returncode == 0 and "main is ready" in done.stdout, "exit 0, main is ready",
+              f"exit {done.returncode}")
+        known = run_json(self.exec("nest-init status --json"), show=False)
+        layers = known.get("confinement", {})
+        asked = {name for name, layer in layers.items() if layer["requested"]}
+        enforced = {name for name, layer in layers.items() if layer["enforced"]}
+        check(f"for machines the same: {', '.join(sorted(enforced))} enforced", len(asked) >= 5 and asked <= enforced,
+              "all that was asked for", layers)
         # What PID 1 says is one thing, what the kernel holds another.
         run(f"grep -E '^(Uid|Groups|Cap...|NoNewPrivs|Seccomp):' /proc/{self.service}/status")
         kernel = self.c.status_of(self.service)
@@ -139,7 +194,7 @@ class Demo:
         answer = run_json(self.curl(f"{SERVICE}/write?path={own}", "-X POST"))
         check("the service cannot overwrite its own program", answer.get("error") in ("EROFS", "EACCES"),
               "EROFS (a read-only mount) or EACCES (Landlock)", answer)
-        done = run(self.exec(f"node -e 'fs.appendFileSync(\"{own}\", \"\")'", user="1001:1001"))
+        done = run(self.exec(f"node -e 'fs.appendFileSync(\"{own}\", \"\")'", "--user 1001:1001"))
         check("for comparison: the same user outside nest-init can, the file is its own", done.returncode == 0,
               "exit 0", f"exit {done.returncode}")
         answer = run_json(self.curl(f"{SERVICE}/write?path=/app/backend/uploads/photo.jpg", "-X POST"))
@@ -150,7 +205,7 @@ class Demo:
         check("unshare(2) gets EPERM from the filter, and the service lives on",
               answer.get("status") == 1 and "Operation not permitted" in answer.get("stderr", ""),
               "Operation not permitted", answer)
-        done = run(self.exec("unshare --user node --version", user="1001:1001"))
+        done = run(self.exec("unshare --user node --version", "--user 1001:1001"))
         check("for comparison: without the filter the kernel lets the same user do it",
               done.returncode == 0 and done.stdout.startswith("v"), "exit 0 and Node's version",
               f"exit {done.returncode}; are user namespaces switched off on this machine?")
@@ -174,8 +229,7 @@ class Demo:
               median < 100, "less than 100 ms", f"{median:.1f} ms")
 
     def metrics(self):
-        shown = "ready|service_(up|resident)|healthcheck_up|hardening|monitor_restarts"
-        done = run(f"{self.curl(f'{MONITOR}/metrics')} | grep -E '^nest_init_({shown})'")
+        done = run(f"{self.curl(f'{MONITOR}/metrics')} | grep -E '^[^#]+_(up|ready(_seconds)?|bytes|enforced)[ {{]'")
         page = self.c.http(f"{MONITOR}/metrics")
         kind = page.headers["Content-Type"] or ""
         check(f"a page for Prometheus: {kind}", done.returncode == 0 and kind.startswith("text/plain; version=0.0.4"),
@@ -201,15 +255,18 @@ class Demo:
                                    stdin=subprocess.DEVNULL)
         try:
             self.until(lambda: "slow request begins" in self.c.output()[before:], "the request arrives")
-            time.sleep(0.3)
             begin = time.monotonic()
             command(f"runc kill {self.c.id} TERM")
             self.c.kill("TERM")
-            self.until(lambda: "SIGTERM" in self.c.output()[before:], "the service gets SIGTERM")
-            check("the service got its SIGTERM while the request is in flight", request.poll() is None, "still running",
+            self.until(lambda: self.c.http(f"{MONITOR}/readyz").status == 503, "/readyz says 503")
+            check("not ready at once: /readyz says 503, a load balancer sends no more requests", True)
+            done = run(self.exec("nest-init status") + " | head -n 1")
+            check(f"for {DRAIN} s the service does not even know, so that the last new request is served",
+                  "draining" in done.stdout and "SIGTERM: no new" not in self.c.output()[before:] and
+                  self.c.http(f"{SERVICE}/").status == 200, "draining, and the service answers", done.stdout)
+            self.until(lambda: "SIGTERM: no new" in self.c.output()[before:], "the service gets SIGTERM")
+            check("then it gets SIGTERM, the slow request still in flight", request.poll() is None, "still running",
                   request.poll())
-            page = self.c.http(f"{MONITOR}/readyz")
-            check("/readyz says 503: no new request comes this way", page.status == 503, 503, page.status)
             answer = request.communicate(timeout=STOP_TIMEOUT)[0]
         finally:
             request.kill()
@@ -219,8 +276,8 @@ class Demo:
               f'{{"slept":{SLOW_MS}}} 200', repr(answer))
         status = self.c.wait(STOP_TIMEOUT + 2)
         seconds = time.monotonic() - begin
+        say(f"   {paint('2', 'all that was logged meanwhile:')}")
         output(self.c.output()[before:])
-        output(self.c.errors())
         check(f"exit status {status}, {seconds:.1f} s after the signal, within the {STOP_TIMEOUT} s allowed",
               status == 0 and seconds < STOP_TIMEOUT, f"0 within {STOP_TIMEOUT} s", f"{status} after {seconds:.1f} s")
 
@@ -264,21 +321,24 @@ def main():
     built = subprocess.run(["packaging/demo/image.sh"])
     if built.returncode != 0:
         return 1
+    lock = open(ROOTFS.parent / "lock")
+    fcntl.flock(lock, fcntl.LOCK_SH)  # nobody replaces the image under our container
 
     node = subprocess.run([f"{ROOTFS}/usr/bin/node", "--version"], capture_output=True, text=True).stdout.strip()
     say(f"\n{paint('1', 'nest-init: PID 1 for containers')}")
-    say(f"an Express service in a runc container; the image has Node {node}, the service, nest-init "
-        f"({INIT.stat().st_size / 1000:.0f} KB)")
+    fitted(f"an Express service in a runc container; the image has Node {node}, the service, nest-init "
+           f"({INIT.stat().st_size / 1000:.0f} KB)", "", "")
 
     args = ["/sbin/nest-init", *(word for line in OPTIONS for word in line.split())]
-    container = bundle.Container(args, ROOTFS, cwd="/app/backend", hostname="demo", env={"NODE_ENV": "production"})
+    container = bundle.Container(args, ROOTFS, cwd="/app/backend", hostname="demo", env={"NODE_ENV": "production"},
+                                 stderr=subprocess.STDOUT)
     try:
         steps(container)
     except (Failed, bundle.ContainerError, OSError, TimeoutError, subprocess.TimeoutExpired) as error:
         say(f"   {paint('1;31', NO)} {error}")
-        said = container.errors() if container.process else ""
-        if said.strip() and said.strip() not in str(error):
-            say("   the container's stderr:")
+        said = container.output() if container.process else ""
+        if said.strip():
+            say("   the container said:")
             output("\n".join(said.splitlines()[-20:]))
         return 1
     finally:

@@ -19,12 +19,15 @@ done
 # Never a wrapper or a link of the machine's: the file that really runs.
 node=$(node -p process.execPath)
 
-# Two demos at once build one image.
-exec 9>"$out/lock"
-flock 9
-
 stamp=$({ cat "$0" "$service"/*.js* "$init" && stat -Lc '%n %s %Y' "$node" /usr/bin/unshare; } | sha256sum)
-[ -d "$root" ] && [ "$stamp" = "$(cat "$out/stamp" 2>/dev/null)" ] && exit 0
+current() { [ -d "$root" ] && [ "$stamp" = "$(cat "$out/stamp" 2>/dev/null)" ]; }
+
+# Two demos at once build one image, and none is replaced while a container runs on it: who uses it holds the lock too.
+exec 9>"$out/lock"
+flock --shared 9
+current && exit 0
+flock 9
+current && exit 0
 
 # The dependencies, again only when what npm reads has changed.
 deps=$out/service
