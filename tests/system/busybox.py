@@ -108,6 +108,15 @@ static int read_from(const char *path)
 	return fd < 0 || read(fd, &byte, 1) < 0 ? -1 : 0;
 }
 
+/* By a name of its own beside it. */
+static int link_beside(const char *path)
+{
+	char other[4096];
+
+	snprintf(other, sizeof other, "%s.link", path);
+	return link(path, other);
+}
+
 static int rename_beside(const char *path)
 {
 	char other[4096];
@@ -171,6 +180,8 @@ static int perform(const char *what, const char *on)
 		IS("open") ? open_only(on) :
 		IS("truncate") ? write_to(on, O_TRUNC) : IS("mkdir") ? mkdir(on, 0755) : IS("rmdir") ? rmdir(on) :
 		IS("unlink") ? unlink(on) : IS("symlink") ? symlink("target", on) : IS("mkfifo") ? mkfifo(on, 0644) :
+		IS("mknod") ? mknod(on, S_IFREG | 0644, 0) : IS("mksock") ? mknod(on, S_IFSOCK | 0644, 0) :
+		IS("shrink") ? truncate(on, 0) : IS("link") ? link_beside(on) :
 		IS("rename") ? rename_beside(on) : IS("read") ? read_from(on) : IS("chmod") ? chmod(on, 0700) :
 		IS("mount") ? mount("tmpfs", on, "tmpfs", 0, NULL) :
 		IS("unprotect") ? mount(NULL, on, NULL, MS_REMOUNT | MS_BIND, NULL) : IS("umount") ? umount2(on, MNT_DETACH) :

@@ -26,6 +26,7 @@ NOT_VERIFIED = "nest-init: read_only: the root file system is writable (start th
 
 # In this order all of them work where nothing forbids them.
 WRITES = ["create=/scratch/new", "append=/scratch/file", "truncate=/scratch/file", "open=/scratch/file",
+          "mknod=/scratch/plain", "shrink=/scratch/file", "mksock=/scratch/socket", "link=/scratch/file",
           "mkdir=/scratch/newdir", "rmdir=/scratch/directory", "symlink=/scratch/link", "mkfifo=/scratch/fifo",
           "unlink=/scratch/old", "rename=/scratch/file"]
 DEVICES = ["write=/dev/null", "write=/dev/zero", "read=/dev/zero", "read=/dev/urandom", "write=/dev/urandom",
@@ -177,11 +178,11 @@ def test_landlock_without_no_new_privs_with_sys_admin(image):
 
 
 def test_renames_out_of_a_writable_directory(image):
-    """A file may not leave for where nothing may be written, nor come from there."""
-    script = "mv /data/file /scratch/stolen; mv /scratch/file /data/taken; mv /data/file /data/moved && ls /data /scratch"
-    script = script.replace("mv ", "busybox mv ").replace("ls ", "busybox ls ")
+    """A file may not leave for where nothing may be written, nor come from there; inside it may go where it will."""
+    script = ("busybox mv /data/file /scratch/stolen; busybox mv /scratch/file /data/taken; busybox ln /scratch/old /data/old;"
+              "busybox mkdir /data/sub; busybox ln /data/file /data/sub/hard; busybox ls /data /data/sub /scratch")
     outcome = run(image, "--read-only=landlock --writable /data", ["/bin/sh", "-c", script])
-    assert outcome.output == "/data:\nmoved\n\n/scratch:\ndirectory\nfile\nold\n"
+    assert outcome.output == "/data:\nfile\nsub\n\n/data/sub:\nhard\n\n/scratch:\ndirectory\nfile\nold\n"
 
 
 # --- standard streams and devices ---------------------------------------------------------------------------------
