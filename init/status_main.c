@@ -165,9 +165,11 @@ static void print_service(void)
 
 		printf("%s%s%s", i > 0 ? ", " : "", yes ? "" : "not ", good[order[i]]);
 	}
-	printf("\nPID 1           nest-init " NEST_INIT_VERSION ", up %s, orphans reaped %llu, monitor restarts %llu\n",
-		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans,
-		(unsigned long long)snapshot->monitor_restarts);
+	printf("\nPID 1           nest-init " NEST_INIT_VERSION ", up %s, %llu orphans reaped",
+		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans);
+	if (snapshot->monitor_restarts > 0)
+		printf(", monitor replaced %llu times", (unsigned long long)snapshot->monitor_restarts);
+	putchar('\n');
 }
 
 #define DETAIL_COLUMN 26
