@@ -256,7 +256,10 @@ def test_the_monitor_has_no_power(start, how, uid, bounding):
 def test_the_monitor_has_only_its_own_descriptors(start):
     container = start(*METRICS)
     answers(container)
-    own, pid1 = descriptors(monitor(container)), descriptors(container.pid)
+    pid = monitor(container)
+    sockets = lambda: [link for link in descriptors(pid).values() if link.startswith("socket:")]
+    until(lambda: len(sockets()) <= 3, "our own connection is closed on the other side too")
+    own, pid1 = descriptors(pid), descriptors(container.pid)
     assert [own[fd] for fd in range(3)] == [pid1[fd] for fd in range(3)]
     shared = {link for link in own.values() if link.startswith("socket:")} & set(pid1.values())
     assert len(shared) == 2 and {own[4], own[5]} == shared  # the control socket and --metrics: PID 1 keeps both
@@ -342,6 +345,8 @@ def test_a_killed_monitor_is_not_missed(start):
     assert slow == ["well\n"]
     assert set(seen) == {200}
     assert workload(container) == main and monitor(container) == new
+    status = container.exec("/nest-init", "status").stdout
+    assert re.search(r"^PID 1 +nest-init \S+, up \S+, \d+ orphans reaped, monitor replaced 1 times$", status, re.M)
     assert container.status_of(new)["Seccomp"] == "2"
     assert "nest-init: the monitor was killed by SIGKILL; starting it again\n" in container.errors()
 
