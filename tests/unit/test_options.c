@@ -1,0 +1,636 @@
+#include "base/clock.h"
+#include "base/options.h"
+#include "base/signame.h"
+#include "init/help.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define WORDS_MAX 8
+
+/* What a variable's value is cut into lives as long as the process (options.h); where it was read into numbers nothing
+ * points at it any more. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:set_from_variable\n";
+}
+
+/* ---- a model, said in words: everything that differs from the defaults ---- */
+
+struct words {
+	char text[2048];
+	size_t at;
+};
+
+static void say(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct words *words, const char *format, ...)
+{
+	va_list args;
+
+	if (words->at > 0)
+		words->text[words->at++] = ' ';
+	va_start(args, format);
+	words->at += (size_t)vsnprintf(words->text + words->at, sizeof words->text - words->at, format, args);
+	va_end(args);
+	assert_true(words->at < sizeof words->text - 1);
+}
+
+static void say_ms(struct words *words, const char *name, int64_t ns, int64_t usual_ns)
+{
+	if (ns != usual_ns)
+		say(words, "%s=%" PRId64 "ms", name, ns / NS_PER_MS);
+	assert_int_equal(ns == TIME_NEVER ? 0 : ns % NS_PER_MS, 0);
+}
+
+static void say_confinement(struct words *words, const struct confinement *confinement)
+{
+	static const char modes[][10] = { "off", "auto", "remount", "landlock", "verify" };
+
+	if (confinement->user != NULL)
+		say(words, "user=%s", confinement->user);
+	if (confinement->cap_given)
+		say(words, "caps=-%" PRIx64 "+%" PRIx64, confinement->cap_drop, confinement->cap_add);
+	if (!confinement->no_new_privs)
+		say(words, "new-privs");
+	if (confinement->seccomp != NULL)
+		say(words, "seccomp=%s", confinement->seccomp);
+	if (confinement->read_only != READ_ONLY_OFF)
+		say(words, "read-only=%s", modes[confinement->read_only]);
+	for (size_t i = 0; i < confinement->writable.count; i++)
+		say(words, "writable=%s", confinement->writable.path[i]);
+	for (size_t i = 0; i < confinement->tmpfs.count; i++)
+		say(words, "tmpfs=%s(%s)", confinement->tmpfs.mount[i].path, confinement->tmpfs.mount[i].options);
+	if (confinement->best_effort)
+		say(words, "best-effort");
+}
+
+static void say_timing(struct words *words, const struct check_timing *timing)
+{
+	say_ms(words, "interval", timing->interval_ns, 30 * NS_PER_S);
+	say_ms(words, "timeout", timing->timeout_ns, 30 * NS_PER_S);
+	say_ms(words, "start-period", timing->start_period_ns, 0);
+	say_ms(words, "start-interval", timing->start_interval_ns, NS_PER_S);
+	if (timing->retries != 3)
+		say(words, "retries=%u", timing->retries);
+}
+
+static const char *said(const struct model *model)
+{
+	static struct words words;
+	char name[SIGNAL_NAME_SIZE];
+
+	words.at = 0;
+	words.text[0] = '\0';
+	say_confinement(&words, &model->confinement);
+	if (model->stop.signal != 0)
+		say(&words, "stop=%s", signal_name(model->stop.signal, name));
+	say_ms(&words, "drain", model->stop.drain_ns, 0);
+	say_ms(&words, "budget", model->stop.timeout_ns, TIME_NEVER);
+	for (size_t i = 0; i < model->check_count; i++) {
+		say(&words, "%s=%s#%d", check_kind_name(model->check[i].kind), model->check[i].text,
+			(int)model->check[i].target.kind);
+		assert_memory_equal(&model->check[i].timing, &model->timing, sizeof model->timing);
+	}
+	say_timing(&words, &model->timing);
+	for (size_t i = 0; i < model->listen_count; i++)
+		say(&words, "listen=%s", model->listen[i]);
+	if (model->command != NULL) {
+		say(&words, "|");
+		for (char **word = model->command; *word != NULL; word++)
+			say(&words, "%s", *word);
+	}
+	return words.text;
+}
+
+/* ---- what is parsed ---- */
+
+static struct model model;
+static struct complaint why;
+static enum options_wish wish;
+
+/* Parses "nest-init" and the words behind it; the words end at the first NULL. */
+static int parse(const char *const *words, const char *const *variables)
+{
+	static const char *argv[WORDS_MAX + 2], *env[WORDS_MAX + 1]; /* the model borrows them */
+
+	memset(argv, 0, sizeof argv);
+	memset(env, 0, sizeof env);
+	argv[0] = "nest-init";
+	for (size_t i = 0; i < WORDS_MAX && words[i] != NULL; i++)
+		argv[i + 1] = words[i];
+	for (size_t i = 0; i < WORDS_MAX && variables[i] != NULL; i++)
+		env[i] = variables[i];
+	memset(&model, 0, sizeof model);
+	why.text[0] = '\0';
+	wish = OPTIONS_VERSION;
+	return options_parse((char **)argv, (char **)env, &model, &wish, &why);
+}
+
+static const struct story {
+	const char *argv[WORDS_MAX], *env[WORDS_MAX];
+	const char *model;
+} stories[] = {
+	/* where options end */
+	{ { "true" }, { NULL }, "| true" },
+	{ { "sh", "-c", "echo", "--user" }, { NULL }, "| sh -c echo --user" },
+	{ { "--", "true" }, { NULL }, "| true" },
+	{ { "--", "--user", "0" }, { NULL }, "| --user 0" },
+	{ { "--", "--" }, { NULL }, "| --" },
+	{ { "--", "-h" }, { NULL }, "| -h" },
+	{ { "true", "--" }, { NULL }, "| true --" },
+	{ { "-", "x" }, { NULL }, "| - x" },
+	{ { "" }, { NULL }, "| " },
+	{ { "--user", "node", "true", "--user", "root" }, { NULL }, "user=node | true --user root" },
+	/* values: behind the name or behind = */
+	{ { "--user=node:1000", "true" }, { NULL }, "user=node:1000 | true" },
+	{ { "--user", "--", "true" }, { NULL }, "user=-- | true" },
+	{ { "--user", "-h", "true" }, { NULL }, "user=-h | true" },
+	{ { "--user=a=b", "true" }, { NULL }, "user=a=b | true" },
+	{ { "--user", "a", "--user", "b", "true" }, { NULL }, "user=b | true" },
+	/* capabilities */
+	{ { "--cap-drop", "all", "true" }, { NULL }, "caps=-ffffffffffffffff+0 | true" },
+	{ { "--cap-drop=ALL", "--cap-add=CAP_CHOWN,net_bind_service", "true" }, { NULL },
+		"caps=-ffffffffffffffff+401 | true" },
+	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
+		"caps=-10000000021+0 | true" },
+	/* yes or no */
+	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
+	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
+	{ { "--no-new-privs=OFF", "true" }, { NULL }, "new-privs | true" },
+	{ { "--no-new-privs=false", "--no-new-privs=1", "true" }, { NULL }, "| true" },
+	{ { "--best-effort", "true" }, { NULL }, "best-effort | true" },
+	{ { "--best-effort=on", "true" }, { NULL }, "best-effort | true" },
+	{ { "--best-effort", "--best-effort=0", "true" }, { NULL }, "| true" },
+	{ { "--best-effort", "no" }, { NULL }, "best-effort | no" },
+	/* the root */
+	{ { "--read-only", "true" }, { NULL }, "read-only=auto | true" },
+	{ { "--read-only=auto", "true" }, { NULL }, "read-only=auto | true" },
+	{ { "--read-only=remount", "true" }, { NULL }, "read-only=remount | true" },
+	{ { "--read-only=landlock", "true" }, { NULL }, "read-only=landlock | true" },
+	{ { "--read-only=verify", "true" }, { NULL }, "read-only=verify | true" },
+	{ { "--read-only=true", "true" }, { NULL }, "read-only=auto | true" },
+	{ { "--read-only", "--read-only=no", "true" }, { NULL }, "| true" },
+	{ { "--read-only", "--read-only=off", "true" }, { NULL }, "| true" },
+	{ { "--writable", "/a", "--writable=/b", "true" }, { NULL }, "writable=/a writable=/b | true" },
+	{ { "--tmpfs", "/tmp", "--tmpfs=/run:size=64m,mode=1777", "--tmpfs", "/x:", "true" }, { NULL },
+		"tmpfs=/tmp() tmpfs=/run(size=64m,mode=1777) tmpfs=/x() | true" },
+	{ { "--seccomp", "node", "true" }, { NULL }, "seccomp=node | true" },
+	/* stopping */
+	{ { "--stop-signal", "sigquit", "--drain", "2s", "--stop-timeout=1m30s", "true" }, { NULL },
+		"stop=QUIT drain=2000ms budget=90000ms | true" },
+	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
+		"stop=RTMIN+3 budget=1ms | true" },
+	/* health: every check gets the times, also those that come behind it */
+	{ { "--ready", "tcp://db:5432", "--health-interval", "10ms", "--live=unix:/run/s", "true" }, { NULL },
+		"ready=tcp://db:5432#2 live=unix:/run/s#3 interval=10ms | true" },
+	{ { "--startup", "file:/ready", "--ready", "http://127.0.0.1:80/", "--health-retries", "1000", "true" },
+		{ NULL }, "startup=file:/ready#4 ready=http://127.0.0.1:80/#0 retries=1000 | true" },
+	{ { "--health-timeout=1ms", "--health-start-period=40s", "--health-start-interval=500ms", "--health-retries=1",
+		  "true" },
+		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
+	{ { "--metrics", "127.0.0.1:9911", "--metrics=[::1]:1", "--metrics", ":65535", "true" }, { NULL },
+		"listen=127.0.0.1:9911 listen=[::1]:1 listen=:65535 | true" },
+
+	/* variables */
+	{ { "true" }, { "NEST_INIT_USER=node", "HOME=/root", "PATH=/bin" }, "user=node | true" },
+	{ { "--user", "root", "true" }, { "NEST_INIT_USER=node" }, "user=root | true" },
+	{ { "--user", "root", "true" }, { "NEST_INIT_SECCOMP=node" }, "user=root seccomp=node | true" },
+	{ { "true" }, { "NEST_INIT_USER=" }, "| true" },
+	{ { "true" }, { "NEST_INIT_READ_ONLY=yes", "NEST_INIT_NO_NEW_PRIVS=no", "NEST_INIT_BEST_EFFORT=1" },
+		"new-privs read-only=auto best-effort | true" },
+	{ { "true" }, { "NEST_INIT_USER=a b" }, "user=a b | true" },
+	/* a variable may hold several, parted by blanks, where the option may be repeated */
+	{ { "true" }, { "NEST_INIT_CAP_DROP=net_raw,chown  kill", "NEST_INIT_CAP_ADD=all" },
+		"caps=-2021+ffffffffffffffff | true" },
+	{ { "true" }, { "NEST_INIT_WRITABLE= /a\t/b\n/c ", "NEST_INIT_TMPFS=/tmp:size=1m /run" },
+		"writable=/a writable=/b writable=/c tmpfs=/tmp(size=1m) tmpfs=/run() | true" },
+	{ { "true" }, { "NEST_INIT_READY=tcp://a:1 tcp://b:2", "NEST_INIT_METRICS=:1 :2", "NEST_INIT_DRAIN=1s" },
+		"drain=1000ms ready=tcp://a:1#2 ready=tcp://b:2#2 listen=:1 listen=:2 | true" },
+	{ { "true" }, { "NEST_INIT_WRITABLE=  " }, "| true" },
+	/* an option takes the place of its whole variable, good or bad */
+	{ { "--writable", "/x", "true" }, { "NEST_INIT_WRITABLE=/a /b" }, "writable=/x | true" },
+	{ { "--cap-drop", "chown", "true" }, { "NEST_INIT_CAP_DROP=all" }, "caps=-1+0 | true" },
+	{ { "--drain", "1s", "true" }, { "NEST_INIT_DRAIN=nonsense" }, "drain=1000ms | true" },
+	/* what others set: Kubernetes for a Service named nest-init, and PID 1 for its clients */
+	{ { "true" },
+		{ "NEST_INIT_SERVICE_HOST=10.0.0.1", "NEST_INIT_SERVICE_PORT=80", "NEST_INIT_SERVICE_PORT_HTTP=80",
+			"NEST_INIT_PORT=tcp://10.0.0.1:80", "NEST_INIT_PORT_80_TCP=tcp://10.0.0.1:80",
+			"NEST_INIT_PORT_80_TCP_PROTO=tcp", "NEST_INIT_CONTROL=x" },
+		"| true" },
+	{ { "true" }, { "NEST_INIT", "NEST_INIT_", "NEST_INIT_USER", "NEST_INITIAL=1", "nest_init_user=x", "" },
+		"| true" },
+};
+
+static void parses_options_and_variables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(stories); i++) {
+		if (parse(stories[i].argv, stories[i].env) != 0)
+			fail_msg("%zu (%s): %s", i, stories[i].argv[0], why.text);
+		assert_int_equal(wish, OPTIONS_RUN);
+		if (strcmp(said(&model), stories[i].model) != 0)
+			fail_msg("%zu (%s): %s, expected %s", i, stories[i].argv[0], said(&model), stories[i].model);
+	}
+}
+
+static const struct refusal {
+	const char *argv[WORDS_MAX], *env[WORDS_MAX];
+	int error;
+	const char *sentence;
+} refusals[] = {
+	/* no command */
+	{ { NULL }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
+	{ { "--" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
+	{ { "--user", "node" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
+	/* names */
+	{ { "--usr", "x", "true" }, { NULL }, EINVAL, "unknown option '--usr': did you mean --user?" },
+	{ { "--cap-drops=all", "true" }, { NULL }, EINVAL,
+		"unknown option '--cap-drops=all': did you mean --cap-drop?" },
+	{ { "--readonly", "true" }, { NULL }, EINVAL, "unknown option '--readonly': did you mean --read-only?" },
+	{ { "--USER", "x", "true" }, { NULL }, EINVAL, "unknown option '--USER' (nest-init --help lists them)" },
+	{ { "--User", "x", "true" }, { NULL }, EINVAL, "unknown option '--User': did you mean --user?" },
+	{ { "--use", "x", "true" }, { NULL }, EINVAL, "unknown option '--use': did you mean --user?" },
+	{ { "--health-start-interval-", "x", "true" }, { NULL }, EINVAL,
+		"unknown option '--health-start-interval-': did you mean --health-start-interval?" },
+	{ { "--privileged", "true" }, { NULL }, EINVAL, "unknown option '--privileged' (nest-init --help lists them)" },
+	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help lists them)" },
+	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help lists them)" },
+	{ { "---user", "x", "true" }, { NULL }, EINVAL, "unknown option '---user': did you mean --user?" },
+	{ { "-x", "true" }, { NULL }, EINVAL, "unknown option '-x' (nest-init --help lists them)" },
+	{ { "-hv", "true" }, { NULL }, EINVAL, "unknown option '-hv' (nest-init --help lists them)" },
+	{ { "-user", "true" }, { NULL }, EINVAL, "unknown option '-user' (nest-init --help lists them)" },
+	/* values */
+	{ { "--user" }, { NULL }, EINVAL, "--user: a value is missing" },
+	{ { "--user=", "true" }, { NULL }, EINVAL, "--user: the value is empty" },
+	{ { "--user", "", "true" }, { NULL }, EINVAL, "--user: the value is empty" },
+	{ { "--read-only=", "true" }, { NULL }, EINVAL, "--read-only: the value is empty" },
+	{ { "--help=yes", "true" }, { NULL }, EINVAL, "--help takes no value" },
+	{ { "--version=", "true" }, { NULL }, EINVAL, "--version takes no value" },
+	{ { "--cap-drop", "net_rwa", "true" }, { NULL }, EINVAL,
+		"--cap-drop: unknown capability 'net_rwa' (see capabilities(7); 'all' for every one)" },
+	{ { "--cap-add", "chown,,kill", "true" }, { NULL }, EINVAL,
+		"--cap-add: unknown capability '' (see capabilities(7); 'all' for every one)" },
+	{ { "--cap-add", "chown, kill", "true" }, { NULL }, EINVAL,
+		"--cap-add: unknown capability ' kill' (see capabilities(7); 'all' for every one)" },
+	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
+		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
+		"'all' for every one)" },
+	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
+	{ { "--best-effort=2", "true" }, { NULL }, EINVAL, "--best-effort: '2': expected yes or no" },
+	{ { "--read-only=Auto", "true" }, { NULL }, EINVAL,
+		"--read-only: 'Auto': expected auto, remount, landlock or verify" },
+	{ { "--writable", "tmp", "true" }, { NULL }, EINVAL, "--writable: 'tmp': expected an absolute path" },
+	{ { "--tmpfs", "tmp:size=1m", "true" }, { NULL }, EINVAL, "--tmpfs: 'tmp:size=1m': expected an absolute path" },
+	{ { "--tmpfs", ":size=1m", "true" }, { NULL }, EINVAL, "--tmpfs: ':size=1m': expected an absolute path" },
+	{ { "--stop-signal", "TREM", "true" }, { NULL }, EINVAL,
+		"--stop-signal: unknown signal 'TREM' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
+	{ { "--stop-signal", "0", "true" }, { NULL }, EINVAL,
+		"--stop-signal: unknown signal '0' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
+	{ { "--drain", "-1s", "true" }, { NULL }, EINVAL,
+		"--drain: '-1s': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--drain", "8", "true" }, { NULL }, EINVAL,
+		"--drain: '8': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--stop-timeout", "99999999999h", "true" }, { NULL }, EINVAL,
+		"--stop-timeout: '99999999999h': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--stop-timeout", "0", "true" }, { NULL }, ERANGE, "--stop-timeout: '0': too short" },
+	{ { "--health-interval", "9ms", "true" }, { NULL }, ERANGE, "--health-interval: '9ms': too short" },
+	{ { "--health-start-interval=0s", "true" }, { NULL }, ERANGE, "--health-start-interval: '0s': too short" },
+	{ { "--health-timeout", "0ms", "true" }, { NULL }, ERANGE, "--health-timeout: '0ms': too short" },
+	{ { "--health-start-period", "1", "true" }, { NULL }, EINVAL,
+		"--health-start-period: '1': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--health-retries", "0", "true" }, { NULL }, EINVAL,
+		"--health-retries: '0': expected a number from 1 to 1000" },
+	{ { "--health-retries", "1001", "true" }, { NULL }, EINVAL,
+		"--health-retries: '1001': expected a number from 1 to 1000" },
+	{ { "--health-retries", "-1", "true" }, { NULL }, EINVAL,
+		"--health-retries: '-1': expected a number from 1 to 1000" },
+	{ { "--health-retries", "3x", "true" }, { NULL }, EINVAL,
+		"--health-retries: '3x': expected a number from 1 to 1000" },
+	{ { "--health-retries", " 3", "true" }, { NULL }, EINVAL,
+		"--health-retries: ' 3': expected a number from 1 to 1000" },
+	{ { "--health-retries", "18446744073709551617", "true" }, { NULL }, EINVAL,
+		"--health-retries: '18446744073709551617': expected a number from 1 to 1000" },
+	{ { "--metrics", "9911", "true" }, { NULL }, EINVAL,
+		"--metrics: '9911': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
+	{ { "--metrics", "localhost:0", "true" }, { NULL }, EINVAL,
+		"--metrics: 'localhost:0': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
+	{ { "--metrics", "localhost:65536", "true" }, { NULL }, EINVAL,
+		"--metrics: 'localhost:65536': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
+	{ { "--metrics", "example.org:80", "true" }, { NULL }, EINVAL,
+		"--metrics: 'example.org:80': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+	{ { "--metrics", "::1:9911", "true" }, { NULL }, EINVAL,
+		"--metrics: '::1:9911': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+
+	/* the same for variables, by their own name */
+	{ { "true" }, { "NEST_INIT_DRAIN=-1s" }, EINVAL,
+		"NEST_INIT_DRAIN: '-1s': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "true" }, { "NEST_INIT_CAP_DROP=chown net_rwa" }, EINVAL,
+		"NEST_INIT_CAP_DROP: unknown capability 'net_rwa' (see capabilities(7); 'all' for every one)" },
+	{ { "true" }, { "NEST_INIT_HEALTH_START_INTERVAL=0" }, ERANGE,
+		"NEST_INIT_HEALTH_START_INTERVAL: '0': too short" },
+	{ { "true" }, { "NEST_INIT_WRITABLE=/a b /c" }, EINVAL, "NEST_INIT_WRITABLE: 'b': expected an absolute path" },
+	{ { "true" }, { "NEST_INIT_USR=x" }, EINVAL, "unknown variable NEST_INIT_USR: did you mean NEST_INIT_USER?" },
+	{ { "true" }, { "NEST_INIT_USER=a", "NEST_INIT_CAPDROP=all" }, EINVAL,
+		"unknown variable NEST_INIT_CAPDROP: did you mean NEST_INIT_CAP_DROP?" },
+	{ { "true" }, { "NEST_INIT_READONLY=" }, EINVAL,
+		"unknown variable NEST_INIT_READONLY: did you mean NEST_INIT_READ_ONLY?" },
+	{ { "true" }, { "NEST_INIT_user=x" }, EINVAL, "unknown variable NEST_INIT_user: did you mean NEST_INIT_USER?" },
+	{ { "true" }, { "NEST_INIT_CAP-DROP=x" }, EINVAL,
+		"unknown variable NEST_INIT_CAP-DROP: did you mean NEST_INIT_CAP_DROP?" },
+	{ { "true" }, { "NEST_INIT_PRIVILEGED=1" }, EINVAL,
+		"unknown variable NEST_INIT_PRIVILEGED (an option of nest-init --help, in capitals)" },
+	{ { "true" }, { "NEST_INIT_HELP=1" }, EINVAL,
+		"unknown variable NEST_INIT_HELP (an option of nest-init --help, in capitals)" },
+	{ { "true" }, { "NEST_INIT_VERSION=1" }, EINVAL,
+		"unknown variable NEST_INIT_VERSION (an option of nest-init --help, in capitals)" },
+	{ { "true" }, { "NEST_INIT_CONTROLS=1" }, EINVAL,
+		"unknown variable NEST_INIT_CONTROLS (an option of nest-init --help, in capitals)" },
+	/* variables are looked at before a missing command is */
+	{ { NULL }, { "NEST_INIT_USR=x" }, EINVAL, "unknown variable NEST_INIT_USR: did you mean NEST_INIT_USER?" },
+	/* and options before variables */
+	{ { "--drain", "x", "true" }, { "NEST_INIT_USR=x" }, EINVAL,
+		"--drain: 'x': expected a duration such as 500ms, 8s or 1m30s" },
+};
+
+static void says_what_it_refuses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		const int error = parse(refusals[i].argv, refusals[i].env);
+
+		if (error != -refusals[i].error || strcmp(why.text, refusals[i].sentence) != 0)
+			fail_msg("%zu: %d, %s, expected %d, %s", i, error, why.text, -refusals[i].error,
+				refusals[i].sentence);
+	}
+}
+
+static void names_a_bad_target_and_its_option(void **state)
+{
+	static const char *const argv[] = { "--ready", "ftp://host/", "true", NULL }, *const none[] = { NULL };
+	static const char *const env[] = { "NEST_INIT_LIVE=unix:/ok ftp://host/", NULL };
+	static const char begin[] = "--ready: 'ftp://host/': ", from_variable[] = "NEST_INIT_LIVE: 'ftp://host/': ";
+
+	(void)state;
+	/* What is wrong with it is test_target.c's. */
+	assert_int_equal(parse(argv, none), -EINVAL);
+	assert_memory_equal(why.text, begin, sizeof begin - 1);
+	assert_int_equal(parse((const char *const[]){ "true", NULL }, env), -EINVAL);
+	assert_memory_equal(why.text, from_variable, sizeof from_variable - 1);
+}
+
+static void help_and_version_come_before_all_that_follows(void **state)
+{
+	static const struct {
+		const char *argv[WORDS_MAX];
+		enum options_wish wish;
+	} wishes[] = {
+		{ { "-h" }, OPTIONS_HELP },
+		{ { "--help" }, OPTIONS_HELP },
+		{ { "--version" }, OPTIONS_VERSION },
+		{ { "--user", "x", "-h" }, OPTIONS_HELP },
+		{ { "--help", "--no-such-option" }, OPTIONS_HELP },
+		{ { "--version", "--help" }, OPTIONS_VERSION },
+		{ { "-h", "--drain", "x" }, OPTIONS_HELP },
+	};
+	static const char *const env[] = { "NEST_INIT_USR=x", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wishes); i++) {
+		assert_int_equal(parse(wishes[i].argv, env), 0);
+		assert_int_equal(wish, wishes[i].wish);
+	}
+	assert_int_equal(
+		parse((const char *const[]){ "--drain", "x", "--help", NULL }, (const char *const[]){ NULL }), -EINVAL);
+}
+
+/* ---- limits ---- */
+
+static int parse_many(const char *option, const char *value, size_t count)
+{
+	const char *argv[2 * 70 + 3] = { "nest-init" }, *env[] = { NULL };
+
+	for (size_t i = 0; i < count; i++) {
+		argv[1 + 2 * i] = option;
+		argv[2 + 2 * i] = value;
+	}
+	argv[1 + 2 * count] = "true";
+	memset(&model, 0, sizeof model);
+	return options_parse((char **)argv, (char **)env, &model, &wish, &why);
+}
+
+static void refuses_more_than_there_is_room_for(void **state)
+{
+	static const struct {
+		const char *option, *value;
+		size_t most;
+		const char *sentence;
+	} limits[] = {
+		{ "--writable", "/a", MODEL_PATHS_MAX, "--writable: '/a': at most 32 paths" },
+		{ "--tmpfs", "/a", MODEL_TMPFS_MAX, "--tmpfs: '/a': at most 8" },
+		{ "--ready", "tcp://a:1", MODEL_CHECKS_MAX, "--ready: 'tcp://a:1': at most 16 checks" },
+		{ "--metrics", ":1", MODEL_LISTEN_MAX, "--metrics: ':1': at most 4 addresses" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		assert_int_equal(parse_many(limits[i].option, limits[i].value, limits[i].most), 0);
+		assert_int_equal(parse_many(limits[i].option, limits[i].value, limits[i].most + 1), -E2BIG);
+		assert_string_equal(why.text, limits[i].sentence);
+	}
+}
+
+static void refuses_what_is_too_long(void **state)
+{
+	char value[4096];
+
+	(void)state;
+	for (size_t length = 1020; length < 1030; length++) {
+		memset(value, 'p', sizeof value);
+		value[0] = '/';
+		memcpy(value + length, ":ro", 4);
+		assert_int_equal(parse_many("--tmpfs", value, 1), length < TARGET_PATH_SIZE ? 0 : -EINVAL);
+		if (length < TARGET_PATH_SIZE)
+			assert_int_equal(strlen(model.confinement.tmpfs.mount[0].path), length);
+		else
+			assert_string_equal(
+				why.text, "--tmpfs: '/ppppppppppppppppppppppppppppppppppppppp...': too long");
+	}
+	for (size_t length = 236; length < 244; length++) {
+		memset(value, 'o', sizeof value);
+		memcpy(value, "/t:", 3);
+		value[3 + length] = '\0';
+		/* 240 with the colon */
+		assert_int_equal(parse_many("--tmpfs", value, 1), length < 240 ? 0 : -EINVAL);
+	}
+	/* A sentence has an end, and begins with the name. */
+	memset(value, 'x', sizeof value);
+	value[sizeof value - 1] = '\0';
+	assert_int_equal(parse_many("--drain", value, 1), -EINVAL);
+	assert_memory_equal(why.text, "--drain: 'xxx", 13);
+	assert_true(strlen(why.text) < sizeof why.text);
+	value[0] = value[1] = '-';
+	assert_int_equal(parse_many(value, "x", 1), -EINVAL);
+	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help lists them)") + 200);
+}
+
+/* ---- the table of options ---- */
+
+/* A value for each, other than the default. */
+static const struct sample {
+	const char *name, *value;
+} samples[] = {
+	{ "user", "1000:1000" },
+	{ "cap-drop", "all" },
+	{ "cap-add", "chown" },
+	{ "no-new-privs", "no" },
+	{ "seccomp", "node" },
+	{ "read-only", "landlock" },
+	{ "writable", "/data" },
+	{ "tmpfs", "/tmp:size=1m" },
+	{ "best-effort", "yes" },
+	{ "stop-signal", "QUIT" },
+	{ "drain", "2s" },
+	{ "stop-timeout", "8s" },
+	{ "ready", "tcp://a:1" },
+	{ "live", "tcp://a:2" },
+	{ "startup", "tcp://a:3" },
+	{ "health-interval", "1m" },
+	{ "health-timeout", "7s" },
+	{ "health-start-period", "3s" },
+	{ "health-start-interval", "2s" },
+	{ "health-retries", "5" },
+	{ "metrics", "127.0.0.1:9911" },
+};
+
+static const char *sample_of(const char *name)
+{
+	for (size_t i = 0; i < COUNT(samples); i++)
+		if (strcmp(samples[i].name, name) == 0)
+			return samples[i].value;
+	return NULL;
+}
+
+static void every_option_has_a_variable_that_means_the_same(void **state)
+{
+	const char *name;
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		char word[64], variable[128], by_option[1024], *at;
+		const char *value = sample_of(name);
+
+		if (strcmp(name, "help") == 0 || strcmp(name, "version") == 0)
+			continue;
+		if (value == NULL)
+			fail_msg("no sample for --%s", name);
+		count++;
+		snprintf(word, sizeof word, "--%s=%s", name, value);
+		assert_int_equal(parse((const char *const[]){ word, "true", NULL }, (const char *const[]){ NULL }), 0);
+		snprintf(by_option, sizeof by_option, "%s", said(&model));
+		assert_string_not_equal(by_option, "| true");
+		at = variable + snprintf(variable, sizeof variable, "NEST_INIT_%s", name);
+		for (char *letter = variable; letter < at; letter++)
+			*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
+		snprintf(at, sizeof variable - (size_t)(at - variable), "=%s", value);
+		if (parse((const char *const[]){ "true", NULL }, (const char *const[]){ variable, NULL }) != 0)
+			fail_msg("%s: %s", variable, why.text);
+		assert_string_equal(said(&model), by_option);
+	}
+	assert_int_equal(count, COUNT(samples));
+	assert_null(options_name(1000));
+}
+
+/* ---- the help ---- */
+
+static void help_names_every_option(void **state)
+{
+	const char *name;
+
+	(void)state;
+	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		bool found = false;
+		char word[64];
+		const size_t length = (size_t)snprintf(word, sizeof word, "--%s", name);
+
+		for (const char *at = help_text; !found && (at = strstr(at, word)) != NULL; at += length)
+			found = at[length] != '-' && !isalnum((unsigned char)at[length]);
+		if (!found)
+			fail_msg("--%s is not in the help", name);
+	}
+}
+
+static bool is_option(const char *name, size_t length)
+{
+	const char *option;
+
+	for (size_t i = 0; (option = options_name(i)) != NULL; i++)
+		if (strlen(option) == length && strncmp(option, name, length) == 0)
+			return true;
+	return false;
+}
+
+static void help_names_no_option_that_is_none(void **state)
+{
+	/* of subcommands */
+	static const char *const others[] = { "live", "ready", "startup", "json" };
+
+	(void)state;
+	for (const char *at = help_text; (at = strstr(at, "--")) != NULL;) {
+		const char *name = at + 2;
+		const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz-");
+		bool known = length == 0 || is_option(name, length);
+
+		for (size_t i = 0; i < COUNT(others); i++)
+			known = known || (strlen(others[i]) == length && strncmp(others[i], name, length) == 0);
+		if (!known)
+			fail_msg("--%.*s", (int)length, name);
+		at = name + length;
+	}
+}
+
+static void help_fits_a_screen(void **state)
+{
+	size_t lines = 0;
+
+	(void)state;
+	for (const char *line = help_text; *line != '\0'; line = strchr(line, '\n') + 1) {
+		const size_t width = strcspn(line, "\n");
+
+		assert_int_equal(line[width], '\n');
+		for (size_t i = 0; i < width; i++)
+			assert_true(isprint((unsigned char)line[i]));
+		if (width > 80 || (width > 0 && line[width - 1] == ' '))
+			fail_msg("%.*s", (int)width, line);
+		lines++;
+	}
+	assert_in_range(lines, 30, 50);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parses_options_and_variables),
+		cmocka_unit_test(says_what_it_refuses),
+		cmocka_unit_test(names_a_bad_target_and_its_option),
+		cmocka_unit_test(help_and_version_come_before_all_that_follows),
+		cmocka_unit_test(refuses_more_than_there_is_room_for),
+		cmocka_unit_test(refuses_what_is_too_long),
+		cmocka_unit_test(every_option_has_a_variable_that_means_the_same),
+		cmocka_unit_test(help_names_every_option),
+		cmocka_unit_test(help_names_no_option_that_is_none),
+		cmocka_unit_test(help_fits_a_screen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
