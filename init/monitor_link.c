@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,16 @@ static void drop_privileges(void)
 	}
 }
 
+/* What we inherited is the workload's: a listening socket, a pipe to somebody. Before Linux 5.11 there is no such flag:
+ * who inherits anything has it at a low number. */
+static void close_the_rest(int from)
+{
+	if (syscall(SYS_close_range, (unsigned)from, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (int fd = from; fd < 1024; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
@@ -131,6 +142,7 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
 	for (size_t i = 0; i < count; i++)
 		dup2(from[i], MONITOR_FD_CHANNEL + (int)i);
+	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 
 /* NEST_INIT_* only: the workload's secrets are none of the monitor's business. */

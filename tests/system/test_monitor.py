@@ -283,6 +283,25 @@ def test_the_workload_inherits_none_of_it(start):
     assert os.path.samefile(f"/proc/{monitor(container)}/exe", f"/proc/{container.pid}/exe")
 
 
+@pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is not installed")
+def test_what_pid_1_inherited_is_the_workloads_and_not_the_monitors():
+    reader, writer = os.pipe()
+    process = subprocess.Popen(["unshare", "-pf", "--mount-proc", "--kill-child", NEST_INIT, "--ready", "file:/", "--",
+                                "/bin/sleep", "1000"], pass_fds=[writer], stdin=subprocess.DEVNULL)
+    try:
+        pid1, = until(lambda: children(process.pid), "PID 1")
+        pid = until(lambda: monitor_of(pid1), "its monitor")
+        main, = (child for child in children(pid1) if child != pid)
+        pipe = os.readlink(f"/proc/self/fd/{writer}")
+        assert descriptors(main)[writer] == pipe
+        assert pipe not in descriptors(pid).values()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
+
+
 @pytest.mark.skipif("release" not in NEST_INIT, reason="figures of the release")
 def test_pid_1_stays_small_beside_a_monitor(start):
     container = start(*METRICS, "--ready", "http://127.0.0.1:4000/")
