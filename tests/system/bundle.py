@@ -405,10 +405,10 @@ def leftovers(prefix=f"{PREFIX}{os.getpid()}-"):
     found += [str(p) for p in Path("/sys/fs/cgroup").glob(f"*/{prefix}*")]
     found += [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if prefix in line]
     found += [str(p) for p in Path(tempfile.gettempdir()).glob(f"{prefix}*")]
-    for entry in Path("/proc").glob("[0-9]*/cgroup"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if f"/{prefix}" in entry.read_text():
-                found.append(f"process {entry.parent.name}: {_command_line(entry.parent.name)}")
+            if f"/{prefix}" in Path(f"/proc/{pid}/cgroup").read_text():
+                found.append(f"process {pid}: {_command_line(pid)}")
         except OSError:  # it has ended meanwhile
             pass
     return found
