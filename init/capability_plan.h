@@ -19,3 +19,8 @@ struct capability_sets { /* a bit for each capability number */
  * to shrink without CAP_SETPCAP. */
 int capability_plan(const struct capability_sets *have, const struct confinement *asked, bool runs_as_root,
 	struct capability_sets *ret_want, struct complaint *ret_why);
+
+/* The same as far as it goes, for best effort: adds what the container has, drops from the bounding set where that is
+ * possible and from the other sets in any case. */
+void capability_plan_possible(const struct capability_sets *have, const struct confinement *asked, bool runs_as_root,
+	struct capability_sets *ret_want);

@@ -162,15 +162,16 @@ static int blame(enum layer layer, int error, struct complaint *why)
 	return complain(why, -error, "%s: %.480s", layer_name(layer), plain.text);
 }
 
-/* A layer that cannot even be planned: refused, or under best effort given up with a warning. */
-static int give_up_layer(struct confine_plan *plan, enum layer layer, int error, void (*warn)(const char *sentence),
-	struct complaint *ret_why)
+/* What cannot be had in full: refused, or under best effort done as far as it goes, with a warning. */
+static int weaken_capabilities(const struct confinement *asked, struct confine_plan *plan, int error,
+	void (*warn)(const char *sentence), struct complaint *ret_why)
 {
-	blame(layer, error, ret_why);
-	if (!plan->asked->best_effort)
+	blame(LAYER_CAPABILITIES, error, ret_why);
+	if (!asked->best_effort)
 		return error;
 	warn(ret_why->text);
-	plan->given_up |= 1U << layer;
+	plan->weakened |= 1U << LAYER_CAPABILITIES;
+	capability_plan_possible(&plan->had, asked, plan->runs_as_root, &plan->capabilities);
 	return 0;
 }
 
@@ -182,6 +183,7 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 
 	plan->asked = asked;
 	plan->requested = requested_layers(asked);
+	plan->is_pid_1 = getpid() == 1;
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
 	error = plan_user(asked, plan, ret_why);
@@ -189,7 +191,7 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */
 	error = plan_capabilities(asked, plan, ret_why);
 	if (error < 0)
-		error = give_up_layer(plan, LAYER_CAPABILITIES, error, warn, ret_why);
+		error = weaken_capabilities(asked, plan, error, warn, ret_why);
 	if (error < 0)
 		return error;
 	error = plan_seccomp(asked, plan, warn, ret_why);
@@ -216,6 +218,11 @@ struct apply {
 	const struct confine_reporter *reporter;
 	bool landlock_is_due; /* the root is to become read-only by Landlock, which comes after the change of user */
 };
+
+static int apply_own_mounts(struct apply *apply, struct complaint *ret_why)
+{
+	return apply->plan->is_pid_1 ? 0 : mounts_take_own_namespace(ret_why);
+}
 
 static void tell_read_only(struct apply *apply, const char *how)
 {
@@ -352,28 +359,29 @@ static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 /* The order of the design: mounts while root may still mount, groups before the user, capabilities while the permitted
  * set is whole, no_new_privs before what needs it, the filter last. */
 static const struct step {
-	enum layer layer;
+	enum layer layer; /* to blame */
+	uint32_t layers;  /* any of which needs the step */
 	int (*apply)(struct apply *apply, struct complaint *ret_why);
 } steps[] = {
-	{ LAYER_READ_ONLY, apply_read_only_mounts },
-	{ LAYER_TMPFS, apply_tmpfs },
-	{ LAYER_USER, apply_user },
-	{ LAYER_CAPABILITIES, apply_capabilities },
-	{ LAYER_NO_NEW_PRIVS, apply_no_new_privs },
-	{ LAYER_READ_ONLY, apply_landlock },
-	{ LAYER_SECCOMP, apply_seccomp },
+	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY | 1U << LAYER_TMPFS, apply_own_mounts },
+	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_read_only_mounts },
+	{ LAYER_TMPFS, 1U << LAYER_TMPFS, apply_tmpfs },
+	{ LAYER_USER, 1U << LAYER_USER, apply_user },
+	{ LAYER_CAPABILITIES, 1U << LAYER_CAPABILITIES, apply_capabilities },
+	{ LAYER_NO_NEW_PRIVS, 1U << LAYER_NO_NEW_PRIVS, apply_no_new_privs },
+	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_landlock },
+	{ LAYER_SECCOMP, 1U << LAYER_SECCOMP, apply_seccomp },
 };
 
 int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, enum layer *ret_layer,
 	struct complaint *ret_why)
 {
 	struct apply apply = { .plan = plan, .reporter = reporter };
-	uint32_t to_do = plan->requested & ~plan->given_up;
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		int error;
 
-		if ((to_do & 1U << steps[i].layer) == 0)
+		if ((plan->requested & steps[i].layers) == 0)
 			continue;
 		error = steps[i].apply(&apply, ret_why);
 		if (error == 0)

@@ -21,9 +21,10 @@ struct confine_filter {
 struct confine_plan {
 	const struct confinement *asked; /* borrowed */
 	uint32_t requested;              /* a bit for each enum layer */
-	uint32_t given_up;               /* of these: impossible, and best effort was asked for */
+	uint32_t weakened;               /* of these: possible only in part, and best effort was asked for */
 	struct identity identity;
 	bool changes_user;
+	bool is_pid_1;                       /* the mounts are the container's own */
 	struct capability_sets had;          /* before anything was changed */
 	struct capability_sets capabilities; /* the workload's */
 	bool runs_as_root;

@@ -74,7 +74,7 @@ static void send_snapshot(struct loop *loop)
 	snapshot->layers_requested = plan->requested;
 	/* Nothing is in force before the child has said so by executing the workload. */
 	snapshot->layers_enforced = loop->machine.state >= SUPERVISE_RUNNING
-		? plan->requested & ~plan->given_up & ~loop->not_enforced
+		? plan->requested & ~plan->weakened & ~loop->not_enforced
 		: 0;
 	snapshot->capability_bounding = plan->capabilities.bounding;
 	snapshot->monitor_restarts = loop->monitor.restarts;

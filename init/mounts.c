@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -60,6 +61,16 @@ int mounts_check_writable(const struct path_list *writable, struct complaint *re
 				"writable path '%s' is on a read-only file system (mount a volume or a tmpfs there)",
 				writable->path[i]);
 	}
+	return 0;
+}
+
+int mounts_take_own_namespace(struct complaint *ret_why)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return errno == EPERM ? 0
+				      : complain(ret_why, errno, "cannot get a mount namespace: %s", strerror(errno));
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return complain(ret_why, errno, "cannot keep mounts to ourselves: %s", strerror(errno));
 	return 0;
 }
 

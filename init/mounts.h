@@ -13,8 +13,13 @@ bool mounts_root_is_read_only(void);
  * Returns 0, or -EROFS or another -errno with a sentence. */
 int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why);
 
+/* Gives the calling process a mount namespace of its own, whose changes nobody else sees: where we are not PID 1 the
+ * mounts may be somebody else's, the host's even. Returns 0, also where CAP_SYS_ADMIN is missing (then nothing can be
+ * changed anyhow), or -errno with a sentence. */
+int mounts_take_own_namespace(struct complaint *ret_why);
+
 /* Makes the whole tree of mounts read-only in place, and leaves the writable paths, those of `tmpfs` that are one
- * already, and /dev/termination-log as they are. All or nothing: after a failure nothing is changed. Returns 0, or
+ * already, and /dev/termination-log as they are. Up to the remount itself a failure changes nothing. Returns 0, or
  * -EPERM (no CAP_SYS_ADMIN), -EBUSY (a file is open for writing) or another -errno with a sentence. */
 int mounts_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
 

@@ -56,7 +56,7 @@ static int count_fds(int proc_fd, const char *pid, uint64_t *ret_count)
 /* An older kernel says 0 for every process: this one has a descriptor open at least, proc_fd. */
 static bool can_count_fds(int proc_fd)
 {
-	uint64_t own;
+	uint64_t own = 0;
 
 	return count_fds(proc_fd, "self", &own) == 0 && own > 0;
 }
@@ -64,7 +64,7 @@ static bool can_count_fds(int proc_fd)
 static void add_process(int proc_fd, const struct proc_stat *stat, struct sum *sum)
 {
 	char pid[16];
-	uint64_t fds;
+	uint64_t fds = 0;
 	int error;
 
 	sum->user_ticks += stat->user_ticks + stat->child_user_ticks;

@@ -241,6 +241,17 @@ def test_what_the_container_cannot_do_is_refused(image, options, configuration, 
         assert said == but(capabilities="asked", user="in force" if "--user" in options else "-")
 
 
+@pytest.mark.parametrize("options, configuration, expected", [
+    ("--cap-drop all --cap-add sys_admin", {}, sets()),
+    ("--cap-drop all --cap-add sys_admin,chown", {}, sets(CapPrm={"chown"}, CapEff={"chown"}, CapBnd={"chown"})),
+    ("--cap-drop all", {"caps": ("net_raw", "kill")}, sets(CapBnd={"net_raw", "kill"})),
+])
+def test_best_effort_drops_what_can_be_dropped(image, options, configuration, expected):
+    outcome = run(image, f"--best-effort {options}", ["/bin/cat", "/proc/self/status"], **configuration)
+    process = outcome.process()
+    assert {name: process[name] for name in sets()} == expected
+
+
 def test_best_effort_user(image):
     with running(image, "--best-effort --user 1002:1002", "/bin/sleep 1000", user=1001) as c:
         assert layers(c) == but(user="asked")

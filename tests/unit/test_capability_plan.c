@@ -193,12 +193,40 @@ static void never_gives_more_than_there_is(void **state)
 	}
 }
 
+static void does_what_is_possible(void **state)
+{
+	static const struct {
+		struct capability_sets have;
+		struct confinement asked;
+		bool root;
+		struct capability_sets want;
+	} cases[] = {
+		{ { DOCKER, DOCKER, DOCKER, 0, 0 }, { .cap_drop = ALL, .cap_add = ADMIN | BIND }, true,
+			{ BIND, BIND, BIND, 0, 0 } },
+		{ { DOCKER, DOCKER, DOCKER, 0, 0 }, { .cap_drop = ALL, .cap_add = ADMIN | BIND }, false,
+			{ BIND, BIND, BIND, BIND, BIND } },
+		/* Without CAP_SETPCAP the bounding set stays; the sets that count do not. */
+		{ { RAW | BIND, RAW | BIND, RAW | BIND, 0, 0 }, { .cap_drop = RAW }, true,
+			{ RAW | BIND, BIND, BIND, 0, 0 } },
+		{ { DOCKER, 0, 0, 0, 0 }, { .cap_drop = ALL, .cap_add = BIND }, false, { DOCKER, 0, 0, 0, 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct capability_sets want;
+
+		capability_plan_possible(&cases[i].have, &cases[i].asked, cases[i].root, &want);
+		assert_memory_equal(&want, &cases[i].want, sizeof want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_the_five_sets),
 		cmocka_unit_test(refuses_what_cannot_be_had),
 		cmocka_unit_test(never_gives_more_than_there_is),
+		cmocka_unit_test(does_what_is_possible),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
