@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -416,8 +417,8 @@ static void writes_all_of_it_through_a_pipe(void **state)
 		ssize_t count;
 
 		close(ends[1]);
+		usleep(20000); /* the writer finds the pipe full, and is interrupted with nothing written */
 		interrupt_often(true);
-		usleep(20000);
 		count = fd_read_all(ends[0], back, sizeof back);
 		_exit(count == PIPED && memcmp(back, bytes, PIPED) == 0 ? 0 : 1);
 	}
@@ -470,6 +471,43 @@ static void reads_no_more_than_there_is_room_for(void **state)
 	assert_string_equal(buffer, "0123z");
 	assert_int_equal(fd_read_all(fd, buffer, 0), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 4);
+}
+
+/* A packet a read: the second one is larger than what is left of the buffer. */
+static void short_read_leaves_less_room_for_the_next(void **state)
+{
+	char buffer[16];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(fd_write_all(ends[0], "01234", 5), 0);
+	assert_int_equal(fd_write_all(ends[0], "abcdefghij", 10), 0);
+	memset(buffer, 'z', sizeof buffer);
+	assert_int_equal(fd_read_all(ends[1], buffer, 8), 8);
+	assert_memory_equal(buffer, "01234abczzzzzzzz", sizeof buffer);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void descriptor_zero_is_one_like_any_other(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		char *text;
+		size_t length;
+
+		close(0);
+		_exit(file_read("/proc/self/status", 100000, &text, &length) == 0 && length > 100 &&
+					open("/", O_RDONLY) == 0
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void says_why_it_could_not_read_or_write(void **state)
@@ -537,6 +575,8 @@ int main(void)
 		cmocka_unit_test(writes_all_of_it_through_a_pipe),
 		cmocka_unit_test(reads_all_of_it_from_a_pipe),
 		cmocka_unit_test(reads_no_more_than_there_is_room_for),
+		cmocka_unit_test(short_read_leaves_less_room_for_the_next),
+		cmocka_unit_test(descriptor_zero_is_one_like_any_other),
 		cmocka_unit_test(says_why_it_could_not_read_or_write),
 		cmocka_unit_test(taken_is_not_cleaned_up),
 	};

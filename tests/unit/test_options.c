@@ -195,6 +195,7 @@ static const struct story {
 		"ready=tcp://db:5432#2 live=unix:/run/s#3 interval=10ms | true" },
 	{ { "--startup", "file:/ready", "--ready", "http://127.0.0.1:80/", "--health-retries", "1000", "true" },
 		{ NULL }, "startup=file:/ready#4 ready=http://127.0.0.1:80/#0 retries=1000 | true" },
+	{ { "--health-start-period", "0", "true" }, { NULL }, "| true" },
 	{ { "--health-timeout=1ms", "--health-start-period=40s", "--health-start-interval=500ms", "--health-retries=1",
 		  "true" },
 		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
@@ -238,6 +239,7 @@ static void parses_options_and_variables(void **state)
 		if (parse(stories[i].argv, stories[i].env) != 0)
 			fail_msg("%zu (%s): %s", i, stories[i].argv[0], why.text);
 		assert_int_equal(wish, OPTIONS_RUN);
+		assert_string_equal(why.text, "");
 		if (strcmp(said(&model), stories[i].model) != 0)
 			fail_msg("%zu (%s): %s, expected %s", i, stories[i].argv[0], said(&model), stories[i].model);
 	}
@@ -262,6 +264,28 @@ static const struct refusal {
 	{ { "--use", "x", "true" }, { NULL }, EINVAL, "unknown option '--use': did you mean --user?" },
 	{ { "--health-start-interval-", "x", "true" }, { NULL }, EINVAL,
 		"unknown option '--health-start-interval-': did you mean --health-start-interval?" },
+	/* three letters more, less or other; four are too many */
+	{ { "--xxxdrain", "1s", "true" }, { NULL }, EINVAL, "unknown option '--xxxdrain': did you mean --drain?" },
+	{ { "--draxxxin", "1s", "true" }, { NULL }, EINVAL, "unknown option '--draxxxin': did you mean --drain?" },
+	{ { "--drainxxx", "1s", "true" }, { NULL }, EINVAL, "unknown option '--drainxxx': did you mean --drain?" },
+	{ { "--xxxin", "1s", "true" }, { NULL }, EINVAL, "unknown option '--xxxin': did you mean --drain?" },
+	{ { "--lth-retries", "1", "true" }, { NULL }, EINVAL,
+		"unknown option '--lth-retries': did you mean --health-retries?" },
+	{ { "--health-ries", "1", "true" }, { NULL }, EINVAL,
+		"unknown option '--health-ries': did you mean --health-retries?" },
+	{ { "--health-retr", "1", "true" }, { NULL }, EINVAL,
+		"unknown option '--health-retr': did you mean --health-retries?" },
+	{ { "--xxxxdrain", "1s", "true" }, { NULL }, EINVAL,
+		"unknown option '--xxxxdrain' (nest-init --help lists them)" },
+	{ { "--drxxxxain", "1s", "true" }, { NULL }, EINVAL,
+		"unknown option '--drxxxxain' (nest-init --help lists them)" },
+	{ { "--drainxxxx", "1s", "true" }, { NULL }, EINVAL,
+		"unknown option '--drainxxxx' (nest-init --help lists them)" },
+	{ { "--health-re", "1", "true" }, { NULL }, EINVAL,
+		"unknown option '--health-re' (nest-init --help lists them)" },
+	/* the nearest of several */
+	{ { "--cap-ad", "chown", "true" }, { NULL }, EINVAL, "unknown option '--cap-ad': did you mean --cap-add?" },
+	{ { "--startupp", "x", "true" }, { NULL }, EINVAL, "unknown option '--startupp': did you mean --startup?" },
 	{ { "--privileged", "true" }, { NULL }, EINVAL, "unknown option '--privileged' (nest-init --help lists them)" },
 	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help lists them)" },
 	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help lists them)" },
@@ -342,6 +366,12 @@ static const struct refusal {
 	{ { "true" }, { "NEST_INIT_USR=x" }, EINVAL, "unknown variable NEST_INIT_USR: did you mean NEST_INIT_USER?" },
 	{ { "true" }, { "NEST_INIT_USER=a", "NEST_INIT_CAPDROP=all" }, EINVAL,
 		"unknown variable NEST_INIT_CAPDROP: did you mean NEST_INIT_CAP_DROP?" },
+	{ { "true" }, { "NEST_INIT_XXXDRAIN=1s" }, EINVAL,
+		"unknown variable NEST_INIT_XXXDRAIN: did you mean NEST_INIT_DRAIN?" },
+	{ { "true" }, { "NEST_INIT_XXXXDRAIN=1s" }, EINVAL,
+		"unknown variable NEST_INIT_XXXXDRAIN (an option of nest-init --help, in capitals)" },
+	{ { "true" }, { "NEST_INIT_HEALTH_START_INTERVALLLL=1s" }, EINVAL,
+		"unknown variable NEST_INIT_HEALTH_START_INTERVALLLL: did you mean NEST_INIT_HEALTH_START_INTERVAL?" },
 	{ { "true" }, { "NEST_INIT_READONLY=" }, EINVAL,
 		"unknown variable NEST_INIT_READONLY: did you mean NEST_INIT_READ_ONLY?" },
 	{ { "true" }, { "NEST_INIT_user=x" }, EINVAL, "unknown variable NEST_INIT_user: did you mean NEST_INIT_USER?" },
@@ -478,6 +508,10 @@ static void refuses_what_is_too_long(void **state)
 	assert_int_equal(parse_many("--drain", value, 1), -EINVAL);
 	assert_memory_equal(why.text, "--drain: 'xxx", 13);
 	assert_true(strlen(why.text) < sizeof why.text);
+	memcpy(value, "NEST_INIT_", 10);
+	memcpy(value + sizeof value - 3, "=1", 3);
+	assert_int_equal(parse((const char *const[]){ "true", NULL }, (const char *const[]){ value, NULL }), -EINVAL);
+	assert_memory_equal(why.text, "unknown variable NEST_INIT_xxx", 30);
 	value[0] = value[1] = '-';
 	assert_int_equal(parse_many(value, "x", 1), -EINVAL);
 	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help lists them)") + 200);
@@ -485,70 +519,121 @@ static void refuses_what_is_too_long(void **state)
 
 /* ---- the table of options ---- */
 
-/* A value for each, other than the default. */
+/* A value for each, other than the default, and whether the option may be repeated. */
 static const struct sample {
 	const char *name, *value;
+	bool repeatable;
 } samples[] = {
-	{ "user", "1000:1000" },
-	{ "cap-drop", "all" },
-	{ "cap-add", "chown" },
-	{ "no-new-privs", "no" },
-	{ "seccomp", "node" },
-	{ "read-only", "landlock" },
-	{ "writable", "/data" },
-	{ "tmpfs", "/tmp:size=1m" },
-	{ "best-effort", "yes" },
-	{ "stop-signal", "QUIT" },
-	{ "drain", "2s" },
-	{ "stop-timeout", "8s" },
-	{ "ready", "tcp://a:1" },
-	{ "live", "tcp://a:2" },
-	{ "startup", "tcp://a:3" },
-	{ "health-interval", "1m" },
-	{ "health-timeout", "7s" },
-	{ "health-start-period", "3s" },
-	{ "health-start-interval", "2s" },
-	{ "health-retries", "5" },
-	{ "metrics", "127.0.0.1:9911" },
+	{ "user", "1000:1000", false },
+	{ "cap-drop", "all", true },
+	{ "cap-add", "chown", true },
+	{ "no-new-privs", "no", false },
+	{ "seccomp", "node", false },
+	{ "read-only", "landlock", false },
+	{ "writable", "/data", true },
+	{ "tmpfs", "/tmp:size=1m", true },
+	{ "best-effort", "yes", false },
+	{ "stop-signal", "QUIT", false },
+	{ "drain", "2s", false },
+	{ "stop-timeout", "8s", false },
+	{ "ready", "tcp://a:1", true },
+	{ "live", "tcp://a:2", true },
+	{ "startup", "tcp://a:3", true },
+	{ "health-interval", "1m", false },
+	{ "health-timeout", "7s", false },
+	{ "health-start-period", "3s", false },
+	{ "health-start-interval", "2s", false },
+	{ "health-retries", "5", false },
+	{ "metrics", "127.0.0.1:9911", true },
 };
 
-static const char *sample_of(const char *name)
+static const struct sample *sample_of(const char *name)
 {
 	for (size_t i = 0; i < COUNT(samples); i++)
 		if (strcmp(samples[i].name, name) == 0)
-			return samples[i].value;
+			return &samples[i];
+	fail_msg("no sample for --%s", name);
 	return NULL;
+}
+
+static bool is_wish(const char *name)
+{
+	return strcmp(name, "help") == 0 || strcmp(name, "version") == 0;
+}
+
+/* "cap-drop" and "all" to "NEST_INIT_CAP_DROP=all". */
+static void write_variable(const char *name, const char *value, char *ret_text, size_t size)
+{
+	char *at = ret_text + snprintf(ret_text, size, "NEST_INIT_%s", name);
+
+	for (char *letter = ret_text; letter < at; letter++)
+		*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
+	snprintf(at, size - (size_t)(at - ret_text), "=%s", value);
+}
+
+/* What options and variables made, or their error. */
+static const char *outcome_of(const char *const *words, const char *const *variables)
+{
+	static char text[1024];
+	const int error = parse(words, variables);
+
+	if (error < 0)
+		snprintf(text, sizeof text, "error %d", error);
+	else
+		snprintf(text, sizeof text, "%s", said(&model));
+	return text;
 }
 
 static void every_option_has_a_variable_that_means_the_same(void **state)
 {
+	const char *const none[] = { NULL };
 	const char *name;
 	size_t count = 0;
 
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
-		char word[64], variable[128], by_option[1024], *at;
-		const char *value = sample_of(name);
+		char option[64], variable[128], by_option[1024];
 
-		if (strcmp(name, "help") == 0 || strcmp(name, "version") == 0)
+		if (is_wish(name))
 			continue;
-		if (value == NULL)
-			fail_msg("no sample for --%s", name);
 		count++;
-		snprintf(word, sizeof word, "--%s=%s", name, value);
-		assert_int_equal(parse((const char *const[]){ word, "true", NULL }, (const char *const[]){ NULL }), 0);
-		snprintf(by_option, sizeof by_option, "%s", said(&model));
+		snprintf(option, sizeof option, "--%s=%s", name, sample_of(name)->value);
+		write_variable(name, sample_of(name)->value, variable, sizeof variable);
+		snprintf(by_option, sizeof by_option, "%s",
+			outcome_of((const char *const[]){ option, "true", NULL }, none));
 		assert_string_not_equal(by_option, "| true");
-		at = variable + snprintf(variable, sizeof variable, "NEST_INIT_%s", name);
-		for (char *letter = variable; letter < at; letter++)
-			*letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
-		snprintf(at, sizeof variable - (size_t)(at - variable), "=%s", value);
-		if (parse((const char *const[]){ "true", NULL }, (const char *const[]){ variable, NULL }) != 0)
-			fail_msg("%s: %s", variable, why.text);
-		assert_string_equal(said(&model), by_option);
+		assert_memory_not_equal(by_option, "error", 5);
+		assert_string_equal(
+			outcome_of((const char *const[]){ "true", NULL }, (const char *const[]){ variable, NULL }),
+			by_option);
 	}
 	assert_int_equal(count, COUNT(samples));
 	assert_null(options_name(1000));
+}
+
+static void variable_is_a_list_where_the_option_may_be_repeated(void **state)
+{
+	const char *const none[] = { NULL };
+	const char *name;
+
+	(void)state;
+	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		char twice[64], option[64], both[96], variable[128], by_option[1024];
+
+		if (is_wish(name))
+			continue;
+		snprintf(twice, sizeof twice, "%s %s", sample_of(name)->value, sample_of(name)->value);
+		snprintf(option, sizeof option, "--%s=%s", name, sample_of(name)->value);
+		snprintf(both, sizeof both, "--%s=%s", name, twice);
+		write_variable(name, twice, variable, sizeof variable);
+		snprintf(by_option, sizeof by_option, "%s",
+			sample_of(name)->repeatable
+				? outcome_of((const char *const[]){ option, option, "true", NULL }, none)
+				: outcome_of((const char *const[]){ both, "true", NULL }, none));
+		if (strcmp(outcome_of((const char *const[]){ "true", NULL }, (const char *const[]){ variable, NULL }),
+			    by_option) != 0)
+			fail_msg("%s: expected %s", variable, by_option);
+	}
 }
 
 /* ---- the help ---- */
@@ -627,6 +712,7 @@ int main(void)
 		cmocka_unit_test(refuses_more_than_there_is_room_for),
 		cmocka_unit_test(refuses_what_is_too_long),
 		cmocka_unit_test(every_option_has_a_variable_that_means_the_same),
+		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),
