@@ -479,6 +479,25 @@ static void refuses_more_than_there_is_room_for(void **state)
 	}
 }
 
+static void times_go_to_every_check_and_no_further(void **state)
+{
+	static struct {
+		struct model model;
+		char behind[2 * sizeof(struct check)];
+	} room;
+	const char *argv[MODEL_CHECKS_MAX + 3] = { "nest-init" }, *env[] = { NULL };
+
+	(void)state;
+	for (size_t i = 1; i <= MODEL_CHECKS_MAX; i++)
+		argv[i] = "--live=tcp://a:1";
+	argv[MODEL_CHECKS_MAX + 1] = "true";
+	assert_int_equal(options_parse((char **)argv, (char **)env, &room.model, &wish, &why), 0);
+	assert_int_equal(room.model.check_count, MODEL_CHECKS_MAX);
+	assert_int_equal(room.model.check[MODEL_CHECKS_MAX - 1].timing.retries, 3);
+	for (size_t i = 0; i < sizeof room.behind; i++)
+		assert_int_equal(room.behind[i], 0);
+}
+
 static void refuses_what_is_too_long(void **state)
 {
 	char value[4096];
@@ -710,6 +729,7 @@ int main(void)
 		cmocka_unit_test(names_a_bad_target_and_its_option),
 		cmocka_unit_test(help_and_version_come_before_all_that_follows),
 		cmocka_unit_test(refuses_more_than_there_is_room_for),
+		cmocka_unit_test(times_go_to_every_check_and_no_further),
 		cmocka_unit_test(refuses_what_is_too_long),
 		cmocka_unit_test(every_option_has_a_variable_that_means_the_same),
 		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),
