@@ -33,7 +33,8 @@ static int open_connection(struct complaint *ret_why)
 
 	control_client_address(&address, &length);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) < 0)
-		return complain(ret_why, errno, "no nest-init answers at @%s: %s%s", control_name(&address), strerror(errno),
+		return complain(ret_why, errno, "no nest-init answers at @%s: %s%s", control_name(&address),
+			strerror(errno),
 			errno == ECONNREFUSED ? " (PID 1 serves it when it has a check or --metrics)" : "");
 	return take_fd(&fd);
 }

@@ -5,6 +5,7 @@
 #include "base/wire.h"
 
 /* Asks one question and calls `take` for each record of the answer, WIRE_END not among them. timeout_ns bounds the
- * whole of it. Returns 0, or -errno with a sentence: -ECONNREFUSED when no monitor answers there, -ETIMEDOUT, -EBADMSG. */
+ * whole of it. Returns 0, or -errno with a sentence: -ECONNREFUSED when no monitor answers there, -ETIMEDOUT, -EBADMSG.
+ */
 int control_ask(enum wire_question question, enum check_kind kind, int64_t timeout_ns,
 	void (*take)(void *context, const union wire_record *record), void *context, struct complaint *ret_why);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-
 union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;

@@ -101,7 +101,8 @@ static int set_bool(const char *value, bool *ret_bool, struct complaint *ret_why
 	return complain(ret_why, EINVAL, "'%s': expected yes or no", value);
 }
 
-static int set_capabilities(const char *value, uint64_t *bits, struct confinement *confinement, struct complaint *ret_why)
+static int set_capabilities(
+	const char *value, uint64_t *bits, struct confinement *confinement, struct complaint *ret_why)
 {
 	while (*value != '\0') {
 		char name[NAME_SIZE + 8];
@@ -110,8 +111,9 @@ static int set_capabilities(const char *value, uint64_t *bits, struct confinemen
 
 		snprintf(name, sizeof name, "%.*s", (int)length, value);
 		if (length >= sizeof name || capname_parse(name, &bit) < 0)
-			return complain(ret_why, EINVAL, "unknown capability '%.*s' (see capabilities(7); 'all' for every one)",
-				(int)length, value);
+			return complain(ret_why, EINVAL,
+				"unknown capability '%.*s' (see capabilities(7); 'all' for every one)", (int)length,
+				value);
 		*bits |= bit;
 		value += length + (value[length] == ',');
 	}
@@ -420,7 +422,8 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 		}
 		if ((*next)[1] != '-') {
 			if (strcmp(*next, "-h") != 0)
-				return complain(ret_why, EINVAL, "unknown option '%.200s' (nest-init --help lists them)", *next);
+				return complain(ret_why, EINVAL,
+					"unknown option '%.200s' (nest-init --help lists them)", *next);
 			*ret_wish = OPTIONS_HELP;
 			return 0;
 		}
@@ -448,7 +451,8 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	words = strdup(value);
 	if (words == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	for (char *word = strtok_r(words, " \t\n", &rest); error == 0 && word != NULL; word = strtok_r(NULL, " \t\n", &rest))
+	for (char *word = strtok_r(words, " \t\n", &rest); error == 0 && word != NULL;
+		word = strtok_r(NULL, " \t\n", &rest))
 		error = set_option(option, word, parse->model, ret_why);
 	return error;
 }
@@ -488,8 +492,8 @@ static int unknown_variable(const char *name, size_t length, struct complaint *r
 	lower[count] = '\0';
 	near = nearest(lower);
 	if (near == OPTION_COUNT || near >= OPTION_HELP)
-		return complain(ret_why, EINVAL, "unknown variable %.*s (an option of nest-init --help, in capitals)", (int)length,
-			name);
+		return complain(ret_why, EINVAL, "unknown variable %.*s (an option of nest-init --help, in capitals)",
+			(int)length, name);
 	variable_name(rules[near].name, variable);
 	return complain(ret_why, EINVAL, "unknown variable %.*s: did you mean %s?", (int)length, name, variable);
 }
@@ -528,8 +532,8 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 	return 0;
 }
 
-int options_parse(char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish,
-	struct complaint *ret_why)
+int options_parse(
+	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
 {
 	struct parse parse = { .model = ret_model };
 	int error;

@@ -17,8 +17,8 @@ enum options_wish {
  *
  * Returns 0; or -EINVAL with a sentence that names the option or variable, its value, and what was expected. Strings
  * stay borrowed from argv and env; what a variable's value is cut into is allocated for the life of the process. */
-int options_parse(char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish,
-	struct complaint *ret_why);
+int options_parse(
+	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why);
 
 /* The name of the option at `index` ("cap-drop"), or NULL behind the last: for the tests that hold help and manual to
  * the table. */

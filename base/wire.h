@@ -66,7 +66,7 @@ struct wire_snapshot {
 	char seccomp_profile[64];        /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];         /* of the instructions, in hex */
 	char seccomp_default_action[32]; /* "SCMP_ACT_ERRNO" */
-	char read_only_how[16]; /* "", "already", "remount", "landlock": how the root was made read-only */
+	char read_only_how[16];          /* "", "already", "remount", "landlock": how the root was made read-only */
 };
 
 struct wire_refresh {

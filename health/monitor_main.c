@@ -188,9 +188,8 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
 	const struct page_build build = { NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
 	const struct wire_snapshot *snapshot = &monitor.snapshot;
-	const struct page_seccomp seccomp = {
-		snapshot->seccomp_profile, snapshot->seccomp_sha256, snapshot->seccomp_default_action
-	};
+	const struct page_seccomp seccomp = { snapshot->seccomp_profile, snapshot->seccomp_sha256,
+		snapshot->seccomp_default_action };
 	struct readings readings;
 	struct facts facts;
 	enum media media = MEDIA_TEXT;
@@ -212,7 +211,8 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 			.readings = &readings,
 			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
 		},
-		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body, &ret_reply->length);
+		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body,
+		&ret_reply->length);
 }
 
 static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -328,8 +328,8 @@ static int open_server(struct complaint *ret_why)
 		fds[i] = MONITOR_FD_LISTEN + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	return serve_open(fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve,
-		ret_why);
+	return serve_open(
+		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
 }
 
 static int prepare(char **argv, struct complaint *ret_why)
