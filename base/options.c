@@ -1,6 +1,7 @@
 #include "base/options.h"
 
 #include "base/capname.h"
+#include "base/control.h"
 #include "base/duration.h"
 #include "base/listen.h"
 #include "base/signame.h"
@@ -457,14 +458,27 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	return error;
 }
 
-/* Variables that stand under our prefix and are no options: PID 1's own for clients, and what Kubernetes sets in every
- * pod when a Service is called nest-init. */
-static bool is_foreign(const char *name)
+/* True if the word stands in the name as a whole part of it: "_PORT" in "X_PORT" and in "X_PORT_80_TCP". */
+static bool has_part(const char *name, size_t length, const char *part)
 {
-	static const char others[][12] = { "CONTROL=", "SERVICE_", "PORT=", "PORT_" };
+	size_t size = strlen(part);
 
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-		if (strncmp(name, others[i], strlen(others[i])) == 0)
+	for (size_t i = 0; i + size <= length; i++)
+		if (memcmp(name + i, part, size) == 0 && (i + size == length || name[i + size] == '_'))
+			return true;
+	return false;
+}
+
+/* Variables that stand under our prefix and are no options: PID 1's own for clients, and what Kubernetes sets in every
+ * pod for a Service whose name begins with nest-init (NAME_SERVICE_HOST, NAME_PORT, NAME_PORT_80_TCP_ADDR ...). */
+static bool is_foreign(const char *name, size_t length)
+{
+	static const char service[][14] = { "_SERVICE_HOST", "_SERVICE_PORT", "_PORT" };
+
+	if (length == strlen(CONTROL_VARIABLE) && memcmp(name, CONTROL_VARIABLE, length) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof service / sizeof service[0]; i++)
+		if (has_part(name, length, service[i]))
 			return true;
 	return false;
 }
@@ -506,7 +520,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 	enum option option;
 	int error;
 
-	if (equals == NULL || is_foreign(text + strlen(PREFIX)))
+	if (equals == NULL || is_foreign(text, length))
 		return 0;
 	option = find_variable(text, length);
 	if (option == OPTION_COUNT)
@@ -532,6 +546,17 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 	return 0;
 }
 
+/* What only the whole of it shows. */
+static int check_together(const struct model *model, struct complaint *ret_why)
+{
+	if (*model->command == NULL)
+		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
+	if (model->stop.drain_ns >= model->stop.timeout_ns)
+		return complain(ret_why, EINVAL,
+			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");
+	return 0;
+}
+
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
 {
@@ -548,7 +573,5 @@ int options_parse(
 		return error;
 	for (size_t i = 0; i < ret_model->check_count; i++)
 		ret_model->check[i].timing = ret_model->timing;
-	if (*ret_model->command == NULL)
-		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
-	return 0;
+	return check_together(ret_model, ret_why);
 }

@@ -49,6 +49,12 @@ static const char names[][8] = {
 };
 #define NAME_COUNT ((int)(sizeof names / sizeof names[0]))
 
+/* Second names of the same numbers (signal(7)). */
+static const struct alias {
+	char name[5];
+	int signal;
+} aliases[] = { { "CLD", SIGCHLD }, { "POLL", SIGIO }, { "IOT", SIGABRT } };
+
 static int parse_number(const char *text, int low, int high, int *ret_number)
 {
 	char *end;
@@ -91,6 +97,12 @@ int signal_parse(const char *text, int *ret_signal)
 	for (int i = 1; i < NAME_COUNT; i++) {
 		if (names[i][0] != '\0' && strcasecmp(text, names[i]) == 0) {
 			*ret_signal = i;
+			return 0;
+		}
+	}
+	for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+		if (strcasecmp(text, aliases[i].name) == 0) {
+			*ret_signal = aliases[i].signal;
 			return 0;
 		}
 	}

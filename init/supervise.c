@@ -243,7 +243,7 @@ static void on_time(struct supervise *machine, int64_t now, struct supervise_act
 			finish(machine, final_status(machine), actions);
 			break;
 		}
-		machine->deadline_ns = later(now, KILL_AGAIN_NS);
+		machine->deadline_ns = earlier_of(later(now, KILL_AGAIN_NS), machine->give_up_at_ns);
 		act(actions, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
 		break;
 	default:

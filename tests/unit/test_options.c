@@ -228,6 +228,10 @@ static const struct story {
 			"NEST_INIT_PORT=tcp://10.0.0.1:80", "NEST_INIT_PORT_80_TCP=tcp://10.0.0.1:80",
 			"NEST_INIT_PORT_80_TCP_PROTO=tcp", "NEST_INIT_CONTROL=x" },
 		"| true" },
+	{ { "true" },
+		{ "NEST_INIT_METRICS_SERVICE_HOST=10.0.0.1", "NEST_INIT_METRICS_PORT=tcp://10.0.0.1:80",
+			"NEST_INIT_METRICS_PORT_80_TCP_ADDR=10.0.0.1", "NEST_INIT_METRICS_SERVICE_PORT_HTTP=80" },
+		"| true" },
 	{ { "true" }, { "NEST_INIT", "NEST_INIT_", "NEST_INIT_USER", "NEST_INITIAL=1", "nest_init_user=x", "" },
 		"| true" },
 };
@@ -253,6 +257,10 @@ static const struct refusal {
 	/* no command */
 	{ { NULL }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
 	{ { "--" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
+	{ { "--drain", "8s", "--stop-timeout", "8s", "true" }, { NULL }, EINVAL,
+		"--drain takes all of --stop-timeout: the workload would be killed without a stop signal" },
+	{ { "NEST_INIT_PORTS", NULL }, { "NEST_INIT_PORTS=1" }, EINVAL,
+		"unknown variable NEST_INIT_PORTS (an option of nest-init --help, in capitals)" },
 	{ { "--user", "node" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
 	/* names */
 	{ { "--usr", "x", "true" }, { NULL }, EINVAL, "unknown option '--usr': did you mean --user?" },
