@@ -60,10 +60,10 @@ def status_of(pid):
 def members(namespace):
     """The processes of a PID namespace, named as readlink(2) of /proc/PID/ns/pid does."""
     found = []
-    for link in Path("/proc").glob("[0-9]*/ns/pid"):
+    for name in os.listdir("/proc"):
         try:
-            if os.readlink(link) == namespace:
-                found.append(int(link.parts[2]))
+            if name.isdigit() and os.readlink(f"/proc/{name}/ns/pid") == namespace:
+                found.append(int(name))
         except OSError:  # it has ended meanwhile
             pass
     return found

@@ -278,15 +278,24 @@ def test_2000_orphans_are_reaped_and_no_zombie_is_left(either, workload, session
         assert (n.wait(), n.output()) == (0, "made 2000\nleft 0\n")
 
 
-def test_reaped_orphans_are_counted_to_the_last(nest_init, workload):
+def test_reaped_orphans_are_counted_to_the_last(nest_init, workload, tmp_path):
     port = free_port()
+    gate = tmp_path / "gate"
+    script = 'until [ -e "$1" ]; do sleep 0.01; done; "$0" orphans 500 && exec "$0" take'
 
     def count():
         page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
         return int(re.search(r'^nest_init_reaped_processes_total\{origin="orphan"\} (\d+)$', page, re.M).group(1))
 
-    with Namespace(nest_init, "sh", "-c", '"$0" orphans 500 && exec "$0" take', workload,
-                   options=["--metrics", f"127.0.0.1:{port}"]) as n:
+    def answers():
+        try:
+            return count() == 0
+        except OSError:
+            return False
+
+    with Namespace(nest_init, "sh", "-c", script, workload, gate, options=["--metrics", f"127.0.0.1:{port}"]) as n:
+        wait_until(answers)
+        gate.touch()
         n.wait_for("left 0", "ready")
         wait_until(lambda: count() >= 500)
         assert count() == 500
@@ -312,6 +321,13 @@ def test_closed_standard_descriptors_stay_closed(either, workload, options):
     with Namespace(either, workload, "place", options=options,
                    wrap=["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]) as n:
         assert n.wait() == 100
+
+
+def test_nothing_of_pid_1_takes_the_place_of_a_closed_standard_descriptor(either, workload):
+    with Namespace(either, workload, "take", options=["--metrics", f"127.0.0.1:{free_port()}"],
+                   wrap=["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]) as n:
+        n.wait_for("ready")
+        assert [os.readlink(f"/proc/{n.pid}/fd/{fd}") for fd in (0, 2)] == ["/", "/"]
 
 
 def test_a_closed_standard_input_stays_closed(either, workload):
@@ -350,7 +366,8 @@ def test_sigchld_ignored_on_entry_hangs_nothing_and_loses_no_status(either, work
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_stop_asks_the_leader_then_its_group_then_orphans_in_other_sessions(either, workload, number):
     # Everybody waits for TERM, whatever the container was sent.
-    with Namespace(either, *tree(workload), options=["--stop-signal", "TERM"]) as n:
+    # A budget of an hour: nobody is given time that he does not need.
+    with Namespace(either, *tree(workload), options=["--stop-signal", "TERM", "--stop-timeout", "1h"]) as n:
         n.wait_for(*ALL_UP)
         n.kill(number)
         assert n.wait() == 3
@@ -644,30 +661,47 @@ CANNOT_FORK = ("nest-init: cannot start the workload: Resource temporarily unava
 NON_ROOT = ["setpriv", f"--reuid={50000 + os.getpid() % 10000}", f"--regid={SOMEBODY}", "--clear-groups"]
 
 
-def crowded(init, workload, public, *, options=(), env=None):
+def crowded(init, workload, public, *command, options=(), wrap=()):
     """nest-init as a user who may have one process."""
     for program in (init, workload):
         shutil.copy(program, public)
-    return Namespace(public / "nest-init", public / "workload", "place", options=options, env=env,
-                     wrap=[*NON_ROOT, "prlimit", "--nproc=1:100"])
+    return Namespace(public / "nest-init", public / "workload", *command, options=options,
+                     wrap=[*NON_ROOT, "prlimit", "--nproc=1:100", *wrap])
+
+
+def make_room(n):
+    # Without CAP_SYS_RESOURCE nobody but the user may: prlimit(2).
+    subprocess.run([*NON_ROOT, "prlimit", f"--pid={n.pid}", "--nproc=100"], check=True)
 
 
 @pytest.mark.parametrize("options", [(), ("--read-only=landlock",)], ids=["vfork", "fork"])
 def test_a_reached_pids_limit_is_said_once_and_waited_for(either, workload, public, options):
-    with crowded(either, workload, public, options=options) as n:
+    with crowded(either, workload, public, "place", options=options) as n:
         n.wait_for_error("cannot start")
         time.sleep(0.5)  # some tries
         assert (n.process.poll(), n.output(), n.errors()) == (None, "", CANNOT_FORK)
-        # Without CAP_SYS_RESOURCE nobody but the user may: prlimit(2).
-        subprocess.run([*NON_ROOT, "prlimit", f"--pid={n.pid}", "--nproc=100"], check=True)
+        make_room(n)
         assert n.wait() == 0
         assert n.output().startswith("pid ")
         assert n.errors() == CANNOT_FORK
 
 
+def test_signals_that_come_while_the_pids_limit_is_reached_arrive_exactly_once(either, workload, public):
+    with crowded(either, workload, public, "take", wrap=["env", "--block-signal"]) as n:
+        n.wait_for_error("cannot start")
+        for number in (10, 50, 50, 50, 34):
+            n.kill(number)
+        time.sleep(0.2)
+        make_room(n)
+        n.wait_for("ready")
+        n.queue(LAST, END)
+        assert n.wait() == 0
+        assert numbers(n.lines()) == [10, 34, 50, 50, 50]
+
+
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_stop_while_the_pids_limit_is_reached_ends_at_once(nest_init, workload, public, number):
-    with crowded(nest_init, workload, public) as n:
+    with crowded(nest_init, workload, public, "place") as n:
         n.wait_for_error("cannot start")
         n.kill(number)
         assert (n.wait(), n.output()) == (128 + number, "")
