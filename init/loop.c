@@ -116,7 +116,7 @@ static void act_spawn(struct loop *loop)
 	loop->snapshot.service_start_time_ns = clock_wall_ns();
 	loop->snapshot.starts++;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
-	take_news(loop); /* a vforked child has executed by now: no need to sleep for it */
+	take_news(loop); /* a vforked child has mostly executed by now: no need to sleep for it */
 }
 
 static void tell_signal_trouble(struct loop *loop, int signal, int error)

@@ -163,6 +163,14 @@ static void on_spawn_failed(struct supervise *machine, int error, int64_t now, s
 	machine->retry_ns = earlier_of(2 * machine->retry_ns, RETRY_MAX_NS);
 }
 
+/* What the workload gets for a signal while it is being stopped: a stop signal is rewritten if that was asked for, and
+ * keeps its own number otherwise (nginx: QUIT, and then TERM by whoever loses patience). */
+static int translated(const struct supervise *machine, int signal)
+{
+	return asks_for_stop(machine, signal) && machine->policy.stop_signal != 0 ? machine->policy.stop_signal
+										  : signal;
+}
+
 static void on_signal(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
 {
 	bool stop = asks_for_stop(machine, signal);
@@ -187,13 +195,13 @@ static void on_signal(struct supervise *machine, int signal, int64_t now, struct
 			act(actions, SUPERVISE_SIGNAL_LEADER, signal);
 		break;
 	case SUPERVISE_STOPPING:
-		act(actions, SUPERVISE_SIGNAL_LEADER, stop ? machine->stop_signal : signal);
+		act(actions, SUPERVISE_SIGNAL_LEADER, translated(machine, signal));
 		break;
 	case SUPERVISE_GROUP:
-		act(actions, SUPERVISE_SIGNAL_GROUP, stop ? machine->stop_signal : signal);
+		act(actions, SUPERVISE_SIGNAL_GROUP, translated(machine, signal));
 		break;
 	case SUPERVISE_ORPHANS:
-		act(actions, SUPERVISE_SIGNAL_ORPHANS, stop ? machine->stop_signal : signal);
+		act(actions, SUPERVISE_SIGNAL_ORPHANS, translated(machine, signal));
 		break;
 	default:
 		break; /* KILLING, DONE: nobody is left who could listen */

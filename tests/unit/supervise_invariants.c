@@ -180,7 +180,9 @@ static bool passes_on_what_came(const struct moment *moment)
 			passed = &moment->actions->list[i];
 	if (passed == NULL || !must)
 		return passed == NULL && !must;
-	return passed->signal == (is_stop(moment) ? moment->after->stop_signal : moment->event->signal);
+	if (is_stop(moment) && (moment->after->policy.stop_signal != 0 || state == SUPERVISE_DRAINING))
+		return passed->signal == moment->after->stop_signal; /* the one that was decided on */
+	return passed->signal == moment->event->signal;
 }
 
 /* The number of a leader that was reaped may be anybody's. */
