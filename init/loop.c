@@ -222,8 +222,9 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 {
 	enum supervise_state before = loop->machine.state;
 	struct supervise_actions actions;
+	int64_t now = supervise_needs_time(&loop->machine, event) ? clock_now_ns() : 0;
 
-	supervise_step(&loop->machine, event, clock_now_ns(), &actions);
+	supervise_step(&loop->machine, event, now, &actions);
 	if (loop->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
 		say_killing(loop);
 	for (size_t i = 0; i < actions.count; i++)

@@ -135,6 +135,11 @@ static bool asks_for_stop(const struct supervise *machine, int signal)
 	return (machine->policy.stop_signals & supervise_signal_bit(signal)) != 0;
 }
 
+bool supervise_needs_time(const struct supervise *machine, struct supervise_event event)
+{
+	return event.type != SUPERVISE_EVENT_SIGNAL || asks_for_stop(machine, event.signal);
+}
+
 static void on_start(struct supervise *machine, struct supervise_actions *actions)
 {
 	if (machine->state == SUPERVISE_IDLE)

@@ -107,6 +107,10 @@ void supervise_init(struct supervise *machine, const struct supervise_policy *po
 void supervise_step(
 	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *ret_actions);
 
+/* False for an event whose time makes no difference, a signal that is merely passed on: what is done most often need
+ * not read the clock first. supervise_step() does not look at `now` then. */
+bool supervise_needs_time(const struct supervise *machine, struct supervise_event event);
+
 /* The signals that may be taken from the kernel now. While there is no workload the others stay queued in the kernel:
  * so none of them is lost, and their order and values remain. SIGCHLD is always among them. */
 uint64_t supervise_wanted_signals(const struct supervise *machine);

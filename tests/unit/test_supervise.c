@@ -957,6 +957,41 @@ static void rules_hold_in_any_story(void **state)
 	assert_int_equal(told.actions, (1U << SUPERVISE_ACTION_COUNT) - 1);
 }
 
+static void time_makes_no_difference_to_a_signal_that_is_passed_on(void **state)
+{
+	(void)state;
+	for (int from = 0; from < SUPERVISE_STATE_COUNT; from++) {
+		for (int signal = 1; signal <= 64; signal++) {
+			const struct supervise_event event = { .type = SUPERVISE_EVENT_SIGNAL, .signal = signal };
+			struct supervise early = { .state = (enum supervise_state)from, .kill_at_ns = TIME_NEVER },
+					 late;
+			struct supervise_actions said_early = { .count = 0 }, said_late = { .count = 0 };
+
+			supervise_default_policy(&early.policy);
+			late = early;
+			if (supervise_needs_time(&early, event))
+				continue;
+			supervise_step(&early, event, 0, &said_early);
+			supervise_step(&late, event, 1000 * NS_PER_S, &said_late);
+			assert_memory_equal(&early, &late, sizeof early);
+			assert_memory_equal(&said_early, &said_late, sizeof said_early);
+		}
+	}
+}
+
+static void only_stop_signals_need_the_time(void **state)
+{
+	struct supervise machine = { .state = SUPERVISE_RUNNING };
+
+	(void)state;
+	supervise_default_policy(&machine.policy);
+	assert_false(supervise_needs_time(
+		&machine, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = SIGHUP }));
+	assert_true(supervise_needs_time(
+		&machine, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = SIGTERM }));
+	assert_true(supervise_needs_time(&machine, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -986,6 +1021,8 @@ int main(void)
 		cmocka_unit_test(budget_beyond_the_end_of_time_is_none),
 		cmocka_unit_test(exit_status_is_as_a_shell_says_it),
 		cmocka_unit_test(only_stop_signals_are_taken_before_there_is_a_workload),
+		cmocka_unit_test(time_makes_no_difference_to_a_signal_that_is_passed_on),
+		cmocka_unit_test(only_stop_signals_need_the_time),
 		cmocka_unit_test(rules_hold_in_any_story),
 	};
 
