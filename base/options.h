@@ -15,8 +15,9 @@ enum options_wish {
  * repeated. A NEST_INIT_* variable that nothing reads is refused, so that a misspelt protection is not silently off;
  * those that Kubernetes makes for a Service named nest-init are not meant.
  *
- * Returns 0; or -EINVAL, -ERANGE, -E2BIG or -ENOMEM with a sentence that names the option or variable, its value, and what was expected. Strings
- * stay borrowed from argv and env; what a variable's value is cut into is allocated for the life of the process. */
+ * Returns 0; or -EINVAL, -ERANGE, -E2BIG or -ENOMEM with a sentence that names the option or variable, its value, and
+ * what was expected. Strings stay borrowed from argv and env; what a variable's value is cut into is allocated for the
+ * life of the process. */
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why);
 
