@@ -20,32 +20,32 @@ static bool never_block;
 static unsigned dropped;
 static const char *name = "nest-init";
 
-static bool write_blocking(const char *line, size_t length)
+static bool write_blocking(int fd, const char *line, size_t length)
 {
-	return write(STDERR_FILENO, line, length) >= 0;
+	return write(fd, line, length) >= 0;
 }
 
 /* Terminals and old kernels do not know RWF_NOWAIT: there a look before the write has to do. */
-static bool write_if_ready(const char *line, size_t length)
+static bool write_if_ready(int fd, const char *line, size_t length)
 {
-	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd out = { .fd = fd, .events = POLLOUT };
 
-	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 && write_blocking(line, length);
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 && write_blocking(fd, line, length);
 }
 
-static bool write_now(char *line, size_t length)
+static bool write_now(int fd, const char *line, size_t length)
 {
-	struct iovec part = { .iov_base = line, .iov_len = length };
+	struct iovec part = { .iov_base = (char *)line, .iov_len = length };
 
 	/* The offset -1 is the file's own position, in two halves as the kernel takes it (pwritev2(2)). */
-	if (syscall(SYS_pwritev2, STDERR_FILENO, &part, 1, -1L, -1L, RWF_NOWAIT) >= 0)
+	if (syscall(SYS_pwritev2, fd, &part, 1, -1L, -1L, RWF_NOWAIT) >= 0)
 		return true;
-	return errno != EAGAIN && errno != EBADF && write_if_ready(line, length);
+	return errno != EAGAIN && errno != EBADF && write_if_ready(fd, line, length);
 }
 
-static bool emit(char *line, size_t length)
+static bool emit(int fd, const char *line, size_t length)
 {
-	return never_block ? write_now(line, length) : write_blocking(line, length);
+	return never_block ? write_now(fd, line, length) : write_blocking(fd, line, length);
 }
 
 static void confess_dropped(void)
@@ -53,7 +53,7 @@ static void confess_dropped(void)
 	char line[LINE_SIZE];
 	int length = snprintf(line, sizeof line, "%s: %u lines were dropped: standard error was full\n", name, dropped);
 
-	if (emit(line, (size_t)length))
+	if (emit(STDERR_FILENO, line, (size_t)length))
 		dropped = 0;
 }
 
@@ -72,7 +72,13 @@ void log_line(const char *format, ...)
 	line[length++] = '\n';
 	if (dropped > 0)
 		confess_dropped();
-	if (dropped > 0 || !emit(line, (size_t)length))
+	if (dropped > 0 || !emit(STDERR_FILENO, line, (size_t)length))
+		dropped++;
+}
+
+void log_raw(int fd, const char *text, size_t length)
+{
+	if (!emit(fd, text, length))
 		dropped++;
 }
 

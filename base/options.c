@@ -527,6 +527,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 		return unknown_variable(text, length, ret_why);
 	if (parse->seen[option] || equals[1] == '\0')
 		return 0; /* the option wins; an empty variable is an unset one */
+	parse->seen[option] = true;
 	error = set_from_variable(parse, option, equals + 1, ret_why);
 	variable_name(rules[option].name, variable);
 	return error < 0 ? blame("", variable, error, ret_why) : 0;
@@ -549,12 +550,42 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
-	if (*model->command == NULL)
-		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
 	if (model->stop.drain_ns >= model->stop.timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");
 	return 0;
+}
+
+/* What the words have left open: the variables, and what follows from both. */
+static int finish(struct parse *parse, char **env, struct complaint *ret_why)
+{
+	struct model *model = parse->model;
+	int error = parse_environment(parse, env, ret_why);
+
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < model->check_count; i++)
+		model->check[i].timing = model->timing;
+	return check_together(model, ret_why);
+}
+
+static bool confines(const struct confinement *confinement)
+{
+	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
+		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0;
+}
+
+int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)
+{
+	struct parse parse = { .model = ret_model };
+	int error;
+
+	model_defaults(ret_model);
+	ret_model->confinement.no_new_privs = false;
+	error = finish(&parse, env, ret_why);
+	if (error == 0 && !parse.seen[OPTION_NO_NEW_PRIVS])
+		ret_model->confinement.no_new_privs = confines(&ret_model->confinement);
+	return error;
 }
 
 int options_parse(
@@ -568,10 +599,10 @@ int options_parse(
 	error = parse_argv(&parse, argv, ret_wish, ret_why);
 	if (error < 0 || *ret_wish != OPTIONS_RUN)
 		return error;
-	error = parse_environment(&parse, env, ret_why);
+	error = finish(&parse, env, ret_why);
 	if (error < 0)
 		return error;
-	for (size_t i = 0; i < ret_model->check_count; i++)
-		ret_model->check[i].timing = ret_model->timing;
-	return check_together(ret_model, ret_why);
+	if (*ret_model->command == NULL)
+		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
+	return 0;
 }

@@ -21,6 +21,10 @@ enum options_wish {
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why);
 
+/* The variables alone, for a run under another program's name, whose words are not ours: the command is left alone, and
+ * no_new_privs is on only where a variable asks for it or for any confinement. Returns as options_parse() does. */
+int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why);
+
 /* The name of the option at `index` ("cap-drop"), or NULL behind the last: for the tests that hold help and manual to
  * the table. */
 const char *options_name(size_t index);

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/signame.h"
 #include "init/descendants.h"
+#include "init/inherited.h"
 #include "init/notify.h"
+#include "init/report.h"
 #include "init/signals.h"
 
 #include <errno.h>
@@ -98,6 +100,26 @@ static int64_t wall_of(int64_t monotonic_ns)
 	return monotonic_ns == TIME_NEVER ? 0 : clock_wall_ns() + (monotonic_ns - clock_now_ns());
 }
 
+static void close_inherited(const struct loop *loop)
+{
+	int ours[4 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
+		loop->monitor.channel };
+	size_t count = 4;
+
+	for (size_t i = 0; i < loop->monitor.listen_count; i++)
+		ours[count++] = loop->monitor.listen[i];
+	inherited_close(ours, count);
+}
+
+/* The child has its directory and its descriptors: ours hold nothing any more. */
+static void leave_inherited(const struct loop *loop)
+{
+	if (loop->personality->close_descriptors)
+		close_inherited(loop);
+	if (loop->personality->chdir_root && chdir("/") < 0)
+		log_line("cannot leave the directory: %s", strerror(errno));
+}
+
 static void act_spawn(struct loop *loop)
 {
 	/* fork(2) does not wait for anything; the child does all that may take time. */
@@ -115,6 +137,8 @@ static void act_spawn(struct loop *loop)
 	loop->service_started_at_ns = clock_now_ns();
 	loop->snapshot.service_start_time_ns = clock_wall_ns();
 	loop->snapshot.starts++;
+	report(loop->personality, PERSONALITY_SPAWNED, loop->main_pid, 0, 0);
+	leave_inherited(loop);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
 	take_news(loop); /* a vforked child has mostly executed by now: no need to sleep for it */
 }
@@ -130,9 +154,20 @@ static void tell_signal_trouble(struct loop *loop, int signal, int error)
 		error == -EPERM ? " (it runs as another user: leave CAP_KILL to the container)" : "");
 }
 
-static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
+/* To the leader or to its group, as the personality has it. A group that the child has not made yet is the child. */
+static int send_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
-	int error = signals_pass_on(loop->main_pid, signal, info);
+	int error;
+
+	if (!loop->personality->signals_to_group)
+		return signals_pass_on(loop->main_pid, signal, info);
+	error = signals_pass_on(-loop->main_pid, signal, info);
+	return error == -ESRCH ? signals_pass_on(loop->main_pid, signal, info) : error;
+}
+
+static void deliver(struct loop *loop, int signal, const siginfo_t *info)
+{
+	int error = send_signal(loop, signal, info);
 
 	if (error == -EAGAIN && info != NULL && loop->held_signal == 0) {
 		/* The queue of real-time signals is full: this one waits here, those after it in the kernel, in order.
@@ -142,11 +177,41 @@ static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
 		return;
 	}
 	if (error == -EAGAIN) /* one waits already, so this one asks for a stop: kill(2) finds room, without a value */
-		error = signals_pass_on(loop->main_pid, signal, NULL);
+		error = send_signal(loop, signal, NULL);
+	if (error < 0)
+		report(loop->personality, PERSONALITY_FORWARD_FAILED,
+			loop->personality->signals_to_group ? -loop->main_pid : loop->main_pid, -error, signal);
+	report(loop->personality, PERSONALITY_FORWARDED, 0, signal, 0);
 	if (error == 0)
 		loop->snapshot.signals_forwarded[signal]++;
 	else
 		tell_signal_trouble(loop, signal, error);
+}
+
+/* What a signal becomes under the personality: another one, or nothing at all. */
+static int translate(const struct personality *personality, int signal)
+{
+	int becomes = personality_forwarded(personality, signal);
+
+	if (personality->rewrite[signal] != 0)
+		report(personality, PERSONALITY_TRANSLATED, 0, signal, becomes);
+	if (becomes == 0)
+		report(personality, PERSONALITY_NOT_FORWARDED, 0, signal, 0);
+	return becomes;
+}
+
+static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
+{
+	const struct personality *personality = loop->personality;
+	int becomes = translate(personality, signal);
+
+	if (becomes != 0)
+		deliver(loop, becomes, info);
+	if ((personality->stop_self & personality_bit(signal)) != 0) {
+		/* PID 1 of a namespace cannot be stopped from within it; under a shell this is what ^Z is for. */
+		report(personality, PERSONALITY_STOPS_ITSELF, 0, 0, 0);
+		kill(getpid(), SIGSTOP);
+	}
 }
 
 /* Offers the one that waits once more. */
@@ -156,7 +221,20 @@ static void pass_on_held(struct loop *loop)
 	siginfo_t info = loop->held_info;
 
 	loop->held_signal = 0;
-	pass_on(loop, signal, &info);
+	deliver(loop, signal, &info);
+}
+
+/* dumb-init's last word to the group, by the rules for a TERM that it was sent. Its leader is reaped: without a group
+ * there is nobody to send it to. */
+static void act_last_word(struct loop *loop, int signal)
+{
+	int becomes = translate(loop->personality, signal);
+
+	if (becomes == 0)
+		return;
+	if (loop->personality->signals_to_group)
+		kill(-loop->main_pid, becomes);
+	report(loop->personality, PERSONALITY_FORWARDED, 0, becomes, 0);
 }
 
 static void act_signal_group(struct loop *loop, int signal)
@@ -188,6 +266,20 @@ static void say_killing(struct loop *loop)
 		log_line("processes that the workload left behind did not end: sending SIGKILL");
 }
 
+static void act_exit(struct loop *loop, int status)
+{
+	const struct personality *personality = loop->personality;
+
+	loop->ended = true;
+	loop->exit_status = status;
+	if (personality->kind == NULL || !loop->machine.main_ended)
+		return;
+	report(personality, PERSONALITY_END, 0, status, 0);
+	/* A refusal of ours is never an expected status. */
+	if (!loop->refused)
+		loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
+}
+
 static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info)
 {
 	switch (action->type) {
@@ -201,7 +293,10 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		pass_on(loop, action->signal, info);
 		break;
 	case SUPERVISE_SIGNAL_GROUP:
-		act_signal_group(loop, action->signal);
+		if (loop->machine.policy.main_end == SUPERVISE_TERM_AND_END)
+			act_last_word(loop, action->signal);
+		else
+			act_signal_group(loop, action->signal);
 		break;
 	case SUPERVISE_SIGNAL_ORPHANS:
 		descendants_signal(action->signal, loop->monitor.pid);
@@ -210,8 +305,7 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		monitor_link_end(&loop->monitor);
 		break;
 	case SUPERVISE_EXIT:
-		loop->exit_status = action->status;
-		loop->ended = true;
+		act_exit(loop, action->status);
 		break;
 	default:
 		break;
@@ -277,6 +371,17 @@ static void main_ended(struct loop *loop, int status, bool alone)
 		NULL);
 }
 
+static void report_reaped(const struct personality *personality, pid_t pid, int status, bool is_main)
+{
+	int killed = WIFSIGNALED(status), number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+
+	report(personality, killed ? PERSONALITY_REAPED_KILLED : PERSONALITY_REAPED_EXITED, pid, number, 0);
+	if (is_main)
+		report(personality, killed ? PERSONALITY_MAIN_KILLED : PERSONALITY_MAIN_EXITED, pid, number, 0);
+	else
+		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
+}
+
 /* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. */
 static void reap(struct loop *loop)
 {
@@ -287,6 +392,8 @@ static void reap(struct loop *loop)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
 		if (pid < 0)
 			continue;
+		if (pid != loop->monitor.pid)
+			report_reaped(loop->personality, pid, status, pid == loop->main_pid);
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
 			ended = true;
 			main_status = status;
@@ -296,6 +403,7 @@ static void reap(struct loop *loop)
 			loop->snapshot.reaped_orphans++;
 		}
 	}
+	report(loop->personality, pid < 0 ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
 	if (ended)
 		main_ended(loop, main_status, pid < 0);
 	else if (pid < 0)
@@ -313,6 +421,7 @@ static bool is_of_our_own_making(int signal, const siginfo_t *info)
 
 static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
+	report(loop->personality, PERSONALITY_SIGNAL, 0, signal, 0);
 	if (signal == SIGCHLD) {
 		reap(loop);
 		return;
@@ -427,6 +536,21 @@ static void do_what_is_due(struct loop *loop)
 		send_snapshot(loop);
 	}
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+}
+
+int loop_pause(struct loop *loop)
+{
+	siginfo_t info;
+	int signal, status;
+
+	for (;;) {
+		signal = signals_take(UINT64_MAX, TIME_NEVER, &info);
+		report(loop->personality, PERSONALITY_SIGNAL, 0, signal, 0);
+		if (signal == SIGTERM || signal == SIGINT)
+			return 0;
+		while (signal == SIGCHLD && waitpid(-1, &status, WNOHANG) > 0)
+			continue;
+	}
 }
 
 int loop_run(struct loop *loop)

@@ -15,6 +15,7 @@ struct loop {
 	struct supervise machine;
 	struct monitor_link monitor;
 	struct spawn_request spawn;
+	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */
 	bool wants_monitor;
@@ -44,3 +45,7 @@ void loop_init(struct loop *loop);
 
 /* Starts the workload and supervises it. Returns the status that this process is to exit with. */
 int loop_run(struct loop *loop);
+
+/* Supervises nothing: reaps what comes, until TERM or INT (catatonit -P, a pod's infrastructure container). Returns 0.
+ */
+int loop_pause(struct loop *loop);

@@ -2,6 +2,7 @@
 #include "init/commands.h"
 
 #include "health/probe_main.h"
+#include "init/personality.h"
 #include "seccomp-profiles/seccomp_main.h"
 
 #include <stdlib.h>
@@ -24,7 +25,8 @@ static int (*find_command(const char *name))(int, char **)
 
 int main(int argc, char **argv)
 {
-	int (*command)(int, char **) = argc > 1 ? find_command(argv[1]) : NULL;
+	/* Under another program's name every word is that program's. */
+	int (*command)(int, char **) = argc > 1 && personality_find(argv[0]) == NULL ? find_command(argv[1]) : NULL;
 
 	return command != NULL ? command(argc - 1, argv + 1) : run_main(argc, argv);
 }

@@ -7,6 +7,8 @@
 #include "init/help.h"
 #include "init/landlock.h"
 #include "init/loop.h"
+#include "init/personality.h"
+#include "init/report.h"
 #include "init/signals.h"
 
 #include <errno.h>
@@ -24,6 +26,7 @@ extern char **environ;
 static struct model model;
 static struct confine_plan plan;
 static struct loop loop;
+static struct personality personality;
 
 static void warn(const char *sentence)
 {
@@ -45,20 +48,50 @@ static void hold_standard_descriptors(void)
 			open("/", O_PATH | O_CLOEXEC);
 }
 
-/* A terminal that belongs to our session must be given up before the workload's session can have it. That sends HUP
- * and CONT to the foreground group, which is ours (tty_ioctl(4)): they are blocked, and taken away here. */
-static bool give_up_terminal(void)
+/* HUP and CONT go to the foreground group when a session's leader gives up its terminal, and that group is ours
+ * (tty_ioctl(4)): they are blocked, and taken away here. */
+static void take_hand_off_signals(void)
 {
 	const uint64_t sent = supervise_signal_bit(SIGHUP) | supervise_signal_bit(SIGCONT);
 	siginfo_t info;
+	int signal;
 
-	if (tcgetsid(STDIN_FILENO) != getpid())
-		return isatty(STDIN_FILENO);
-	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
+	while ((signal = signals_take(sent, 0, &info)) > 0) {
+		report(&personality, PERSONALITY_SIGNAL, 0, signal, 0);
+		report(&personality, PERSONALITY_HANDOFF, 0, signal, 0);
+	}
+}
+
+/* A terminal that belongs to our session must be given up before the workload's session can have it. Returns whether
+ * standard input is a terminal that the workload may take. */
+static bool give_up_terminal(void)
+{
+	bool leader = getsid(0) == getpid();
+
+	if (personality.terminal != TERMINAL_SESSION)
 		return false;
-	while (signals_take(sent, 0, &info) > 0)
-		continue;
+	if (personality.kind == NULL && tcgetsid(STDIN_FILENO) != getpid())
+		return isatty(STDIN_FILENO);
+	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0) {
+		report(&personality, PERSONALITY_TERMINAL_KEPT, 0, errno, 0);
+		return false;
+	}
+	report(&personality, leader ? PERSONALITY_TERMINAL_LEFT_AS_LEADER : PERSONALITY_TERMINAL_LEFT, 0, 0, 0);
+	if (leader)
+		take_hand_off_signals();
 	return true;
+}
+
+static enum supervise_main_end main_end(void)
+{
+	switch (personality.main_end) {
+	case MAIN_END_AT_ONCE:
+		return SUPERVISE_END_AT_ONCE;
+	case MAIN_END_TERM_GROUP:
+		return SUPERVISE_TERM_AND_END;
+	default:
+		return SUPERVISE_ASK_LEFTOVERS;
+	}
 }
 
 static void set_policy(const struct stop_policy *stop)
@@ -66,6 +99,9 @@ static void set_policy(const struct stop_policy *stop)
 	struct supervise_policy policy;
 
 	supervise_default_policy(&policy);
+	policy.main_end = main_end();
+	if (personality.kind != NULL)
+		policy.stop_signals = 0; /* under those names every signal is simply passed on */
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;
@@ -80,6 +116,15 @@ static bool has_ready_check(void)
 	return false;
 }
 
+/* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
+ * environment, as ours is. */
+static char **monitor_argv(char **argv)
+{
+	static char *nothing[] = { (char *)"nest-init", (char *)"--", (char *)"-", NULL };
+
+	return personality.kind == NULL ? argv : nothing;
+}
+
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
@@ -90,7 +135,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.wants_monitor = model_wants_monitor(&model);
 	monitor_link_none(&loop.monitor);
 	if (loop.wants_monitor) {
-		error = monitor_link_open(&loop.monitor, &model, argv, ret_why);
+		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
 		if (error < 0)
 			return error;
 		loop.landlock_abi = landlock_abi();
@@ -98,11 +143,13 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	}
 	loop.ready_follows_health = has_ready_check();
 	loop.spawn = (struct spawn_request){
-		.argv = model.command,
+		.argv = personality.command,
 		.signal_mask = entry_mask,
 		.plan = &plan,
+		.personality = &personality,
 		.hand_over_terminal = give_up_terminal(),
 	};
+	loop.personality = &personality;
 	set_policy(&model.stop);
 	return 0;
 }
@@ -112,27 +159,68 @@ static int print(const char *text)
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : STATUS_USAGE;
 }
 
-int run_main(int argc, char **argv)
+/* Orphans below us come to us, also where we are not PID 1 (PR_SET_CHILD_SUBREAPER, prctl(2)). */
+static void become_reaper(void)
+{
+	int reaps = getpid() == 1;
+
+	if (personality.subreaper == SUBREAPER_ALWAYS || (personality.subreaper == SUBREAPER_UNLESS_PID_1 && !reaps)) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+		report(&personality, PERSONALITY_SUBREAPER, 0, 0, 0);
+	}
+	if (personality.kind != NULL && !reaps && prctl(PR_GET_CHILD_SUBREAPER, &reaps, 0, 0, 0) == 0 && !reaps)
+		report(&personality, PERSONALITY_NOT_REAPER, 0, 0, 0);
+}
+
+/* Reads the words of the program that we stand in for. Returns -1 to go on, or a status to exit with. */
+static int parse_as(const struct personality_kind *kind, int argc, char **argv)
+{
+	static struct personality_answer answer;
+	struct complaint why;
+
+	if (personality_parse(kind, argc, argv, environ, getpid(), &personality, &answer) != 0) {
+		log_raw(answer.stream, answer.text, strlen(answer.text));
+		return answer.status;
+	}
+	report(&personality, PERSONALITY_DEBUG_MODE, 0, 0, 0);
+	report(&personality, PERSONALITY_NO_SESSION, 0, 0, 0);
+	if (personality.parent_death_signal != 0)
+		prctl(PR_SET_PDEATHSIG, personality.parent_death_signal);
+	return options_parse_environment(environ, &model, &why) < 0 ? refuse(&why) : -1;
+}
+
+static int parse_own(char **argv)
 {
 	enum options_wish wish;
 	struct complaint why;
-	uint64_t entry_mask;
 
-	(void)argc;
-	signals_block_all(&entry_mask);
-	hold_standard_descriptors();
 	if (options_parse(argv, environ, &model, &wish, &why) < 0)
 		return refuse(&why);
 	if (wish == OPTIONS_HELP)
 		return print(help_text);
 	if (wish == OPTIONS_VERSION)
 		return print("nest-init " NEST_INIT_VERSION "\n");
+	personality_own(argv[0], &personality);
+	personality.command = model.command;
+	return -1;
+}
+
+int run_main(int argc, char **argv)
+{
+	const struct personality_kind *kind = personality_find(argv[0]);
+	struct complaint why;
+	uint64_t entry_mask;
+	int status;
+
+	signals_block_all(&entry_mask);
+	hold_standard_descriptors();
+	status = kind != NULL ? parse_as(kind, argc, argv) : parse_own(argv);
+	if (status >= 0)
+		return status;
 	if (prepare(argv, entry_mask, &why) < 0)
 		return refuse(&why);
-	/* Orphans below us come to us, also where we are not PID 1 (PR_SET_CHILD_SUBREAPER, prctl(2)). */
-	if (getpid() != 1)
-		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	become_reaper();
 	log_never_block();
 	loop_init(&loop);
-	_exit(loop_run(&loop));
+	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

@@ -49,7 +49,7 @@ int signals_descriptor(int fd, uint64_t set)
 
 int signals_pass_on(pid_t pid, int signal, const siginfo_t *info)
 {
-	if (info != NULL && info->si_code == SI_QUEUE && info->si_signo == signal) {
+	if (pid > 0 && info != NULL && info->si_code == SI_QUEUE && info->si_signo == signal) {
 		siginfo_t copy = *info;
 
 		return syscall(SYS_rt_sigqueueinfo, pid, signal, &copy) < 0 ? -errno : 0;

@@ -22,6 +22,7 @@ int signals_take(uint64_t set, int64_t timeout_ns, siginfo_t *ret_info);
  * Returns the descriptor or -errno. */
 int signals_descriptor(int fd, uint64_t set);
 
-/* Passes a signal on to a process. One that was queued with a value (sigqueue(3)) and keeps its number keeps its value
- * and its sender too. Returns 0 or -errno; -EAGAIN: the queue of real-time signals is full. */
+/* Passes a signal on to a process, or with -pid to its group (kill(2)). To a process, one that was queued with a value
+ * (sigqueue(3)) and keeps its number keeps its value and its sender too. Returns 0 or -errno; -EAGAIN: the queue of
+ * real-time signals is full. */
 int signals_pass_on(pid_t pid, int signal, const siginfo_t *info);

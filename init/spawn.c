@@ -3,7 +3,8 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "init/exec_reason.h"
-#include "init/signals.h"
+#include "init/place.h"
+#include "init/report.h"
 
 #include <assert.h>
 #include <elf.h>
@@ -12,7 +13,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #define STATUS_REFUSED 125
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -118,7 +118,7 @@ static size_t read_head(const char *path, char *head, size_t size)
 	return length < 0 ? 0 : (size_t)length;
 }
 
-int spawn_exec(char **argv, struct complaint *ret_why)
+int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why)
 {
 	const char *tried = argv[0];
 	char head[128];
@@ -130,6 +130,7 @@ int spawn_exec(char **argv, struct complaint *ret_why)
 	} else {
 		error = exec_in_path(argv, &tried);
 	}
+	*ret_error = error;
 	return exec_reason(tried, error, head, read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
 }
 
@@ -160,30 +161,35 @@ static _Noreturn void refuse(int fd, int status, const struct complaint *why)
 	_exit(status);
 }
 
-static _Noreturn void become_workload(const struct spawn_request *request, int news_fd)
+static _Noreturn void become_workload(const struct spawn_request *request, pid_t parent, int news_fd)
 {
+	const struct personality *personality = request->personality;
 	struct confine_reporter reporter = {
 		.not_enforced = tell_not_enforced, .read_only = tell_read_only, .context = &news_fd
 	};
 	struct complaint why;
 	enum layer layer;
+	int status, error;
 
-	/* A session of its own: the kernel's check for orphaned groups makes a mass exit in PID 1's session dear. */
-	setsid();
-	if (request->hand_over_terminal)
-		ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+	place_listen_pid(personality, parent);
+	if (place_child(personality, request->hand_over_terminal) != 0)
+		_exit(1);
 	if (confine_apply(request->plan, &reporter, &layer, &why) < 0)
 		refuse(news_fd, STATUS_REFUSED, &why);
-	signals_restore(request->signal_mask);
-	refuse(news_fd, spawn_exec(request->argv, &why), &why);
+	place_signals(personality, request->signal_mask);
+	status = spawn_exec(request->argv, &error, &why);
+	if (personality->kind == NULL)
+		refuse(news_fd, status, &why);
+	report(personality, PERSONALITY_EXEC_FAILED, 0, error, 0);
+	_exit(personality_exec_status(personality, error));
 }
 
 /* ---- the parent ---- */
 
 int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd)
 {
+	pid_t parent = getpid(), pid;
 	int news[2];
-	pid_t pid;
 
 	if (pipe2(news, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
@@ -191,7 +197,7 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 	 * executes, and the child writes into our memory: both only where it has nothing to do but that. */
 	pid = confine_is_light(request->plan) ? vfork() : fork();
 	if (pid == 0)
-		become_workload(request, news[1]);
+		become_workload(request, parent, news[1]);
 	if (pid < 0) {
 		int error = -errno;
 

@@ -3,15 +3,17 @@
 
 #include "base/complaint.h"
 #include "init/confine.h"
+#include "init/personality.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct spawn_request {
-	char **argv;                     /* borrowed, NULL-terminated */
-	uint64_t signal_mask;            /* what PID 1 found when it began: the workload gets it back */
-	const struct confine_plan *plan; /* borrowed */
-	bool hand_over_terminal;         /* standard input is a terminal that the new session is to control */
+	char **argv;                           /* borrowed, NULL-terminated */
+	uint64_t signal_mask;                  /* what PID 1 found when it began: the workload gets it back */
+	const struct confine_plan *plan;       /* borrowed */
+	const struct personality *personality; /* borrowed */
+	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
 };
 
 enum spawn_news_type {
@@ -38,5 +40,5 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 int spawn_read_news(int fd, struct spawn_news *ret_news);
 
 /* Executes argv as execvp(3) does: a name without a slash is looked for in PATH, a script without #! goes to /bin/sh.
- * Returns only on failure: 126 or 127 and a sentence. */
-int spawn_exec(char **argv, struct complaint *ret_why);
+ * Returns only on failure: 126 or 127 and a sentence, and errno of the failure. */
+int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why);

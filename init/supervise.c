@@ -220,7 +220,9 @@ static void on_main_ended(
 		return;
 	machine->main_ended = true;
 	machine->main_status = event.status;
-	if (event.alone)
+	if (machine->policy.main_end == SUPERVISE_TERM_AND_END)
+		act(actions, SUPERVISE_SIGNAL_GROUP, SIGTERM);
+	if (event.alone || machine->policy.main_end != SUPERVISE_ASK_LEFTOVERS)
 		finish(machine, final_status(machine), actions);
 	else if (machine->state < SUPERVISE_GROUP)
 		begin_group(machine, now, actions);

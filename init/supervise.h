@@ -71,7 +71,14 @@ struct supervise_actions {
 	size_t count;
 };
 
+enum supervise_main_end {        /* what happens when the main process ends */
+	SUPERVISE_ASK_LEFTOVERS, /* the stop contract goes on: group, orphans, SIGKILL */
+	SUPERVISE_END_AT_ONCE,   /* nothing: the kernel, or the next reaper, has the rest (tini, catatonit) */
+	SUPERVISE_TERM_AND_END,  /* TERM to the group, then the same (dumb-init) */
+};
+
 struct supervise_policy {
+	enum supervise_main_end main_end;
 	uint64_t stop_signals; /* bit n-1 for signal n: these ask for a stop, all others are passed on */
 	int stop_signal;       /* what the workload gets; 0: the signal that asked */
 	int64_t drain_ns;      /* 0 or more */

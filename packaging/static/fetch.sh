@@ -1,5 +1,6 @@
 #!/bin/bash
-# fetch.sh DIRECTORY PACKAGE...: Debian source packages (.dsc and what belongs to it) into DIRECTORY.
+# fetch.sh [--tar-only] DIRECTORY PACKAGE...: Debian source packages (.dsc and what belongs to it) into DIRECTORY; with
+# --tar-only the original tarball alone.
 #
 # `apt-get source` needs deb-src lines, which few machines have. They are derived here from the machine's own entries for
 # Debian, in a private directory: mirror, proxy and keys are the machine's, its configuration stays as it is.
@@ -56,6 +57,8 @@ stanzas() {
         }'
 }
 
+only=
+if [ "${1:-}" = --tar-only ]; then only=--tar-only; shift; fi
 [ $# -ge 2 ] || fail 'usage: fetch.sh DIRECTORY PACKAGE...'
 directory=$1
 shift
@@ -95,7 +98,7 @@ APT::Update::Error-Mode "any";
 #clear APT::Update::Post-Invoke-Success;
 EOF
 cd "$work/download"
-if ! apt-get -c "$work/apt.conf" -qq update || ! apt-get -c "$work/apt.conf" -qq source --download-only "$@"; then
+if ! apt-get -c "$work/apt.conf" -qq update || ! apt-get -c "$work/apt.conf" -qq source --download-only $only "$@"; then
     fail "apt could not fetch the sources of $*" \
         "if the machine is offline: put their .dsc, .orig and .debian files into $directory by hand"
 fi
@@ -104,6 +107,7 @@ cd "$OLDPWD"
 # The .dsc last: who finds it finds the rest.
 for pass in '*[!c]' '*.asc' '*.dsc'; do
     for file in "$work/download"/$pass; do
+        [ -e "$file" ] || continue
         cp "$file" "$directory/.part" && mv "$directory/.part" "$directory/${file##*/}"
     done
 done

@@ -729,6 +729,39 @@ static void help_fits_a_screen(void **state)
 	assert_in_range(lines, 30, 50);
 }
 
+/* Under another program's name: the variables alone, and no_new_privs only where they confine. */
+static void variables_alone_confine_other_names(void **state)
+{
+	static const struct {
+		const char *variable;
+		bool no_new_privs;
+	} cases[] = { { "PATH=/bin", false }, { "NEST_INIT_METRICS=:9911", false },
+		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
+		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
+		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
+		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_TMPFS=/tmp", true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *env[] = { (char *)cases[i].variable, NULL };
+
+		memset(&model, 0, sizeof model);
+		assert_int_equal(options_parse_environment(env, &model, &why), 0);
+		assert_int_equal(model.confinement.no_new_privs, cases[i].no_new_privs);
+		assert_null(model.command);
+	}
+}
+
+static void switching_no_new_privs_off_by_variable_holds_under_other_names(void **state)
+{
+	char *env[] = { (char *)"NEST_INIT_SECCOMP=node", (char *)"NEST_INIT_NO_NEW_PRIVS=no", NULL };
+
+	(void)state;
+	memset(&model, 0, sizeof model);
+	assert_int_equal(options_parse_environment(env, &model, &why), 0);
+	assert_false(model.confinement.no_new_privs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -741,6 +774,8 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_too_long),
 		cmocka_unit_test(every_option_has_a_variable_that_means_the_same),
 		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),
+		cmocka_unit_test(variables_alone_confine_other_names),
+		cmocka_unit_test(switching_no_new_privs_off_by_variable_holds_under_other_names),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),

@@ -957,6 +957,47 @@ static void rules_hold_in_any_story(void **state)
 	assert_int_equal(told.actions, (1U << SUPERVISE_ACTION_COUNT) - 1);
 }
 
+/* dumb-init, tini and catatonit: every signal is passed on, and main's end is ours. */
+static void under_other_names_main_is_all_there_is(void **state)
+{
+	static const struct {
+		enum supervise_main_end main_end;
+		size_t count;
+		enum supervise_action_type first;
+	} ends[] = { { SUPERVISE_END_AT_ONCE, 1, SUPERVISE_EXIT },
+		{ SUPERVISE_TERM_AND_END, 2, SUPERVISE_SIGNAL_GROUP } };
+	static const enum supervise_state from[] = { SUPERVISE_STARTING, SUPERVISE_RUNNING };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ends) * COUNT(from) * 2; i++) {
+		const struct supervise_event ended = {
+			.type = SUPERVISE_EVENT_MAIN_ENDED, .status = EXITED(7), .alone = i % 2 == 1
+		};
+		const size_t end = i / 2 % COUNT(ends);
+		struct supervise_policy policy = { .main_end = ends[end].main_end, .timeout_ns = TIME_NEVER };
+		struct supervise_actions said;
+		struct supervise machine;
+
+		supervise_init(&machine, &policy);
+		machine.state = from[i / 2 / COUNT(ends)];
+		supervise_step(&machine, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = SIGTERM },
+			1, &said);
+		assert_int_equal(machine.state, from[i / 2 / COUNT(ends)]);
+		assert_int_equal(said.count, 1);
+		assert_int_equal(said.list[0].type, SUPERVISE_SIGNAL_LEADER);
+		assert_int_equal(said.list[0].signal, SIGTERM);
+
+		supervise_step(&machine, ended, 2, &said);
+		assert_int_equal(machine.state, SUPERVISE_DONE);
+		assert_int_equal(said.count, ends[end].count);
+		assert_int_equal(said.list[0].type, ends[end].first);
+		if (ends[end].first == SUPERVISE_SIGNAL_GROUP)
+			assert_int_equal(said.list[0].signal, SIGTERM);
+		assert_int_equal(said.list[said.count - 1].type, SUPERVISE_EXIT);
+		assert_int_equal(said.list[said.count - 1].status, 7);
+	}
+}
+
 static void time_makes_no_difference_to_a_signal_that_is_passed_on(void **state)
 {
 	(void)state;
@@ -1021,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(budget_beyond_the_end_of_time_is_none),
 		cmocka_unit_test(exit_status_is_as_a_shell_says_it),
 		cmocka_unit_test(only_stop_signals_are_taken_before_there_is_a_workload),
+		cmocka_unit_test(under_other_names_main_is_all_there_is),
 		cmocka_unit_test(time_makes_no_difference_to_a_signal_that_is_passed_on),
 		cmocka_unit_test(only_stop_signals_need_the_time),
 		cmocka_unit_test(rules_hold_in_any_story),

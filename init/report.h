@@ -1,0 +1,8 @@
+/* Prints what the program that we stand in for prints while it runs; nothing under our own name. */
+#pragma once
+
+#include "init/personality.h"
+
+/* child, number, other: as the event's comment in personality.h has them; the text is always the command. Formats on
+ * the stack and never blocks once log_never_block() was called. */
+void report(const struct personality *personality, enum personality_event_type type, int child, int number, int other);
