@@ -110,7 +110,12 @@ class Container:
         raise OSError("there is no monitor")
 
     def sockets(self):
-        links = [os.readlink(f"/proc/{self.monitor}/fd/{fd}") for fd in os.listdir(f"/proc/{self.monitor}/fd")]
+        links = []
+        for descriptor in Path(f"/proc/{self.monitor}/fd").iterdir():
+            try:
+                links.append(os.readlink(descriptor))
+            except FileNotFoundError:
+                pass  # closed since it was listed
         return sum(link.startswith("socket:") for link in links)
 
     def resident_kib(self):
