@@ -12,7 +12,9 @@
 #define MODEL_PATHS_MAX 32
 #define MODEL_TMPFS_MAX 8
 #define MODEL_CHECKS_MAX 16
-#define MODEL_REWRITES_MAX 64
+#define MODEL_TARGET_SIZE 512 /* of a check's TARGET as it is written, NUL included: it is the check's name */
+#define MODEL_SIGNALS 65      /* signal numbers 0 to 64; 0 is unused */
+#define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
 
 /* The protections, each of which is asked for or not, and in force or not. */
@@ -64,6 +66,9 @@ struct stop_policy {
 	int signal;         /* what the workload gets; 0: the signal that asked for the stop, itself */
 	int64_t drain_ns;   /* from "not ready" to the stop signal */
 	int64_t timeout_ns; /* the whole budget, from the request to SIGKILL */
+	/* What the workload gets for each signal: 0 the signal itself, MODEL_REWRITE_NOTHING, or another number. */
+	uint8_t rewrite[MODEL_SIGNALS];
+	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: status n counts as 0 after a stop was asked for */
 };
 
 enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,10 @@ enum option {
 	OPTION_TMPFS,
 	OPTION_BEST_EFFORT,
 	OPTION_STOP_SIGNAL,
+	OPTION_REWRITE,
 	OPTION_DRAIN,
 	OPTION_STOP_TIMEOUT,
+	OPTION_CLEAN_EXIT,
 	OPTION_READY,
 	OPTION_LIVE,
 	OPTION_STARTUP,
@@ -66,8 +69,10 @@ static const struct rule {
 	[OPTION_TMPFS] = { "tmpfs", VALUE_NEEDED, true },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
+	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
 	[OPTION_DRAIN] = { "drain", VALUE_NEEDED, false },
 	[OPTION_STOP_TIMEOUT] = { "stop-timeout", VALUE_NEEDED, false },
+	[OPTION_CLEAN_EXIT] = { "clean-exit", VALUE_NEEDED, true },
 	[OPTION_READY] = { "ready", VALUE_NEEDED, true },
 	[OPTION_LIVE] = { "live", VALUE_NEEDED, true },
 	[OPTION_STARTUP] = { "startup", VALUE_NEEDED, true },
@@ -194,6 +199,48 @@ static int set_signal(const char *value, int *ret_signal, struct complaint *ret_
 	return 0;
 }
 
+/* FROM:TO; TO 0 drops the signal, as dumb-init has it. */
+static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct complaint *ret_why)
+{
+	const char *colon = strchr(value, ':');
+	char from_name[NAME_SIZE];
+	int from, to;
+
+	if (colon == NULL || (size_t)(colon - value) >= sizeof from_name)
+		return complain(ret_why, EINVAL, "'%s': expected FROM:TO, such as TERM:QUIT", value);
+	snprintf(from_name, sizeof from_name, "%.*s", (int)(colon - value), value);
+	if (set_signal(from_name, &from, ret_why) < 0)
+		return -EINVAL;
+	if (from == SIGKILL || from == SIGSTOP || from == SIGCHLD)
+		return complain(ret_why, EINVAL, "'%s': SIG%s never comes to be passed on", value,
+			from == SIGKILL           ? "KILL"
+				: from == SIGSTOP ? "STOP"
+						  : "CHLD");
+	if (strcmp(colon + 1, "0") == 0)
+		to = MODEL_REWRITE_NOTHING;
+	else if (set_signal(colon + 1, &to, ret_why) < 0)
+		return -EINVAL;
+	rewrite[from] = (uint8_t)to;
+	return 0;
+}
+
+static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct complaint *ret_why)
+{
+	const char *next = value;
+
+	while (*next != '\0') {
+		char *end;
+		unsigned long status = strtoul(next, &end, 10);
+
+		if (!isdigit((unsigned char)*next) || (*end != '\0' && *end != ',') || status > UINT8_MAX)
+			return complain(
+				ret_why, EINVAL, "'%s': expected exit statuses from 0 to 255, such as 143,130", value);
+		clean_exit[status / 64] |= UINT64_C(1) << status % 64;
+		next = *end == ',' ? end + 1 : end;
+	}
+	return 0;
+}
+
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
 {
 	char *end;
@@ -212,6 +259,8 @@ static int add_check(const char *value, enum check_kind kind, struct model *mode
 
 	if (model->check_count == MODEL_CHECKS_MAX)
 		return complain(ret_why, E2BIG, "'%s': at most %d checks", value, MODEL_CHECKS_MAX);
+	if (strlen(value) >= MODEL_TARGET_SIZE)
+		return complain(ret_why, EINVAL, "'%.100s': longer than %d characters", value, MODEL_TARGET_SIZE - 1);
 	error = target_parse(value, &check->target, ret_why);
 	if (error < 0) {
 		struct complaint plain = *ret_why; /* says what is wrong with the target, but not which one it is */
@@ -268,6 +317,10 @@ static int set_option(enum option option, const char *value, struct model *model
 		return set_bool(value, &confinement->best_effort, ret_why);
 	case OPTION_STOP_SIGNAL:
 		return set_signal(value, &model->stop.signal, ret_why);
+	case OPTION_REWRITE:
+		return add_rewrite(value, model->stop.rewrite, ret_why);
+	case OPTION_CLEAN_EXIT:
+		return add_clean_exit(value, model->stop.clean_exit, ret_why);
 	case OPTION_DRAIN:
 		return set_duration(value, 0, &model->stop.drain_ns, ret_why);
 	case OPTION_STOP_TIMEOUT:

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define ACCOUNTS_SIZE_MAX (1024 * 1024)
 
@@ -175,6 +177,16 @@ static int weaken_capabilities(const struct confinement *asked, struct confine_p
 	return 0;
 }
 
+/* A path that is not there is a mistake, never best effort. */
+static int check_paths(const struct confinement *asked, struct complaint *ret_why)
+{
+	for (size_t i = 0; asked->read_only != READ_ONLY_OFF && i < asked->writable.count; i++)
+		if (access(asked->writable.path[i], F_OK) < 0)
+			return complain(
+				ret_why, errno, "writable path '%s': %s", asked->writable.path[i], strerror(errno));
+	return 0;
+}
+
 int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
 	struct complaint *ret_why)
 {
@@ -186,6 +198,9 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	plan->is_pid_1 = getpid() == 1;
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
+	error = check_paths(asked, ret_why);
+	if (error < 0)
+		return blame(LAYER_READ_ONLY, error, ret_why);
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */
@@ -292,6 +307,20 @@ static bool has_groups(const struct identity *to)
 	return count >= 0;
 }
 
+/* Pipes and terminals that root made for our output: the new user must be able to open them again by /dev/stdout, as a
+ * container that is started as that user can. Not what others share: files, /dev/null. A refusal costs no more than
+ * that. */
+static void give_standard_streams(uid_t uid)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		struct stat status;
+
+		if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && (S_ISFIFO(status.st_mode) || isatty(fd)) &&
+			fchown(fd, uid, (gid_t)-1) < 0)
+			continue;
+	}
+}
+
 static int apply_user(struct apply *apply, struct complaint *ret_why)
 {
 	const struct identity *to = &apply->plan->identity;
@@ -301,6 +330,7 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return complain(
 			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
+	give_standard_streams(to->uid);
 	if (setgroups(to->group_count, to->group) < 0 && !(errno == EPERM && has_groups(to)))
 		return complain(ret_why, errno, "cannot set the supplementary groups: %s%s", strerror(errno),
 			errno == EPERM ? " (it needs CAP_SETGID)" : "");

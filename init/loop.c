@@ -237,11 +237,26 @@ static void act_last_word(struct loop *loop, int signal)
 	report(loop->personality, PERSONALITY_FORWARDED, 0, becomes, 0);
 }
 
-static void act_signal_group(struct loop *loop, int signal)
+/* Those who are left behind get what the leader got, rewritten or dropped. SIGKILL is our own last word. */
+static int for_leftovers(const struct loop *loop, int signal)
+{
+	return signal == SIGKILL ? signal : personality_forwarded(loop->personality, signal);
+}
+
+/* signal 0 only asks whether anybody is there (kill(2)). */
+static void signal_group(struct loop *loop, int signal)
 {
 	/* The group's number stays taken while anybody is in it (setpgid(2)), also after its leader was reaped. */
 	if (kill(-loop->main_pid, signal) < 0 && errno == ESRCH)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_GROUP_GONE }, NULL);
+}
+
+static void act_signal_orphans(struct loop *loop, int signal)
+{
+	int becomes = for_leftovers(loop, signal);
+
+	if (becomes != 0)
+		descendants_signal(becomes, loop->monitor.pid);
 }
 
 static void act_not_ready(struct loop *loop, int signal)
@@ -260,7 +275,7 @@ static void act_not_ready(struct loop *loop, int signal)
 static void say_killing(struct loop *loop)
 {
 	if (loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER)
-		log_line("the stop's budget of %lld ms is spent: sending SIGKILL to what is left",
+		log_line("--stop-timeout has passed (%lld ms): sending SIGKILL to what is left",
 			(long long)(loop->machine.policy.timeout_ns / NS_PER_MS));
 	else
 		log_line("processes that the workload left behind did not end: sending SIGKILL");
@@ -296,10 +311,10 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		if (loop->machine.policy.main_end == SUPERVISE_TERM_AND_END)
 			act_last_word(loop, action->signal);
 		else
-			act_signal_group(loop, action->signal);
+			signal_group(loop, for_leftovers(loop, action->signal));
 		break;
 	case SUPERVISE_SIGNAL_ORPHANS:
-		descendants_signal(action->signal, loop->monitor.pid);
+		act_signal_orphans(loop, action->signal);
 		break;
 	case SUPERVISE_END_MONITOR:
 		monitor_link_end(&loop->monitor);
@@ -409,7 +424,7 @@ static void reap(struct loop *loop)
 	else if (pid < 0)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
 	if (loop->machine.state == SUPERVISE_GROUP)
-		act_signal_group(loop, 0); /* is anybody left in it? */
+		signal_group(loop, 0); /* is anybody left in it? */
 }
 
 /* What our own write to standard error brought upon us, its reader gone or its file at its limit (write(2)): nobody has

@@ -105,6 +105,7 @@ static void set_policy(const struct stop_policy *stop)
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;
+	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
 	supervise_init(&loop.machine, &policy);
 }
 
@@ -202,6 +203,7 @@ static int parse_own(char **argv)
 		return print("nest-init " NEST_INIT_VERSION "\n");
 	personality_own(argv[0], &personality);
 	personality.command = model.command;
+	memcpy(personality.rewrite, model.stop.rewrite, sizeof personality.rewrite);
 	return -1;
 }
 

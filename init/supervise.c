@@ -76,7 +76,13 @@ static void finish(struct supervise *machine, int exit_status, struct supervise_
 /* The status that the container ends with: the main process's, or what SIGKILL made of it. */
 static int final_status(const struct supervise *machine)
 {
-	return machine->main_ended ? supervise_exit_status(machine->main_status) : 128 + SIGKILL;
+	int status = machine->main_ended ? supervise_exit_status(machine->main_status) : 128 + SIGKILL;
+
+	/* Next.js ends with 143 by design: after a stop that is no failure. */
+	if (machine->main_ended && machine->stop_requested &&
+		(machine->policy.clean_exit[status / 64] >> status % 64 & 1) != 0)
+		return 0;
+	return status;
 }
 
 static void begin_killing(struct supervise *machine, int64_t now, struct supervise_actions *actions)

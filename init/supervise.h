@@ -79,10 +79,11 @@ enum supervise_main_end {        /* what happens when the main process ends */
 
 struct supervise_policy {
 	enum supervise_main_end main_end;
-	uint64_t stop_signals; /* bit n-1 for signal n: these ask for a stop, all others are passed on */
-	int stop_signal;       /* what the workload gets; 0: the signal that asked */
-	int64_t drain_ns;      /* 0 or more */
-	int64_t timeout_ns;    /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
+	uint64_t stop_signals;  /* bit n-1 for signal n: these ask for a stop, all others are passed on */
+	int stop_signal;        /* what the workload gets; 0: the signal that asked */
+	int64_t drain_ns;       /* 0 or more */
+	int64_t timeout_ns;     /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
+	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: exit status n is 0 after a stop that was asked for */
 };
 
 struct supervise {

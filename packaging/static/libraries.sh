@@ -20,7 +20,7 @@ JOBS=$(nproc)
 
 # Code and data in sections of their own, so that --gc-sections drops what nobody calls. Unwind tables would be a tenth of the
 # program, for C++ exceptions that it does not have.
-CFLAGS='-Os -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong -Werror=implicit-function-declaration'
+CFLAGS='-Oz -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong -Werror=implicit-function-declaration'
 
 declare -A PURPOSE=(
     [libseccomp]='compiles and explains seccomp profiles'
@@ -86,7 +86,7 @@ build_libmicrohttpd() {
     # No constructor here either: MHD_start_daemon() initialises. The monitor has no threads, but without them 0.9.75
     # lacks a function that MHD_get_timeout() calls.
     ./configure --disable-shared --disable-dependency-tracking --disable-nls --disable-doc --disable-examples \
-        --disable-curl --disable-https --disable-postprocessor --disable-dauth --enable-bauth --disable-httpupgrade \
+        --disable-curl --disable-https --disable-postprocessor --disable-dauth --disable-bauth --disable-httpupgrade \
         --disable-sendfile --disable-messages --enable-epoll=yes --with-threads=posix --disable-thread-names CC="$compiler" \
         CPPFLAGS=-D_GNUC_ATTR_CONSTR_NOT_SUPPORTED=1 CFLAGS="$CFLAGS"
     make -C src/microhttpd libmicrohttpd.la

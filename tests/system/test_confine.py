@@ -1,7 +1,9 @@
 """--user, --cap-drop, --cap-add and --no-new-privs in real containers, as the kernel says it in /proc/self/status."""
+import os
+
 import pytest
 
-from bundle import Container
+from bundle import Container, bind
 from busybox import (BACKSTOP, DOCKER_CAPS, NAMES, NEST_INIT, PRIVILEGED, Outcome, bits, but, image,  # noqa: F401
                      layers, needs_runc, run, running, status, wait_output)
 
@@ -341,3 +343,20 @@ def test_variables_that_kubernetes_makes_are_not_meant(image):
     service = {"NEST_INIT_SERVICE_HOST": "10.0.0.1", "NEST_INIT_SERVICE_PORT": "80", "NEST_INIT_PORT": "tcp://10.0.0.1:80",
                "NEST_INIT_PORT_80_TCP_ADDR": "10.0.0.1", "NEST_INIT_SERVICE_PORT_HTTP": "80"}
     assert run(image, "", "/bin/busybox true", env=service).status == 0
+
+
+def test_a_user_may_open_the_containers_output_again(image):
+    """nginx and others log to /dev/stdout; the pipe is root's, who started the container."""
+    outcome = run(image, "--user 1001", ["/bin/sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"])
+    assert (outcome.status, outcome.output, outcome.errors) == (0, "out\n", "err\n")
+
+
+def test_a_writable_path_that_is_not_there_is_no_matter_of_best_effort(image):
+    assert_refused(run(image, "--best-effort --read-only --writable /nope", MARKER),
+                   "read_only: writable path '/nope': No such file or directory")
+
+
+def test_landlock_covers_volumes_too(image, tmp_path):
+    os.chmod(tmp_path, 0o777)
+    outcome = run(image, "--read-only=landlock", "/bin/attempt create=/volume/new", mounts=[bind(tmp_path, "/volume")])
+    assert outcome.output == "create=/volume/new: EACCES\n"

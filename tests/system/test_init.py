@@ -261,7 +261,7 @@ def test_a_workload_of_another_user_that_may_not_be_signalled_is_said_and_ends_w
         assert n.errors().splitlines() == [
             "nest-init: cannot send SIGUSR1 to the workload: Operation not permitted (it runs as another user: leave "
             "CAP_KILL to the container)",
-            "nest-init: the stop's budget of 300 ms is spent: sending SIGKILL to what is left"]
+            "nest-init: --stop-timeout has passed (300 ms): sending SIGKILL to what is left"]
 
 
 # --- place, orphans -----------------------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def test_stop_timeout_kills_and_says_so(either, workload, drain):
         n.kill(signal.SIGTERM)
         assert n.wait() == 137
         assert time.monotonic() - start >= 0.4
-        assert n.errors() == "nest-init: the stop's budget of 400 ms is spent: sending SIGKILL to what is left\n"
+        assert n.errors() == "nest-init: --stop-timeout has passed (400 ms): sending SIGKILL to what is left\n"
 
 
 def test_stop_timeout_holds_for_group_and_orphans_and_keeps_the_leaders_status(either, workload):
@@ -441,7 +441,7 @@ def test_stop_timeout_holds_for_group_and_orphans_and_keeps_the_leaders_status(e
         n.kill(signal.SIGTERM)
         assert n.wait() == 3
         assert time.monotonic() - start >= 0.6
-        assert n.errors() == "nest-init: the stop's budget of 600 ms is spent: sending SIGKILL to what is left\n"
+        assert n.errors() == "nest-init: --stop-timeout has passed (600 ms): sending SIGKILL to what is left\n"
 
 
 def test_a_stubborn_group_does_not_keep_the_orphans_from_being_asked(either, workload):
@@ -893,3 +893,24 @@ def test_without_a_descriptor_for_the_childs_news_nothing_is_started(nest_init, 
     with under_fault(nest_init, "pipe2:error=EMFILE", tmp_path / "strace", workload, "place") as n:
         assert (n.wait(), n.output()) == (125, "")
         assert n.errors().startswith("nest-init: cannot start the workload: ")
+
+
+# --- rewritten signals, clean exits -------------------------------------------------------------------------------
+
+SAYS = "trap 'echo quit; exit 3' QUIT; trap 'echo term; exit 143' TERM; trap 'echo hup' HUP; echo up; while :; do sleep 0.02; done"
+
+
+@pytest.mark.parametrize("options, sent, said, status", [
+    (["--rewrite", "TERM:QUIT"], [signal.SIGTERM], ["up", "quit"], 3),
+    (["--rewrite", "TERM:QUIT", "--clean-exit", "3"], [signal.SIGTERM], ["up", "quit"], 0),
+    (["--rewrite", "HUP:0"], [signal.SIGHUP, signal.SIGTERM], ["up", "term"], 143),
+    (["--rewrite", "HUP:TERM"], [signal.SIGHUP], ["up", "term"], 143),
+    (["--clean-exit", "143"], [signal.SIGTERM], ["up", "term"], 0),
+    (["--clean-exit", "143", "--rewrite", "HUP:TERM"], [signal.SIGHUP], ["up", "term"], 143),  # no stop was asked for
+])
+def test_rewritten_signals_and_clean_exits(nest_init, options, sent, said, status):
+    with Namespace(nest_init, "sh", "-c", SAYS, options=options) as n:
+        n.wait_for("up")
+        for number in sent:
+            n.kill(number)
+        assert (n.wait(), n.lines(), n.errors()) == (status, said, "")

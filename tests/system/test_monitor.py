@@ -620,6 +620,7 @@ def test_health_says_what_the_pages_say(start):
                 == [200] * 4
         until(lambda: health(container) == (1, refused), "not ready again")
     until(lambda: health(container, "--live")[0] == 1, "not alive")
+    assert health(container) == health(container, "--live")  # without an option: alive, started and ready
     assert health(container, "--live")[1] == "not alive: tcp://127.0.0.1:5002: connection refused (127.0.0.1:5002)"
     assert [container.http(f"{MONITOR}/{page}").status for page in ("readyz", "livez", "startupz", "healthz")] \
         == [503, 503, 200, 503]
@@ -744,6 +745,7 @@ def test_the_start_period_forgives(start):
 def test_a_service_that_hangs_is_cut_off(start):
     container = start(*METRICS, "--ready", "http://127.0.0.1:5000/", "--health-timeout", "150ms",
                       "--health-start-interval", "20ms", "--health-retries", "1")
+    answers(container, "/livez")
     with Service(container, 5000, "hang"):
         said = "[-]http://127.0.0.1:5000/ failed: no answer within 150ms (127.0.0.1:5000)\n"
         until(lambda: said in container.http(f"{MONITOR}/readyz?verbose").text, "cut off")

@@ -96,6 +96,12 @@ static const char *said(const struct model *model)
 		say(&words, "stop=%s", signal_name(model->stop.signal, name));
 	say_ms(&words, "drain", model->stop.drain_ns, 0);
 	say_ms(&words, "budget", model->stop.timeout_ns, TIME_NEVER);
+	for (int i = 0; i < MODEL_SIGNALS; i++)
+		if (model->stop.rewrite[i] != 0)
+			say(&words, "rewrite=%d:%d", i, model->stop.rewrite[i]);
+	for (int i = 0; i < 256; i++)
+		if ((model->stop.clean_exit[i / 64] >> i % 64 & 1) != 0)
+			say(&words, "clean=%d", i);
 	for (size_t i = 0; i < model->check_count; i++) {
 		say(&words, "%s=%s#%d", check_kind_name(model->check[i].kind), model->check[i].text,
 			(int)model->check[i].target.kind);
@@ -188,6 +194,8 @@ static const struct story {
 	/* stopping */
 	{ { "--stop-signal", "sigquit", "--drain", "2s", "--stop-timeout=1m30s", "true" }, { NULL },
 		"stop=QUIT drain=2000ms budget=90000ms | true" },
+	{ { "--rewrite", "TERM:QUIT", "--rewrite=SIGHUP:0", "--clean-exit", "143,0", "--clean-exit=255", "true" },
+		{ NULL }, "rewrite=1:255 rewrite=15:3 clean=0 clean=143 clean=255 | true" },
 	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
 		"stop=RTMIN+3 budget=1ms | true" },
 	/* health: every check gets the times, also those that come behind it */
@@ -334,6 +342,17 @@ static const struct refusal {
 		"--drain: '8': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--stop-timeout", "99999999999h", "true" }, { NULL }, EINVAL,
 		"--stop-timeout: '99999999999h': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--rewrite", "TERM", "true" }, { NULL }, EINVAL, "--rewrite: 'TERM': expected FROM:TO, such as TERM:QUIT" },
+	{ { "--rewrite", "TREM:QUIT", "true" }, { NULL }, EINVAL,
+		"--rewrite: unknown signal 'TREM' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
+	{ { "--rewrite", "TERM:QIUT", "true" }, { NULL }, EINVAL,
+		"--rewrite: unknown signal 'QIUT' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
+	{ { "--rewrite", "KILL:TERM", "true" }, { NULL }, EINVAL,
+		"--rewrite: 'KILL:TERM': SIGKILL never comes to be passed on" },
+	{ { "--clean-exit", "256", "true" }, { NULL }, EINVAL,
+		"--clean-exit: '256': expected exit statuses from 0 to 255, such as 143,130" },
+	{ { "--clean-exit", "143x", "true" }, { NULL }, EINVAL,
+		"--clean-exit: '143x': expected exit statuses from 0 to 255, such as 143,130" },
 	{ { "--stop-timeout", "0", "true" }, { NULL }, ERANGE, "--stop-timeout: '0': too short" },
 	{ { "--health-interval", "9ms", "true" }, { NULL }, ERANGE, "--health-interval: '9ms': too short" },
 	{ { "--health-start-interval=0s", "true" }, { NULL }, ERANGE, "--health-start-interval: '0s': too short" },
@@ -563,6 +582,8 @@ static const struct sample {
 	{ "stop-signal", "QUIT", false },
 	{ "drain", "2s", false },
 	{ "stop-timeout", "8s", false },
+	{ "rewrite", "TERM:QUIT", true },
+	{ "clean-exit", "143", true },
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },

@@ -998,6 +998,39 @@ static void under_other_names_main_is_all_there_is(void **state)
 	}
 }
 
+static void a_clean_exit_counts_as_0_only_after_a_stop(void **state)
+{
+	static const struct {
+		bool stop;
+		int status, expected;
+	} cases[] = { { true, SIGTERM, 0 }, { false, SIGTERM, 143 }, { true, EXITED(255), 0 }, { true, EXITED(1), 1 },
+		{ true, EXITED(0), 0 }, { false, EXITED(255), 255 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct supervise_policy policy;
+		struct supervise_actions said;
+		struct supervise machine;
+
+		supervise_default_policy(&policy);
+		policy.clean_exit[143 / 64] |= UINT64_C(1) << 143 % 64;
+		policy.clean_exit[255 / 64] |= UINT64_C(1) << 255 % 64;
+		supervise_init(&machine, &policy);
+		machine.state = SUPERVISE_RUNNING;
+		if (cases[i].stop)
+			supervise_step(&machine,
+				(struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = SIGTERM }, 1,
+				&said);
+		supervise_step(&machine,
+			(struct supervise_event){
+				.type = SUPERVISE_EVENT_MAIN_ENDED, .status = cases[i].status, .alone = true },
+			2, &said);
+		assert_int_equal(said.count, 1);
+		assert_int_equal(said.list[0].type, SUPERVISE_EXIT);
+		assert_int_equal(said.list[0].status, cases[i].expected);
+	}
+}
+
 static void time_makes_no_difference_to_a_signal_that_is_passed_on(void **state)
 {
 	(void)state;
@@ -1062,6 +1095,7 @@ int main(void)
 		cmocka_unit_test(budget_beyond_the_end_of_time_is_none),
 		cmocka_unit_test(exit_status_is_as_a_shell_says_it),
 		cmocka_unit_test(only_stop_signals_are_taken_before_there_is_a_workload),
+		cmocka_unit_test(a_clean_exit_counts_as_0_only_after_a_stop),
 		cmocka_unit_test(under_other_names_main_is_all_there_is),
 		cmocka_unit_test(time_makes_no_difference_to_a_signal_that_is_passed_on),
 		cmocka_unit_test(only_stop_signals_need_the_time),
