@@ -5,14 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-void report(const struct personality *personality, enum personality_event_type type, int child, int number, int other)
+void report_event(
+	const struct personality *personality, enum personality_event_type type, int child, int number, int other)
 {
 	struct personality_event event = { .type = type, .child = child, .number = number, .other = other };
 	char line[PERSONALITY_LINE_SIZE];
 	int fd;
 
-	if (personality->kind == NULL)
-		return; /* our own words go to the log; and a plain start spares the getpid(2) */
 	event.pid = getpid();
 	event.text = personality->command[0];
 	fd = personality_message(personality, &event, line);
