@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* Errors, warnings and notices are always said; nest-init says nothing while all goes well. */
-void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
 /* Writes text as it is to standard output or standard error, by the same rules. */
 void log_raw(int fd, const char *text, size_t length);

@@ -570,17 +570,21 @@ int loop_pause(struct loop *loop)
 
 int loop_run(struct loop *loop)
 {
+	int64_t sleep_ns;
+
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_START }, NULL);
 	if (loop->wants_monitor && !loop->ended)
 		loop->monitor.restart_at_ns = 0;
 	while (!loop->ended) {
 		if (loop->held_signal != 0)
 			pass_on_held(loop);
+		sleep_ns = time_to_sleep(loop);
 		if (loop->news_fd >= 0 || loop->monitor.channel >= 0)
-			sleep_with_descriptors(loop, time_to_sleep(loop));
+			sleep_with_descriptors(loop, sleep_ns);
 		else
-			sleep_for_signals(loop, time_to_sleep(loop));
-		do_what_is_due(loop);
+			sleep_for_signals(loop, sleep_ns);
+		if (sleep_ns != TIME_NEVER)
+			do_what_is_due(loop);
 	}
 	return loop->exit_status;
 }

@@ -82,15 +82,6 @@ int personality_parse(const struct personality_kind *kind, int argc, char **argv
 
 /* ---- what the policies come to ---- */
 
-int personality_forwarded(const struct personality *personality, int signal)
-{
-	int becomes = personality->rewrite[signal];
-
-	if (becomes == PERSONALITY_DROPPED || (personality->not_forwarded & personality_bit(signal)) != 0)
-		return 0;
-	return becomes != 0 ? becomes : signal;
-}
-
 int personality_exit_status(const struct personality *personality, int wait_status)
 {
 	int status = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);

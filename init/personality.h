@@ -67,6 +67,11 @@ struct personality {
 	uint8_t rewrite[PERSONALITY_SIGNALS + 1]; /* 0: the signal itself; PERSONALITY_DROPPED; else what it becomes */
 };
 
+static inline uint64_t personality_bit(int signal)
+{
+	return UINT64_C(1) << (signal - 1);
+}
+
 /* The program that argv[0] names, by its last component; NULL for any other name, and for NULL. */
 const struct personality_kind *personality_find(const char *argv0);
 
@@ -90,7 +95,14 @@ int personality_parse(const struct personality_kind *kind, int argc, char **argv
 	struct personality *ret, struct personality_answer *ret_answer);
 
 /* What the workload gets for a signal (1 to 64) that we were sent: a signal, or 0 for nothing. */
-int personality_forwarded(const struct personality *personality, int signal);
+static inline int personality_forwarded(const struct personality *personality, int signal)
+{
+	int becomes = personality->rewrite[signal];
+
+	if (becomes == PERSONALITY_DROPPED || (personality->not_forwarded & personality_bit(signal)) != 0)
+		return 0;
+	return becomes != 0 ? becomes : signal;
+}
 
 /* Exit status for the workload's wait status: n or 128 + signal, or 0 where it is an expected one. */
 int personality_exit_status(const struct personality *personality, int wait_status);
@@ -230,8 +242,3 @@ int tini_message(const struct personality *personality, const struct personality
 	char ret_line[PERSONALITY_LINE_SIZE]);
 int catatonit_message(const struct personality *personality, const struct personality_event *event,
 	char ret_line[PERSONALITY_LINE_SIZE]);
-
-static inline uint64_t personality_bit(int signal)
-{
-	return UINT64_C(1) << (signal - 1);
-}

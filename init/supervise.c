@@ -41,13 +41,6 @@ int supervise_exit_status(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-uint64_t supervise_wanted_signals(const struct supervise *machine)
-{
-	if (machine->state <= SUPERVISE_RETRY)
-		return machine->policy.stop_signals | supervise_signal_bit(SIGCHLD);
-	return UINT64_MAX;
-}
-
 static int64_t later(int64_t now, int64_t delay)
 {
 	return delay > TIME_NEVER - now ? TIME_NEVER : now + delay;
@@ -63,7 +56,7 @@ static void act(struct supervise_actions *actions, enum supervise_action_type ty
 	if (actions->count == SUPERVISE_ACTIONS_MAX)
 		return; /* no step asks for so many (tests/unit/test_supervise.c walks them all), and PID 1 never aborts
 			 */
-	actions->list[actions->count++] = (struct supervise_action){ .type = type, .signal = number, .status = number };
+	actions->list[actions->count++] = (struct supervise_action){ .type = type, .signal = number };
 }
 
 static void finish(struct supervise *machine, int exit_status, struct supervise_actions *actions)
@@ -136,16 +129,6 @@ static void begin_orphans(struct supervise *machine, struct supervise_actions *a
 	act(actions, SUPERVISE_SIGNAL_ORPHANS, machine->stop_signal);
 }
 
-static bool asks_for_stop(const struct supervise *machine, int signal)
-{
-	return (machine->policy.stop_signals & supervise_signal_bit(signal)) != 0;
-}
-
-bool supervise_needs_time(const struct supervise *machine, struct supervise_event event)
-{
-	return event.type != SUPERVISE_EVENT_SIGNAL || asks_for_stop(machine, event.signal);
-}
-
 static void on_start(struct supervise *machine, struct supervise_actions *actions)
 {
 	if (machine->state == SUPERVISE_IDLE)
@@ -178,13 +161,14 @@ static void on_spawn_failed(struct supervise *machine, int error, int64_t now, s
  * keeps its own number otherwise (nginx: QUIT, and then TERM by whoever loses patience). */
 static int translated(const struct supervise *machine, int signal)
 {
-	return asks_for_stop(machine, signal) && machine->policy.stop_signal != 0 ? machine->policy.stop_signal
-										  : signal;
+	return supervise_asks_for_stop(machine, signal) && machine->policy.stop_signal != 0
+		? machine->policy.stop_signal
+		: signal;
 }
 
 static void on_signal(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
 {
-	bool stop = asks_for_stop(machine, signal);
+	bool stop = supervise_asks_for_stop(machine, signal);
 
 	switch (machine->state) {
 	case SUPERVISE_IDLE:

@@ -8,6 +8,7 @@
  * orphans when the group is gone, SIGKILL for what is left when the budget is spent. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,11 +40,14 @@ enum supervise_event_type {
 	SUPERVISE_EVENT_COUNT,
 };
 
+/* Small enough to be passed in registers: one comes with every signal. */
 struct supervise_event {
 	enum supervise_event_type type;
-	int error;  /* SPAWN_FAILED */
-	int signal; /* SIGNAL */
-	int status; /* MAIN_ENDED */
+	union {
+		int error;  /* SPAWN_FAILED */
+		int signal; /* SIGNAL */
+		int status; /* MAIN_ENDED */
+	};
 	bool alone; /* MAIN_ENDED: and no other child is left */
 };
 
@@ -60,8 +64,10 @@ enum supervise_action_type {
 
 struct supervise_action {
 	enum supervise_action_type type;
-	int signal;
-	int status;
+	union {
+		int signal;
+		int status;
+	};
 };
 
 #define SUPERVISE_ACTIONS_MAX 4
@@ -115,13 +121,26 @@ void supervise_init(struct supervise *machine, const struct supervise_policy *po
 void supervise_step(
 	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *ret_actions);
 
+/* True if the signal (1 to 64) asks for a stop; it is merely passed on otherwise. */
+static inline bool supervise_asks_for_stop(const struct supervise *machine, int signal)
+{
+	return (machine->policy.stop_signals & supervise_signal_bit(signal)) != 0;
+}
+
 /* False for an event whose time makes no difference, a signal that is merely passed on: what is done most often need
  * not read the clock first. supervise_step() does not look at `now` then. */
-bool supervise_needs_time(const struct supervise *machine, struct supervise_event event);
+static inline bool supervise_needs_time(const struct supervise *machine, struct supervise_event event)
+{
+	return event.type != SUPERVISE_EVENT_SIGNAL || supervise_asks_for_stop(machine, event.signal);
+}
 
 /* The signals that may be taken from the kernel now. While there is no workload the others stay queued in the kernel:
  * so none of them is lost, and their order and values remain. SIGCHLD is always among them. */
-uint64_t supervise_wanted_signals(const struct supervise *machine);
+static inline uint64_t supervise_wanted_signals(const struct supervise *machine)
+{
+	return machine->state <= SUPERVISE_RETRY ? machine->policy.stop_signals | supervise_signal_bit(SIGCHLD)
+						 : UINT64_MAX;
+}
 
 /* Exit status for a wait status, as a shell says it: n, or 128 + signal. */
 int supervise_exit_status(int wait_status);

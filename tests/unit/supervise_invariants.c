@@ -520,9 +520,12 @@ static struct supervise_event next_event(struct story *story)
 
 	if (event.type >= SUPERVISE_EVENT_COUNT)
 		event.type = SUPERVISE_EVENT_SIGNAL;
-	event.error = errors[number % COUNT(errors)];
-	event.signal = number < 192 ? signals[number % COUNT(signals)] : 1 + number % 64;
-	event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
+	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
+		event.error = errors[number % COUNT(errors)];
+	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
+		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
+	else
+		event.signal = number < 192 ? signals[number % COUNT(signals)] : 1 + number % 64;
 	event.alone = what >= 192;
 	return event;
 }
