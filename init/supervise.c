@@ -94,6 +94,24 @@ static void begin_stopping(struct supervise *machine, struct supervise_actions *
 	act(actions, SUPERVISE_SIGNAL_LEADER, machine->stop_signal);
 }
 
+/* The drain is over. The command's own deadline never reaches beyond the budget. */
+static void begin_pre_stop(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	if (!machine->policy.pre_stop) {
+		begin_stopping(machine, actions);
+		return;
+	}
+	machine->state = SUPERVISE_PRE_STOP;
+	machine->deadline_ns = earlier_of(later(now, machine->policy.pre_stop_ns), machine->kill_at_ns);
+	act(actions, SUPERVISE_PRE_STOP_START, 0);
+}
+
+static void cut_pre_stop_short(struct supervise *machine, struct supervise_actions *actions)
+{
+	act(actions, SUPERVISE_PRE_STOP_KILL, 0);
+	begin_stopping(machine, actions);
+}
+
 static void begin_stop(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
 {
 	machine->stop_requested = true;
@@ -101,7 +119,7 @@ static void begin_stop(struct supervise *machine, int signal, int64_t now, struc
 	machine->kill_at_ns = later(now, machine->policy.timeout_ns);
 	act(actions, SUPERVISE_NOT_READY, signal);
 	if (machine->policy.drain_ns == 0) {
-		begin_stopping(machine, actions);
+		begin_pre_stop(machine, now, actions);
 		return;
 	}
 	machine->state = SUPERVISE_DRAINING;
@@ -185,7 +203,13 @@ static void on_signal(struct supervise *machine, int signal, int64_t now, struct
 		break;
 	case SUPERVISE_DRAINING:
 		if (stop)
-			begin_stopping(machine, actions); /* somebody is in a hurry */
+			begin_pre_stop(machine, now, actions); /* somebody is in a hurry */
+		else
+			act(actions, SUPERVISE_SIGNAL_LEADER, signal);
+		break;
+	case SUPERVISE_PRE_STOP:
+		if (stop)
+			cut_pre_stop_short(machine, actions);
 		else
 			act(actions, SUPERVISE_SIGNAL_LEADER, signal);
 		break;
@@ -231,7 +255,13 @@ static void on_time(struct supervise *machine, int64_t now, struct supervise_act
 		if (now >= machine->kill_at_ns)
 			begin_killing(machine, now, actions);
 		else
-			begin_stopping(machine, actions);
+			begin_pre_stop(machine, now, actions);
+		break;
+	case SUPERVISE_PRE_STOP:
+		if (now >= machine->kill_at_ns)
+			begin_killing(machine, now, actions);
+		else
+			cut_pre_stop_short(machine, actions);
 		break;
 	case SUPERVISE_GROUP:
 		if (now >= machine->kill_at_ns)
@@ -276,6 +306,10 @@ void supervise_step(
 		break;
 	case SUPERVISE_EVENT_SIGNAL:
 		on_signal(machine, event.signal, now, ret_actions);
+		break;
+	case SUPERVISE_EVENT_PRE_STOP_ENDED:
+		if (machine->state == SUPERVISE_PRE_STOP)
+			begin_stopping(machine, ret_actions);
 		break;
 	case SUPERVISE_EVENT_MAIN_ENDED:
 		on_main_ended(machine, event, now, ret_actions);

@@ -1,11 +1,12 @@
 /* The heart: what PID 1 does next, as a pure state machine. No syscall, no clock, no global: every event comes in with
  * its time, every effect goes out as an action, and init/loop.c is the only place that carries actions out.
  *
- *     IDLE -> STARTING -> RUNNING -> DRAINING -> STOPPING -> GROUP -> ORPHANS -> KILLING -> DONE
+ *     IDLE -> STARTING -> RUNNING -> DRAINING -> PRE_STOP -> STOPPING -> GROUP -> ORPHANS -> KILLING -> DONE
  *
  * A state may be skipped forwards, never backwards; RETRY is where IDLE waits when the kernel could not fork.
- * The stop contract: not ready, drain, stop signal to the leader, to its group when the leader is gone, to adopted
- * orphans when the group is gone, SIGKILL for what is left when the budget is spent. */
+ * The stop contract: not ready, drain, pre-stop command, stop signal to the leader, to its group when the leader is
+ * gone, to adopted orphans when the group is gone, SIGKILL for what is left when the budget is spent. Another stop
+ * signal goes on to the next step at once: it ends the drain, and then the pre-stop command. */
 #pragma once
 
 #include <signal.h>
@@ -19,6 +20,7 @@ enum supervise_state {
 	SUPERVISE_STARTING, /* forked; confining itself, not yet executed */
 	SUPERVISE_RUNNING,  /* executed */
 	SUPERVISE_DRAINING, /* a stop was asked for; the workload does not know yet */
+	SUPERVISE_PRE_STOP, /* the pre-stop command runs; the workload does not know yet */
 	SUPERVISE_STOPPING, /* the leader has the stop signal */
 	SUPERVISE_GROUP,    /* the leader is gone, its group has the signal */
 	SUPERVISE_ORPHANS,  /* whatever else is left has the signal */
@@ -29,14 +31,15 @@ enum supervise_state {
 
 enum supervise_event_type {
 	SUPERVISE_EVENT_START,
-	SUPERVISE_EVENT_SPAWNED,      /* the action SPAWN made a child */
-	SUPERVISE_EVENT_SPAWN_FAILED, /* it did not; .error says why (errno) */
-	SUPERVISE_EVENT_EXECUTED,     /* the child is the workload now */
-	SUPERVISE_EVENT_SIGNAL,       /* PID 1 was sent .signal */
-	SUPERVISE_EVENT_MAIN_ENDED,   /* the leader was reaped with .status, a wait status (wait(2)) */
-	SUPERVISE_EVENT_GROUP_GONE,   /* no process is left in the leader's group */
-	SUPERVISE_EVENT_NO_CHILDREN,  /* no child of any kind is left */
-	SUPERVISE_EVENT_TIME,         /* the time is `now`, nothing else happened */
+	SUPERVISE_EVENT_SPAWNED,        /* the action SPAWN made a child */
+	SUPERVISE_EVENT_SPAWN_FAILED,   /* it did not; .error says why (errno) */
+	SUPERVISE_EVENT_EXECUTED,       /* the child is the workload now */
+	SUPERVISE_EVENT_SIGNAL,         /* PID 1 was sent .signal */
+	SUPERVISE_EVENT_PRE_STOP_ENDED, /* the pre-stop command ended, or could not be started */
+	SUPERVISE_EVENT_MAIN_ENDED,     /* the leader was reaped with .status, a wait status (wait(2)) */
+	SUPERVISE_EVENT_GROUP_GONE,     /* no process is left in the leader's group */
+	SUPERVISE_EVENT_NO_CHILDREN,    /* no child of any kind is left */
+	SUPERVISE_EVENT_TIME,           /* the time is `now`, nothing else happened */
 	SUPERVISE_EVENT_COUNT,
 };
 
@@ -54,6 +57,8 @@ struct supervise_event {
 enum supervise_action_type {
 	SUPERVISE_SPAWN,          /* start the workload */
 	SUPERVISE_NOT_READY,      /* a stop began: readiness falls, systemd hears STOPPING=1 */
+	SUPERVISE_PRE_STOP_START, /* run the pre-stop command */
+	SUPERVISE_PRE_STOP_KILL,  /* it has had its time: SIGKILL to its group */
 	SUPERVISE_SIGNAL_LEADER,  /* send .signal to the workload's leader */
 	SUPERVISE_SIGNAL_GROUP,   /* send .signal to what is left of its group */
 	SUPERVISE_SIGNAL_ORPHANS, /* send .signal to every process there is but ourselves and the monitor */
@@ -88,6 +93,8 @@ struct supervise_policy {
 	uint64_t stop_signals;  /* bit n-1 for signal n: these ask for a stop, all others are passed on */
 	int stop_signal;        /* what the workload gets; 0: the signal that asked */
 	int64_t drain_ns;       /* 0 or more */
+	bool pre_stop;          /* there is a pre-stop command */
+	int64_t pre_stop_ns;    /* how long it may take, 1 or more */
 	int64_t timeout_ns;     /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
 	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: exit status n is 0 after a stop that was asked for */
 };

@@ -173,14 +173,15 @@ static bool passes_on_what_came(const struct moment *moment)
 	if (moment->event->type != SUPERVISE_EVENT_SIGNAL)
 		return true;
 	must = state >= SUPERVISE_STARTING && state <= SUPERVISE_ORPHANS &&
-		!(is_stop(moment) && entered(moment, SUPERVISE_DRAINING));
+		!(is_stop(moment) && (entered(moment, SUPERVISE_DRAINING) || entered(moment, SUPERVISE_PRE_STOP)));
 	for (size_t i = 0; i < moment->actions->count; i++)
 		if (moment->actions->list[i].type >= SUPERVISE_SIGNAL_LEADER &&
 			moment->actions->list[i].type <= SUPERVISE_SIGNAL_ORPHANS)
 			passed = &moment->actions->list[i];
 	if (passed == NULL || !must)
 		return passed == NULL && !must;
-	if (is_stop(moment) && (moment->after->policy.stop_signal != 0 || state == SUPERVISE_DRAINING))
+	if (is_stop(moment) &&
+		(moment->after->policy.stop_signal != 0 || state == SUPERVISE_DRAINING || state == SUPERVISE_PRE_STOP))
 		return passed->signal == moment->after->stop_signal; /* the one that was decided on */
 	return passed->signal == moment->event->signal;
 }
@@ -239,6 +240,8 @@ static bool deadline_suits_the_state(const struct moment *moment)
 		return deadline == TIME_NEVER || deadline <= moment->now + LONGEST_RETRY_NS;
 	case SUPERVISE_DRAINING:
 		return deadline <= after->kill_at_ns && deadline <= sum(moment->now, after->policy.drain_ns);
+	case SUPERVISE_PRE_STOP:
+		return deadline <= after->kill_at_ns && deadline <= sum(moment->now, after->policy.pre_stop_ns);
 	case SUPERVISE_GROUP:
 		return deadline <= after->kill_at_ns || deadline <= moment->now;
 	case SUPERVISE_STOPPING:
@@ -266,13 +269,20 @@ static bool ends_in_time(const struct moment *moment)
 		moment->story->end_by == TIME_NEVER || moment->now < moment->story->end_by;
 }
 
+/* What the options leave to the workload is for them to see to (base/options.c). */
+static int64_t longest_before_stop_signal(const struct supervise_policy *policy)
+{
+	return sum(policy->drain_ns, policy->pre_stop ? policy->pre_stop_ns : 0);
+}
+
 static bool asks_before_it_kills(const struct moment *moment)
 {
 	if (!moment->story->punctual || !entered(moment, SUPERVISE_KILLING))
 		return true;
 	if (moment->after->main_ended)
 		return moment->before->state == SUPERVISE_ORPHANS;
-	return moment->story->leader_told || moment->after->policy.drain_ns >= moment->after->policy.timeout_ns;
+	return moment->story->leader_told ||
+		longest_before_stop_signal(&moment->after->policy) >= moment->after->policy.timeout_ns;
 }
 
 /* What was decided in this step, and what it has to be. */
@@ -341,6 +351,8 @@ static bool answers(const struct moment *moment)
 			return untouched(moment);
 		return after->main_ended && after->main_status == moment->event->status &&
 			done == moment->event->alone && after->state >= SUPERVISE_GROUP;
+	case SUPERVISE_EVENT_PRE_STOP_ENDED:
+		return before->state != SUPERVISE_PRE_STOP || after->state == SUPERVISE_STOPPING;
 	case SUPERVISE_EVENT_GROUP_GONE:
 		return before->state != SUPERVISE_GROUP || after->state == SUPERVISE_ORPHANS;
 	case SUPERVISE_EVENT_NO_CHILDREN:
@@ -361,7 +373,24 @@ static bool drains_first(const struct moment *moment)
 
 	if (moment->before->stop_requested || !after->stop_requested)
 		return true;
-	return after->state == (after->policy.drain_ns > 0 ? SUPERVISE_DRAINING : SUPERVISE_STOPPING);
+	if (after->policy.drain_ns > 0)
+		return after->state == SUPERVISE_DRAINING;
+	return after->state == (after->policy.pre_stop ? SUPERVISE_PRE_STOP : SUPERVISE_STOPPING);
+}
+
+/* A command that is there runs once, before the leader hears of the stop, and is killed if it is not waited for. */
+static bool runs_the_pre_stop_command(const struct moment *moment)
+{
+	const struct supervise *before = moment->before, *after = moment->after;
+	const bool leaves = before->state == SUPERVISE_PRE_STOP && after->state == SUPERVISE_STOPPING;
+	const size_t started = count_of(moment, SUPERVISE_PRE_STOP_START),
+		     killed = count_of(moment, SUPERVISE_PRE_STOP_KILL);
+
+	if (started != (entered(moment, SUPERVISE_PRE_STOP) ? 1 : 0) || (started > 0 && !after->policy.pre_stop))
+		return false;
+	if (entered(moment, SUPERVISE_STOPPING) && after->policy.pre_stop && before->state != SUPERVISE_PRE_STOP)
+		return false;
+	return killed == (leaves && moment->event->type != SUPERVISE_EVENT_PRE_STOP_ENDED ? 1 : 0);
 }
 
 static bool halves_the_time(const struct moment *moment)
@@ -407,6 +436,8 @@ static const struct rule {
 	{ asks_whom_the_state_names, "the leader, the group, the orphans hear the stop signal in their state" },
 	{ answers, "every event has its effect where it means something" },
 	{ drains_first, "a stop begins with the drain where there is one" },
+	{ runs_the_pre_stop_command,
+		"the pre-stop command runs once, between drain and stop signal, and no longer than it may" },
 	{ halves_the_time, "the group has half of what is left" },
 	{ gives_up_late_enough, "SIGKILL has 2 s before it is given up" },
 };
@@ -483,6 +514,8 @@ static struct supervise_policy next_policy(struct story *story)
 	budget = next_byte(story);
 	if (budget % 4 != 0)
 		policy.timeout_ns = times[1 + budget / 4 % (COUNT(times) - 1)]; /* options refuse a budget of 0 */
+	policy.pre_stop = sets >= 128;
+	policy.pre_stop_ns = times[1 + next_byte(story) % (COUNT(times) - 1)];
 	return policy;
 }
 
@@ -501,6 +534,8 @@ static bool is_orderly(const struct story *story, enum supervise_event_type type
 		return story->spawned && !story->executed && !machine->main_ended;
 	case SUPERVISE_EVENT_MAIN_ENDED:
 		return story->spawned && !machine->main_ended;
+	case SUPERVISE_EVENT_PRE_STOP_ENDED:
+		return machine->stop_requested && machine->policy.pre_stop;
 	case SUPERVISE_EVENT_GROUP_GONE:
 		return machine->state == SUPERVISE_GROUP;
 	case SUPERVISE_EVENT_NO_CHILDREN:

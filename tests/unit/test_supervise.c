@@ -24,10 +24,11 @@ static const int64_t origin = 1000000 * NS_PER_MS;
 
 /* ---- a step, said in words ---- */
 
-static const char state_names[][16] = { "idle", "retry", "starting", "running", "draining", "stopping", "group",
-	"orphans", "killing", "done" };
+static const char state_names[][16] = { "idle", "retry", "starting", "running", "draining", "pre-stop", "stopping",
+	"group", "orphans", "killing", "done" };
 static_assert(COUNT(state_names) == SUPERVISE_STATE_COUNT, "a name for every state");
-static const char action_names[][16] = { "spawn", "not-ready", "leader", "group", "orphans", "end-monitor", "exit" };
+static const char action_names[][16] = { "spawn", "not-ready", "pre-stop", "kill-pre-stop", "leader", "group",
+	"orphans", "end-monitor", "exit" };
 static_assert(COUNT(action_names) == SUPERVISE_ACTION_COUNT, "a name for every action");
 
 static size_t say_time(char *text, size_t size, int64_t ns)
@@ -47,6 +48,8 @@ static size_t say_action(char *text, size_t size, const struct supervise_action 
 
 	switch (action->type) {
 	case SUPERVISE_SPAWN:
+	case SUPERVISE_PRE_STOP_START:
+	case SUPERVISE_PRE_STOP_KILL:
 	case SUPERVISE_END_MONITOR:
 		return (size_t)snprintf(text, size, "%s", action_names[action->type]);
 	case SUPERVISE_EXIT:
@@ -85,10 +88,11 @@ static struct supervise_policy policy_of(int stop_signal, int64_t drain_ms, int6
 	return policy;
 }
 
-enum policy { PLAIN, DRAIN, BUDGET, FULL, REWRITE, SHORT, TIGHT };
+enum policy { PLAIN, DRAIN, BUDGET, FULL, REWRITE, SHORT, TIGHT, HOOK, HOOK_FULL, HOOK_TIGHT };
 static const struct {
 	int stop_signal;
 	int drain_ms, timeout_ms; /* timeout 0: none */
+	int pre_stop_ms;          /* 0: no command */
 } policies[] = {
 	[PLAIN] = { 0, 0, 0 },
 	[DRAIN] = { 0, 2000, 0 },
@@ -97,12 +101,18 @@ static const struct {
 	[REWRITE] = { SIGQUIT, 2000, 8000 },
 	[SHORT] = { 0, 0, 1000 },
 	[TIGHT] = { 0, 2000, 1000 },
+	[HOOK] = { 0, 0, 0, 3000 },
+	[HOOK_FULL] = { SIGQUIT, 2000, 8000, 3000 },
+	[HOOK_TIGHT] = { 0, 2000, 8000, 7000 },
 };
 
 static void begin(struct supervise *machine, enum policy which)
 {
-	const struct supervise_policy policy = policy_of(
+	struct supervise_policy policy = policy_of(
 		policies[which].stop_signal, policies[which].drain_ms, policies[which].timeout_ms);
+
+	policy.pre_stop = policies[which].pre_stop_ms > 0;
+	policy.pre_stop_ns = policies[which].pre_stop_ms * NS_PER_MS;
 
 	memset(machine, 0xa5, sizeof *machine);
 	supervise_init(machine, &policy);
@@ -123,6 +133,7 @@ struct past {
 #define SIGNAL_EVENT(number) { .type = SUPERVISE_EVENT_SIGNAL, .signal = (number) }
 #define MAIN_EVENT(how) { .type = SUPERVISE_EVENT_MAIN_ENDED, .status = (how) }
 #define LAST_EVENT(how) { .type = SUPERVISE_EVENT_MAIN_ENDED, .status = (how), .alone = true }
+#define PRE_STOP_ENDED_EVENT { .type = SUPERVISE_EVENT_PRE_STOP_ENDED }
 #define GROUP_GONE_EVENT { .type = SUPERVISE_EVENT_GROUP_GONE }
 #define NO_CHILDREN_EVENT { .type = SUPERVISE_EVENT_NO_CHILDREN }
 #define TIME_EVENT { .type = SUPERVISE_EVENT_TIME }
@@ -147,10 +158,15 @@ enum situation {
 	RUNNING_REWRITE,
 	RUNNING_SHORT,
 	RUNNING_TIGHT,
+	RUNNING_HOOK,
 	DRAINING_NO_BUDGET,
 	DRAINING,
 	DRAINING_REWRITE,
 	DRAINING_TIGHT,
+	DRAINING_HOOK,
+	PRE_STOP_PLAIN,
+	PRE_STOP,
+	PRE_STOP_TIGHT,
 	STOPPING_PLAIN,
 	STOPPING,
 	STOPPING_REWRITE,
@@ -185,10 +201,15 @@ static const struct {
 	[RUNNING_REWRITE] = { "running, stop signal QUIT", SUPERVISE_RUNNING, REWRITE, { RUN } },
 	[RUNNING_SHORT] = { "running, a budget of 1 s", SUPERVISE_RUNNING, SHORT, { RUN } },
 	[RUNNING_TIGHT] = { "running, budget below drain", SUPERVISE_RUNNING, TIGHT, { RUN } },
+	[RUNNING_HOOK] = { "running, a pre-stop command", SUPERVISE_RUNNING, HOOK, { RUN } },
 	[DRAINING_NO_BUDGET] = { "draining, no budget", SUPERVISE_DRAINING, DRAIN, { STOP } },
 	[DRAINING] = { "draining", SUPERVISE_DRAINING, FULL, { STOP } },
 	[DRAINING_REWRITE] = { "draining, stop signal QUIT", SUPERVISE_DRAINING, REWRITE, { STOP } },
 	[DRAINING_TIGHT] = { "draining, budget below drain", SUPERVISE_DRAINING, TIGHT, { STOP } },
+	[DRAINING_HOOK] = { "draining before a pre-stop command", SUPERVISE_DRAINING, HOOK_FULL, { STOP } },
+	[PRE_STOP_PLAIN] = { "pre-stop, no budget", SUPERVISE_PRE_STOP, HOOK, { STOP } },
+	[PRE_STOP] = { "pre-stop, stop signal QUIT", SUPERVISE_PRE_STOP, HOOK_FULL, { DRAINED } },
+	[PRE_STOP_TIGHT] = { "pre-stop, the budget ends first", SUPERVISE_PRE_STOP, HOOK_TIGHT, { DRAINED } },
 	[STOPPING_PLAIN] = { "stopping, plain", SUPERVISE_STOPPING, PLAIN, { STOP } },
 	[STOPPING] = { "stopping", SUPERVISE_STOPPING, FULL, { DRAINED } },
 	[STOPPING_REWRITE] = { "stopping, stop signal QUIT", SUPERVISE_STOPPING, REWRITE, { DRAINED } },
@@ -224,6 +245,7 @@ enum happening {
 	ON_RTMAX,
 	ON_MAIN,
 	ON_LAST,
+	ON_PRE_STOP_ENDED,
 	ON_GROUP_GONE,
 	ON_NO_CHILDREN,
 	ON_TIME_EARLY, /* 1 ns before the deadline; an hour later where there is none */
@@ -250,6 +272,7 @@ static const struct {
 	[ON_RTMAX] = { "RTMAX", SIGNAL_EVENT(64) },
 	[ON_MAIN] = { "MAIN_ENDED", MAIN_EVENT(EXITED(9)) },
 	[ON_LAST] = { "MAIN_ENDED, alone", LAST_EVENT(EXITED(9)) },
+	[ON_PRE_STOP_ENDED] = { "PRE_STOP_ENDED", PRE_STOP_ENDED_EVENT },
 	[ON_GROUP_GONE] = { "GROUP_GONE", GROUP_GONE_EVENT },
 	[ON_NO_CHILDREN] = { "NO_CHILDREN", NO_CHILDREN_EVENT },
 	[ON_TIME_EARLY] = { "TIME, early", TIME_EVENT },
@@ -410,6 +433,62 @@ static const struct {
 	{ DRAINING_TIGHT, ON_LAST, "done @never: exit 9" },
 	{ DRAINING_TIGHT, ON_TIME_DUE, "killing @11100: end-monitor, orphans KILL" },
 	{ DRAINING_TIGHT, ON_TIME_LATE, "killing @3611100: end-monitor, orphans KILL" },
+
+	{ RUNNING_HOOK, ON_TERM, "pre-stop @3015: not-ready TERM, pre-stop" },
+	{ RUNNING_HOOK, ON_INT, "pre-stop @3015: not-ready INT, pre-stop" },
+	{ RUNNING_HOOK, ON_QUIT, "pre-stop @3015: not-ready QUIT, pre-stop" },
+	{ RUNNING_HOOK, ON_RTMIN_PLUS_3, "pre-stop @3015: not-ready RTMIN+3, pre-stop" },
+	{ RUNNING_HOOK, ON_HUP, "running @never: leader HUP" },
+	{ RUNNING_HOOK, ON_RTMAX, "running @never: leader RTMIN+30" },
+	{ RUNNING_HOOK, ON_MAIN, "group @2515: end-monitor, group TERM" },
+	{ RUNNING_HOOK, ON_LAST, "done @never: exit 9" },
+
+	{ DRAINING_HOOK, ON_TERM, "pre-stop @13010: pre-stop" },
+	{ DRAINING_HOOK, ON_INT, "pre-stop @13010: pre-stop" },
+	{ DRAINING_HOOK, ON_QUIT, "pre-stop @13010: pre-stop" },
+	{ DRAINING_HOOK, ON_RTMIN_PLUS_3, "pre-stop @13010: pre-stop" },
+	{ DRAINING_HOOK, ON_HUP, "draining @12000: leader HUP" },
+	{ DRAINING_HOOK, ON_RTMAX, "draining @12000: leader RTMIN+30" },
+	{ DRAINING_HOOK, ON_MAIN, "group @14005: end-monitor, group QUIT" },
+	{ DRAINING_HOOK, ON_LAST, "done @never: exit 9" },
+	{ DRAINING_HOOK, ON_TIME_DUE, "pre-stop @15000: pre-stop" },
+	{ DRAINING_HOOK, ON_TIME_LATE, "killing @3612100: end-monitor, orphans KILL" },
+
+	{ PRE_STOP_PLAIN, ON_TERM, "stopping @never: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_PLAIN, ON_INT, "stopping @never: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_PLAIN, ON_QUIT, "stopping @never: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_PLAIN, ON_RTMIN_PLUS_3, "stopping @never: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_PLAIN, ON_HUP, "pre-stop @13000: leader HUP" },
+	{ PRE_STOP_PLAIN, ON_RTMAX, "pre-stop @13000: leader RTMIN+30" },
+	{ PRE_STOP_PLAIN, ON_PRE_STOP_ENDED, "stopping @never: leader TERM" },
+	{ PRE_STOP_PLAIN, ON_MAIN, "group @12510: end-monitor, group TERM" },
+	{ PRE_STOP_PLAIN, ON_LAST, "done @never: exit 9" },
+	{ PRE_STOP_PLAIN, ON_TIME_DUE, "stopping @never: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_PLAIN, ON_TIME_LATE, "stopping @never: kill-pre-stop, leader TERM" },
+
+	{ PRE_STOP, ON_TERM, "stopping @18000: kill-pre-stop, leader QUIT" },
+	{ PRE_STOP, ON_INT, "stopping @18000: kill-pre-stop, leader QUIT" },
+	{ PRE_STOP, ON_QUIT, "stopping @18000: kill-pre-stop, leader QUIT" },
+	{ PRE_STOP, ON_RTMIN_PLUS_3, "stopping @18000: kill-pre-stop, leader QUIT" },
+	{ PRE_STOP, ON_HUP, "pre-stop @15000: leader HUP" },
+	{ PRE_STOP, ON_RTMAX, "pre-stop @15000: leader RTMIN+30" },
+	{ PRE_STOP, ON_PRE_STOP_ENDED, "stopping @18000: leader QUIT" },
+	{ PRE_STOP, ON_MAIN, "group @15005: end-monitor, group QUIT" },
+	{ PRE_STOP, ON_LAST, "done @never: exit 9" },
+	{ PRE_STOP, ON_TIME_DUE, "stopping @18000: kill-pre-stop, leader QUIT" },
+	{ PRE_STOP, ON_TIME_LATE, "killing @3615100: end-monitor, orphans KILL" },
+
+	{ PRE_STOP_TIGHT, ON_TERM, "stopping @18000: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_TIGHT, ON_INT, "stopping @18000: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_TIGHT, ON_QUIT, "stopping @18000: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_TIGHT, ON_RTMIN_PLUS_3, "stopping @18000: kill-pre-stop, leader TERM" },
+	{ PRE_STOP_TIGHT, ON_HUP, "pre-stop @18000: leader HUP" },
+	{ PRE_STOP_TIGHT, ON_RTMAX, "pre-stop @18000: leader RTMIN+30" },
+	{ PRE_STOP_TIGHT, ON_PRE_STOP_ENDED, "stopping @18000: leader TERM" },
+	{ PRE_STOP_TIGHT, ON_MAIN, "group @15005: end-monitor, group TERM" },
+	{ PRE_STOP_TIGHT, ON_LAST, "done @never: exit 9" },
+	{ PRE_STOP_TIGHT, ON_TIME_DUE, "killing @18100: end-monitor, orphans KILL" },
+	{ PRE_STOP_TIGHT, ON_TIME_LATE, "killing @3618100: end-monitor, orphans KILL" },
 
 	{ STOPPING_PLAIN, ON_TERM, "stopping @never: leader TERM" },
 	{ STOPPING_PLAIN, ON_INT, "stopping @never: leader INT" },
@@ -705,6 +784,24 @@ static void workload_that_ends_while_draining_is_not_waited_for(void **state)
 	(void)state;
 	TELL(FULL, IS_RUNNING, { MS(10000), SIGNAL_EVENT(SIGTERM), "draining @12000: not-ready TERM" },
 		{ MS(10100), LAST_EVENT(EXITED(5)), "done @never: exit 5" });
+}
+
+static void pre_stop_comes_between_drain_and_stop_signal(void **state)
+{
+	(void)state;
+	TELL(HOOK_FULL, IS_RUNNING, { MS(100), SIGNAL_EVENT(SIGTERM), "draining @2100: not-ready TERM" },
+		{ MS(2100), TIME_EVENT, "pre-stop @5100: pre-stop" },
+		{ MS(2600), PRE_STOP_ENDED_EVENT, "stopping @8100: leader QUIT" });
+}
+
+/* Each further stop signal is a step: the drain, the command, the signal itself. */
+static void each_stop_signal_goes_on_to_the_next_step(void **state)
+{
+	(void)state;
+	TELL(HOOK_FULL, IS_RUNNING, { MS(100), SIGNAL_EVENT(SIGTERM), "draining @2100: not-ready TERM" },
+		{ MS(200), SIGNAL_EVENT(SIGTERM), "pre-stop @3200: pre-stop" },
+		{ MS(300), SIGNAL_EVENT(SIGTERM), "stopping @8100: kill-pre-stop, leader QUIT" },
+		{ MS(301), PRE_STOP_ENDED_EVENT, "stopping @8100" });
 }
 
 static void group_then_orphans_then_kill(void **state)
@@ -1077,6 +1174,8 @@ int main(void)
 		cmocka_unit_test(second_stop_signal_skips_the_drain),
 		cmocka_unit_test(drain_as_long_as_the_budget_leaves_no_time_to_stop),
 		cmocka_unit_test(workload_that_ends_while_draining_is_not_waited_for),
+		cmocka_unit_test(pre_stop_comes_between_drain_and_stop_signal),
+		cmocka_unit_test(each_stop_signal_goes_on_to_the_next_step),
 		cmocka_unit_test(group_then_orphans_then_kill),
 		cmocka_unit_test(group_that_stays_leaves_half_of_the_time_to_the_orphans),
 		cmocka_unit_test(leader_that_ends_behind_the_budget_leaves_no_time),
