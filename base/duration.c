@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DURATION_MAX (INT64_C(365) * 24 * 3600 * NS_PER_S)
@@ -61,4 +62,22 @@ int duration_parse(const char *text, int64_t *ret_ns)
 	}
 	*ret_ns = total;
 	return 0;
+}
+
+void duration_format(int64_t ns, char ret_text[DURATION_SIZE])
+{
+	const long long ms = (ns / (NS_PER_MS / 2) + 1) / 2, s = ms / 1000;
+
+	if (s == 0)
+		snprintf(ret_text, DURATION_SIZE, "%lldms", ms);
+	else if (s >= 24 * 3600)
+		snprintf(ret_text, DURATION_SIZE, "%lldd%lldh", s / (24 * 3600), s % (24 * 3600) / 3600);
+	else if (s >= 3600)
+		snprintf(ret_text, DURATION_SIZE, "%lldh%lldm", s / 3600, s % 3600 / 60);
+	else if (s >= 60)
+		snprintf(ret_text, DURATION_SIZE, "%lldm%llds", s / 60, s % 60);
+	else if (ms % 1000 < 100)
+		snprintf(ret_text, DURATION_SIZE, "%llds", s);
+	else
+		snprintf(ret_text, DURATION_SIZE, "%lld.%llds", s, ms % 1000 / 100);
 }

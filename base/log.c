@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/complaint.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define LINE_SIZE 1024
+#define LINE_SIZE 4096 /* PIPE_BUF: no other line comes in between (pipe(7)) */
+#define SENTENCE_SIZE 1024
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -19,6 +21,8 @@
 static bool never_block;
 static unsigned dropped;
 static const char *name = "nest-init";
+static enum log_format log_format = LOG_FORMAT_TEXT;
+static enum log_level log_level = LOG_LEVEL_NOTICE;
 
 static bool write_blocking(int fd, const char *line, size_t length)
 {
@@ -48,38 +52,94 @@ static bool emit(int fd, const char *line, size_t length)
 	return never_block ? write_now(fd, line, length) : write_blocking(fd, line, length);
 }
 
+/* RFC 3339, in UTC. */
+static void say_time(struct json_line *line)
+{
+	int64_t now = clock_wall_ns();
+	time_t seconds = now / NS_PER_S;
+	char text[80];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % NS_PER_S / NS_PER_MS));
+	json_line_text(line, "time", text);
+}
+
+/* The sentence as a line, its newline included. Returns its length. */
+static size_t format_line(char ret_line[LINE_SIZE], enum log_level level, const char *sentence,
+	void (*add)(struct json_line *line, const void *context), const void *context)
+{
+	struct json_line line;
+	int length;
+
+	if (log_format == LOG_FORMAT_TEXT) {
+		length = snprintf(ret_line, LINE_SIZE - 1, "%s: %s%s", name,
+			level == LOG_LEVEL_WARNING ? "warning: " : "", sentence);
+		if (length > LINE_SIZE - 2)
+			length = LINE_SIZE - 2;
+		complaint_flatten(ret_line);
+		ret_line[length++] = '\n';
+		return (size_t)length;
+	}
+	json_line_begin(&line, ret_line, LINE_SIZE);
+	say_time(&line);
+	json_line_text(&line, "level", log_level_name(level));
+	json_line_text(&line, "program", name);
+	json_line_text(&line, "message", sentence);
+	if (add != NULL)
+		add(&line, context);
+	json_line_finish(&line);
+	return line.length;
+}
+
 static void confess_dropped(void)
 {
-	char line[LINE_SIZE];
-	int length = snprintf(line, sizeof line, "%s: %u lines were dropped: standard error was full\n", name, dropped);
+	char sentence[80], line[LINE_SIZE];
+	size_t length;
 
-	if (emit(STDERR_FILENO, line, (size_t)length))
+	snprintf(sentence, sizeof sentence, "%u lines were dropped: standard error was full", dropped);
+	length = format_line(line, LOG_LEVEL_NOTICE, sentence, NULL, NULL);
+	if (emit(STDERR_FILENO, line, length))
 		dropped = 0;
 }
 
-void log_line(const char *format, ...)
+void log_line_with(enum log_level level, const char *sentence, void (*add)(struct json_line *line, const void *context),
+	const void *context)
 {
 	char line[LINE_SIZE];
-	va_list args;
-	int start = snprintf(line, sizeof line - 1, "%s: ", name), length;
+	size_t length;
 
-	va_start(args, format);
-	length = start + vsnprintf(line + start, sizeof line - 1 - (size_t)start, format, args);
-	va_end(args);
-	if (length > (int)sizeof line - 2)
-		length = sizeof line - 2;
-	complaint_flatten(line);
-	line[length++] = '\n';
+	if (level > log_level)
+		return;
+	length = format_line(line, level, sentence, add, context);
 	if (dropped > 0)
 		confess_dropped();
-	if (dropped > 0 || !emit(STDERR_FILENO, line, (size_t)length))
+	if (dropped > 0 || !emit(STDERR_FILENO, line, length))
 		dropped++;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+	char sentence[SENTENCE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof sentence, format, args);
+	va_end(args);
+	log_line_with(level, sentence, NULL, NULL);
 }
 
 void log_raw(int fd, const char *text, size_t length)
 {
 	if (!emit(fd, text, length))
 		dropped++;
+}
+
+void log_set(enum log_format format, enum log_level level)
+{
+	log_format = format;
+	log_level = level;
 }
 
 void log_never_block(void)

@@ -16,6 +16,7 @@
 #define MODEL_SIGNALS 65      /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
+#define MODEL_PRE_STOP_WORDS 63
 
 /* The protections, each of which is asked for or not, and in force or not. */
 enum layer {
@@ -66,10 +67,21 @@ struct stop_policy {
 	int signal;         /* what the workload gets; 0: the signal that asked for the stop, itself */
 	int64_t drain_ns;   /* from "not ready" to the stop signal */
 	int64_t timeout_ns; /* the whole budget, from the request to SIGKILL */
+	uint64_t on;        /* bit n-1: signal n asks for a stop; 0: the usual four (supervise_default_policy()) */
+	char **pre_stop;    /* NULL-terminated; NULL: no command */
+	int64_t pre_stop_timeout_ns; /* 0: not said */
 	/* What the workload gets for each signal: 0 the signal itself, MODEL_REWRITE_NOTHING, or another number. */
 	uint8_t rewrite[MODEL_SIGNALS];
 	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: status n counts as 0 after a stop was asked for */
 };
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* What is said: everything up to the level. */
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_COUNT };
+
+/* "error", "warning", "notice", "info". */
+const char *log_level_name(enum log_level level);
 
 enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };
 
@@ -94,6 +106,8 @@ struct check {
 
 struct model {
 	char **command; /* NULL-terminated, from argv */
+	enum log_format log_format;
+	enum log_level log_level;
 	struct stop_policy stop;
 	struct check_timing timing; /* of every check that options name */
 	size_t check_count;

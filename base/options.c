@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "base/listen.h"
 #include "base/signame.h"
+#include "base/words.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -34,7 +35,10 @@ enum option {
 	OPTION_BEST_EFFORT,
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
+	OPTION_STOP_ON,
 	OPTION_DRAIN,
+	OPTION_PRE_STOP,
+	OPTION_PRE_STOP_TIMEOUT,
 	OPTION_STOP_TIMEOUT,
 	OPTION_CLEAN_EXIT,
 	OPTION_READY,
@@ -46,6 +50,8 @@ enum option {
 	OPTION_HEALTH_START_INTERVAL,
 	OPTION_HEALTH_RETRIES,
 	OPTION_METRICS,
+	OPTION_LOG_FORMAT,
+	OPTION_LOG_LEVEL,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTION_COUNT,
@@ -70,7 +76,10 @@ static const struct rule {
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
+	[OPTION_STOP_ON] = { "stop-on", VALUE_NEEDED, true },
 	[OPTION_DRAIN] = { "drain", VALUE_NEEDED, false },
+	[OPTION_PRE_STOP] = { "pre-stop", VALUE_NEEDED, false },
+	[OPTION_PRE_STOP_TIMEOUT] = { "pre-stop-timeout", VALUE_NEEDED, false },
 	[OPTION_STOP_TIMEOUT] = { "stop-timeout", VALUE_NEEDED, false },
 	[OPTION_CLEAN_EXIT] = { "clean-exit", VALUE_NEEDED, true },
 	[OPTION_READY] = { "ready", VALUE_NEEDED, true },
@@ -82,6 +91,8 @@ static const struct rule {
 	[OPTION_HEALTH_START_INTERVAL] = { "health-start-interval", VALUE_NEEDED, false },
 	[OPTION_HEALTH_RETRIES] = { "health-retries", VALUE_NEEDED, false },
 	[OPTION_METRICS] = { "metrics", VALUE_NEEDED, true },
+	[OPTION_LOG_FORMAT] = { "log-format", VALUE_NEEDED, false },
+	[OPTION_LOG_LEVEL] = { "log-level", VALUE_NEEDED, false },
 	[OPTION_HELP] = { "help", VALUE_NONE, false },
 	[OPTION_VERSION] = { "version", VALUE_NONE, false },
 };
@@ -199,6 +210,71 @@ static int set_signal(const char *value, int *ret_signal, struct complaint *ret_
 	return 0;
 }
 
+/* KILL and STOP are the kernel's, CHLD is our own. */
+static bool can_come(int signal)
+{
+	return signal != SIGKILL && signal != SIGSTOP && signal != SIGCHLD;
+}
+
+/* The next of a list that commas part, cut to the size of the buffer; *list goes on behind it. */
+static const char *next_of_list(const char **list, char *ret_item, size_t size)
+{
+	size_t length = strcspn(*list, ",");
+
+	snprintf(ret_item, size, "%.*s", (int)length, *list);
+	*list += length + ((*list)[length] == ',');
+	return ret_item;
+}
+
+static int add_stop_on(const char *value, uint64_t *set, struct complaint *ret_why)
+{
+	char name[2 * NAME_SIZE];
+	int signal;
+
+	while (*value != '\0') {
+		if (set_signal(next_of_list(&value, name, sizeof name), &signal, ret_why) < 0)
+			return -EINVAL;
+		if (!can_come(signal))
+			return complain(ret_why, EINVAL, "'%s' never comes to us from outside", name);
+		*set |= UINT64_C(1) << (signal - 1);
+	}
+	return 0;
+}
+
+static int set_pre_stop(const char *value, char ***ret_command, struct complaint *ret_why)
+{
+	static char *words[MODEL_PRE_STOP_WORDS + 1];
+	char *copy = strdup(value); /* the model's, for the process's life */
+	int count = copy != NULL ? words_split(copy, sizeof words / sizeof words[0], words) : -ENOMEM;
+
+	if (count < 0)
+		return complain(ret_why, -count, "'%.100s': %s (at most %d words)", value, strerror(-count),
+			MODEL_PRE_STOP_WORDS);
+	if (count == 0)
+		return complain(ret_why, EINVAL, "names no command");
+	*ret_command = words;
+	return 0;
+}
+
+static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
+{
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return complain(ret_why, EINVAL, "'%s': expected text or json", value);
+	*ret_format = value[0] == 't' ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+	return 0;
+}
+
+static int set_log_level(const char *value, enum log_level *ret_level, struct complaint *ret_why)
+{
+	for (enum log_level level = 0; level < LOG_LEVEL_COUNT; level++) {
+		if (strcmp(value, log_level_name(level)) == 0) {
+			*ret_level = level;
+			return 0;
+		}
+	}
+	return complain(ret_why, EINVAL, "'%s': expected error, warning, notice or info", value);
+}
+
 /* FROM:TO; TO 0 drops the signal, as dumb-init has it. */
 static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct complaint *ret_why)
 {
@@ -211,11 +287,9 @@ static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct
 	snprintf(from_name, sizeof from_name, "%.*s", (int)(colon - value), value);
 	if (set_signal(from_name, &from, ret_why) < 0)
 		return -EINVAL;
-	if (from == SIGKILL || from == SIGSTOP || from == SIGCHLD)
+	if (!can_come(from))
 		return complain(ret_why, EINVAL, "'%s': SIG%s never comes to be passed on", value,
-			from == SIGKILL           ? "KILL"
-				: from == SIGSTOP ? "STOP"
-						  : "CHLD");
+			signal_name(from, from_name));
 	if (strcmp(colon + 1, "0") == 0)
 		to = MODEL_REWRITE_NOTHING;
 	else if (set_signal(colon + 1, &to, ret_why) < 0)
@@ -321,6 +395,16 @@ static int set_option(enum option option, const char *value, struct model *model
 		return add_rewrite(value, model->stop.rewrite, ret_why);
 	case OPTION_CLEAN_EXIT:
 		return add_clean_exit(value, model->stop.clean_exit, ret_why);
+	case OPTION_STOP_ON:
+		return add_stop_on(value, &model->stop.on, ret_why);
+	case OPTION_PRE_STOP:
+		return set_pre_stop(value, &model->stop.pre_stop, ret_why);
+	case OPTION_PRE_STOP_TIMEOUT:
+		return set_duration(value, SHORTEST_TIMEOUT, &model->stop.pre_stop_timeout_ns, ret_why);
+	case OPTION_LOG_FORMAT:
+		return set_log_format(value, &model->log_format, ret_why);
+	case OPTION_LOG_LEVEL:
+		return set_log_level(value, &model->log_level, ret_why);
 	case OPTION_DRAIN:
 		return set_duration(value, 0, &model->stop.drain_ns, ret_why);
 	case OPTION_STOP_TIMEOUT:
@@ -603,9 +687,15 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
-	if (model->stop.drain_ns >= model->stop.timeout_ns)
+	const struct stop_policy *stop = &model->stop;
+
+	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");
+	if (stop->pre_stop_timeout_ns >= stop->timeout_ns - stop->drain_ns)
+		return complain(ret_why, EINVAL,
+			"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed "
+			"without a stop signal");
 	return 0;
 }
 

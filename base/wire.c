@@ -10,9 +10,40 @@ const int64_t wire_bucket_ns[WIRE_BUCKETS] = { 1000000, 5000000, 10000000, 50000
 static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing" };
 static_assert(sizeof state_names / sizeof state_names[0] == WIRE_STATE_COUNT, "a name for every state");
 
+static const char cause_names[][8] = { "exit", "signal", "oom", "seccomp", "exec", "refused" };
+static_assert(sizeof cause_names / sizeof cause_names[0] == WIRE_CAUSE_COUNT, "a name for every cause");
+
+static const char deadline_names[][20] = { "pre-stop-timeout", "stop-timeout", "leftovers" };
+static_assert(sizeof deadline_names / sizeof deadline_names[0] == WIRE_DEADLINE_COUNT, "a name for every deadline");
+
+const char *wire_cause_name(uint32_t cause)
+{
+	return cause < WIRE_CAUSE_COUNT ? cause_names[cause] : "unknown";
+}
+
+const char *wire_deadline_name(uint32_t deadline)
+{
+	return deadline < WIRE_DEADLINE_COUNT ? deadline_names[deadline] : "unknown";
+}
+
 const char *wire_state_name(uint32_t state)
 {
 	return state < WIRE_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+void wire_count_exit(struct wire_snapshot *snapshot, enum wire_cause cause, uint32_t code)
+{
+	snapshot->exits++;
+	for (size_t i = 0; i < WIRE_EXITS_MAX; i++) {
+		struct wire_exit *kind = &snapshot->exit[i];
+
+		if (kind->count == 0)
+			*kind = (struct wire_exit){ .cause = cause, .code = code };
+		if (kind->cause == (uint32_t)cause && kind->code == code) {
+			kind->count++;
+			return;
+		}
+	}
 }
 
 static uint32_t record_length(uint16_t type)
@@ -49,9 +80,17 @@ static bool terminated(const char *text, size_t size)
 	return memchr(text, '\0', size) != NULL;
 }
 
+static bool exits_in_range(const struct wire_snapshot *snapshot)
+{
+	for (size_t i = 0; i < WIRE_EXITS_MAX; i++)
+		if (snapshot->exit[i].cause >= WIRE_CAUSE_COUNT || snapshot->exit[i].code > UINT8_MAX)
+			return false;
+	return true;
+}
+
 static bool snapshot_in_range(const struct wire_snapshot *snapshot)
 {
-	return snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
+	return exits_in_range(snapshot) && snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
 		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
 		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
 		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&

@@ -35,6 +35,34 @@ enum wire_state { /* of PID 1, as state{state=...} of the metrics says it */
 };
 const char *wire_state_name(uint32_t state);
 
+enum wire_cause { /* of the main process's end, as service_exits_total{reason=...} says it */
+	WIRE_CAUSE_EXIT,
+	WIRE_CAUSE_SIGNAL,
+	WIRE_CAUSE_OOM,     /* SIGKILL by the kernel, for want of memory */
+	WIRE_CAUSE_SECCOMP, /* SIGSYS by a seccomp filter */
+	WIRE_CAUSE_EXEC,    /* it could not be executed: 126 or 127 */
+	WIRE_CAUSE_REFUSED, /* a protection could not be put in force: 125 */
+	WIRE_CAUSE_COUNT,
+};
+const char *wire_cause_name(uint32_t cause);
+
+enum wire_deadline { /* that was passed */
+	WIRE_DEADLINE_PRE_STOP,
+	WIRE_DEADLINE_STOP_TIMEOUT,
+	WIRE_DEADLINE_LEFTOVERS, /* the time of what the main process left behind */
+	WIRE_DEADLINE_COUNT,
+};
+/* "pre-stop-timeout", "stop-timeout", "leftovers". */
+const char *wire_deadline_name(uint32_t deadline);
+
+#define WIRE_EXITS_MAX 8
+
+struct wire_exit {
+	uint32_t cause;
+	uint32_t code; /* exit status as a shell says it, 0 to 255 */
+	uint64_t count;
+};
+
 enum wire_question { WIRE_ASK_HEALTH, WIRE_ASK_STATUS, WIRE_QUESTION_COUNT };
 
 struct wire_header {
@@ -53,6 +81,10 @@ struct wire_snapshot {
 	int64_t time_to_ready_ns;      /* from the service's start to its first ready verdict; -1: not yet */
 	uint64_t starts;
 	uint64_t exits;
+	struct wire_exit exit[WIRE_EXITS_MAX]; /* the same by cause and code; further kinds are in `exits` alone */
+	uint64_t deadlines_passed[WIRE_DEADLINE_COUNT];
+	uint64_t leftovers_killed;
+	int64_t stop_duration_ns;  /* from the last request to stop to the main process's end; -1: none yet */
 	int32_t last_status;       /* wait status of the last exit; -1: none yet */
 	uint32_t layers_requested; /* a bit for each enum layer */
 	uint32_t layers_enforced;
@@ -121,6 +153,9 @@ union wire_record {
 	struct wire_check check;
 	struct wire_end end;
 };
+
+/* Counts an end of the main process. */
+void wire_count_exit(struct wire_snapshot *snapshot, enum wire_cause cause, uint32_t code);
 
 /* Fills in the header of a record whose other fields are set. type: enum wire_type. */
 void wire_seal(union wire_record *record, enum wire_type type);

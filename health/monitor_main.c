@@ -398,11 +398,11 @@ int monitor_main(int argc, char **argv)
 	log_name("nest-init monitor");
 	if (fcntl(MONITOR_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || fcntl(MONITOR_FD_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 		argc < 2) {
-		log_line("only PID 1 starts the monitor");
+		log_line(LOG_LEVEL_ERROR, "only PID 1 starts the monitor");
 		return STATUS_USAGE;
 	}
 	if (prepare(argv, &why) < 0) {
-		log_line("%s", why.text);
+		log_line(LOG_LEVEL_ERROR, "%s", why.text);
 		return STATUS_USAGE;
 	}
 	log_never_block();

@@ -1,10 +1,10 @@
 #include "health/probe.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,23 +84,6 @@ static const char *describe_error(int error)
 	return strerror(error);
 }
 
-/* "250ms", "1s", "1.5s", "27m14s", "3h2m": as precise as people want it. */
-static void format_duration(int64_t ns, char *ret_text, size_t size)
-{
-	const int64_t ms = (ns + NS_PER_MS / 2) / NS_PER_MS, s = ms / 1000;
-
-	if (s == 0)
-		snprintf(ret_text, size, "%" PRId64 "ms", ms);
-	else if (s >= 3600)
-		snprintf(ret_text, size, "%" PRId64 "h%" PRId64 "m", s / 3600, s % 3600 / 60);
-	else if (s >= 60)
-		snprintf(ret_text, size, "%" PRId64 "m%" PRId64 "s", s / 60, s % 60);
-	else if (ms % 1000 < 100)
-		snprintf(ret_text, size, "%" PRId64 "s", s);
-	else
-		snprintf(ret_text, size, "%" PRId64 ".%" PRId64 "s", s, ms % 1000 / 100);
-}
-
 /* Where the probe is at the moment: an address, a socket, a name. */
 static void format_place(const struct probe *probe, char ret_text[PLACE_SIZE])
 {
@@ -167,10 +150,10 @@ static void finish_failed(struct probe *probe, const char *what)
 /* "not connected within 1s (127.0.0.1:4000)". */
 static void format_late(const struct probe *probe, int64_t limit, char ret_text[SENTENCE_SIZE])
 {
-	char place[PLACE_SIZE], duration[32];
+	char place[PLACE_SIZE], duration[DURATION_SIZE];
 
 	format_place(probe, place);
-	format_duration(limit, duration, sizeof duration);
+	duration_format(limit, duration);
 	snprintf(ret_text, SENTENCE_SIZE, "%s within %s (%s)", phases[probe->phase].late, duration, place);
 }
 
@@ -421,7 +404,7 @@ static void receiving(struct probe *probe, int64_t now)
 static void look_at_file(struct probe *probe)
 {
 	const int64_t max_age = probe->target->max_age_ns;
-	char duration[32];
+	char duration[DURATION_SIZE];
 	struct stat file;
 	int64_t age;
 
@@ -434,7 +417,7 @@ static void look_at_file(struct probe *probe)
 		return;
 	}
 	age = clock_wall_ns() - (file.st_mtim.tv_sec * NS_PER_S + file.st_mtim.tv_nsec);
-	format_duration(age < 0 ? -age : age, duration, sizeof duration);
+	duration_format(age < 0 ? -age : age, duration);
 	finish(probe, age <= max_age && age >= -max_age, age < 0 ? "modified %s in the future" : "modified %s ago",
 		duration);
 }

@@ -231,6 +231,7 @@ void confine_read_capabilities(struct confine_plan *plan)
 struct apply {
 	const struct confine_plan *plan;
 	const struct confine_reporter *reporter;
+	bool again;
 	bool landlock_is_due; /* the root is to become read-only by Landlock, which comes after the change of user */
 };
 
@@ -269,7 +270,7 @@ static int apply_read_only_mounts(struct apply *apply, struct complaint *ret_why
 		apply->landlock_is_due = true;
 		return 0;
 	}
-	if (asked->read_only != READ_ONLY_REMOUNT && mounts_root_is_read_only()) {
+	if ((asked->read_only != READ_ONLY_REMOUNT || apply->again) && mounts_root_is_read_only()) {
 		tell_read_only(apply, "already");
 		return mounts_check_writable(&asked->writable, ret_why);
 	}
@@ -403,10 +404,10 @@ static const struct step {
 	{ LAYER_SECCOMP, 1U << LAYER_SECCOMP, apply_seccomp },
 };
 
-int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, enum layer *ret_layer,
-	struct complaint *ret_why)
+int confine_apply(const struct confine_plan *plan, bool again, const struct confine_reporter *reporter,
+	enum layer *ret_layer, struct complaint *ret_why)
 {
-	struct apply apply = { .plan = plan, .reporter = reporter };
+	struct apply apply = { .plan = plan, .reporter = reporter, .again = again };
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		int error;

@@ -53,7 +53,8 @@ bool confine_is_light(const struct confine_plan *plan);
 /* For status and metrics: the capabilities of a workload whose own are left alone. */
 void confine_read_capabilities(struct confine_plan *plan);
 
-/* Puts the plan in force on the calling process, which is to exec next. Returns 0, or -errno with a sentence that
+/* Puts the plan in force on the calling process, which is to exec next. again: it was put in force on another process
+ * before, so that what PID 1 mounts is there already. Returns 0, or -errno with a sentence that
  * names the layer (*ret_layer): then the process must not go on. */
-int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, enum layer *ret_layer,
-	struct complaint *ret_why);
+int confine_apply(const struct confine_plan *plan, bool again, const struct confine_reporter *reporter,
+	enum layer *ret_layer, struct complaint *ret_why);

@@ -17,8 +17,13 @@
 /* A tree of processes deeper than this is not followed to its end at once: its upper part goes first. */
 #define DEPTH_MAX 256
 
-/* The parent of a process (proc_pid_stat(5)), or 0 when there is no such process or it has none. */
-static pid_t parent_of(pid_t pid)
+/* A process's state and parent (proc_pid_stat(5)); parent 0: there is no such process, or it has none. */
+struct place {
+	char state;
+	pid_t parent;
+};
+
+static struct place place_of(pid_t pid)
 {
 	char path[32], text[256];
 	cleanup_close int fd = -1;
@@ -29,17 +34,19 @@ static pid_t parent_of(pid_t pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC); /* a pseudo file never blocks */
 	length = fd < 0 ? -1 : fd_read_all(fd, text, sizeof text - 1);
 	if (length <= 0)
-		return 0;
+		return (struct place){ 0 };
 	text[length] = '\0';
 	/* "PID (NAME) STATE PARENT": the name may hold anything, a bracket too. */
 	end = strrchr(text, ')');
-	return end != NULL && strlen(end) > 4 ? (pid_t)strtol(end + 4, NULL, 10) : 0;
+	if (end == NULL || strlen(end) <= 4)
+		return (struct place){ 0 };
+	return (struct place){ .state = end[2], .parent = (pid_t)strtol(end + 4, NULL, 10) };
 }
 
 static bool descends_from(pid_t pid, pid_t ancestor)
 {
 	for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
-		pid = parent_of(pid);
+		pid = place_of(pid).parent;
 		if (pid == ancestor)
 			return true;
 	}
@@ -60,7 +67,8 @@ static void signal_descendant(pid_t pid, int signal)
 		syscall(SYS_pidfd_send_signal, held, signal, NULL, 0);
 }
 
-static void signal_descendants(int signal, pid_t spared)
+/* Calls back for every process of /proc but ourselves and PID 1. */
+static void for_each_process(void (*visit)(pid_t pid, void *context), void *context)
 {
 	DIR *proc = opendir("/proc");
 
@@ -69,10 +77,63 @@ static void signal_descendants(int signal, pid_t spared)
 	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
 
-		if (pid > 1 && pid != getpid() && pid != spared)
-			signal_descendant(pid, signal);
+		if (pid > 1 && pid != getpid())
+			visit(pid, context);
 	}
 	closedir(proc);
+}
+
+struct signalling {
+	int signal;
+	pid_t spared;
+};
+
+static void visit_to_signal(pid_t pid, void *context)
+{
+	const struct signalling *signalling = context;
+
+	if (pid != signalling->spared)
+		signal_descendant(pid, signalling->signal);
+}
+
+struct listing {
+	pid_t spared, also_spared;
+	struct leftovers *leftovers;
+};
+
+static void read_name(pid_t pid, char ret_name[LEFTOVER_NAME_SIZE])
+{
+	char path[32];
+	cleanup_close int fd = -1;
+	ssize_t length;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? 0 : fd_read_all(fd, ret_name, LEFTOVER_NAME_SIZE);
+	ret_name[length > 0 ? length - 1 : 0] = '\0'; /* in place of the newline */
+}
+
+static void visit_to_list(pid_t pid, void *context)
+{
+	const struct listing *listing = context;
+	struct leftovers *leftovers = listing->leftovers;
+
+	if (pid == listing->spared || pid == listing->also_spared || place_of(pid).state == 'Z' ||
+		(getpid() != 1 && !descends_from(pid, getpid())))
+		return;
+	if (leftovers->count < LEFTOVER_NAMES_MAX) {
+		leftovers->some[leftovers->count].pid = pid;
+		read_name(pid, leftovers->some[leftovers->count].name);
+	}
+	leftovers->count++;
+}
+
+void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_leftovers)
+{
+	struct listing listing = { .spared = spared, .also_spared = also_spared, .leftovers = ret_leftovers };
+
+	ret_leftovers->count = 0;
+	for_each_process(visit_to_list, &listing);
 }
 
 void descendants_signal(int signal, pid_t spared)
@@ -80,5 +141,5 @@ void descendants_signal(int signal, pid_t spared)
 	if (getpid() == 1)
 		kill(-1, signal);
 	else
-		signal_descendants(signal, spared);
+		for_each_process(visit_to_signal, &(struct signalling){ .signal = signal, .spared = spared });
 }

@@ -1,7 +1,13 @@
 /* Everything that lives below PID 1, whoever its parent was. */
 #pragma once
 
+#include "init/death.h"
+
 #include <sys/types.h>
+
+/* Counts and names the processes that descendants_signal() would reach, but not those that have ended and only wait to
+ * be reaped. Nothing is found without /proc. */
+void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_leftovers);
 
 /* Sends a signal to every process that is left, except this one and `spared` (0: none is spared).
  * PID 1 of a namespace reaches them all with kill(-1), also those that called setsid(2); the monitor blocks what it

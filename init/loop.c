@@ -6,14 +6,18 @@
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
+#include "init/oom.h"
 #include "init/report.h"
 #include "init/signals.h"
+#include "init/termination_log.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,10 +42,13 @@ void loop_init(struct loop *loop)
 	loop->main_pid = 0;
 	loop->news_fd = -1;
 	loop->signal_fd = -1;
+	loop->pre_stop_news_fd = -1;
+	loop->passed = WIRE_DEADLINE_COUNT;
 	loop->ended = false;
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
 		.time_to_ready_ns = -1,
 		.last_status = -1,
+		.stop_duration_ns = -1,
 		.landlock_abi = loop->landlock_abi };
 	describe_filter(&loop->spawn.plan->filter, &loop->snapshot);
 }
@@ -58,6 +65,7 @@ static uint32_t public_state(const struct supervise *machine)
 	case SUPERVISE_RUNNING:
 		return WIRE_STATE_RUNNING;
 	case SUPERVISE_DRAINING:
+	case SUPERVISE_PRE_STOP:
 		return WIRE_STATE_DRAINING;
 	case SUPERVISE_KILLING:
 		return WIRE_STATE_KILLING;
@@ -117,7 +125,7 @@ static void leave_inherited(const struct loop *loop)
 	if (loop->personality->close_descriptors)
 		close_inherited(loop);
 	if (loop->personality->chdir_root && chdir("/") < 0)
-		log_line("cannot leave the directory: %s", strerror(errno));
+		log_line(LOG_LEVEL_ERROR, "cannot leave the directory: %s", strerror(errno));
 }
 
 static void act_spawn(struct loop *loop)
@@ -127,7 +135,7 @@ static void act_spawn(struct loop *loop)
 
 	if (error < 0) {
 		if (loop->machine.state == SUPERVISE_IDLE)
-			log_line("cannot start the workload: %s%s", strerror(-error),
+			log_line(LOG_LEVEL_ERROR, "cannot start the workload: %s%s", strerror(-error),
 				error == -EAGAIN || error == -ENOMEM
 					? "; trying again (is the pids or memory limit too low?)"
 					: "");
@@ -150,8 +158,8 @@ static void tell_signal_trouble(struct loop *loop, int signal, int error)
 	if (error == -ESRCH || loop->signal_trouble_told)
 		return;
 	loop->signal_trouble_told = true;
-	log_line("cannot send SIG%s to the workload: %s%s", signal_name(signal, name), strerror(-error),
-		error == -EPERM ? " (it runs as another user: leave CAP_KILL to the container)" : "");
+	log_line(LOG_LEVEL_ERROR, "cannot send SIG%s to the workload: %s%s", signal_name(signal, name),
+		strerror(-error), error == -EPERM ? " (it runs as another user: leave CAP_KILL to the container)" : "");
 }
 
 /* To the leader or to its group, as the personality has it. A group that the child has not made yet is the child. */
@@ -264,21 +272,145 @@ static void act_not_ready(struct loop *loop, int signal)
 	char name[SIGNAL_NAME_SIZE];
 
 	loop->stop_began_at_ns = clock_now_ns();
+	loop->asked_signal = signal;
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
 	if (loop->was_ready) /* nothing before READY=1 */
 		notify_send("STOPPING=1");
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (loop->wants_monitor)
-		log_line("SIG%s: stopping", signal_name(signal, name));
+		log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping",
+			signal_name(signal, name));
 }
 
-static void say_killing(struct loop *loop)
+/* ---- the pre-stop command ---- */
+
+static void act_pre_stop_start(struct loop *loop)
 {
-	if (loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER)
-		log_line("--stop-timeout has passed (%lld ms): sending SIGKILL to what is left",
-			(long long)(loop->machine.policy.timeout_ns / NS_PER_MS));
-	else
-		log_line("processes that the workload left behind did not end: sending SIGKILL");
+	/* fork(2) only, never vfork(2): whatever the command waits for, PID 1 does not. */
+	int error = spawn_workload(&loop->pre_stop, &loop->pre_stop_pid, &loop->pre_stop_news_fd);
+
+	if (error == 0)
+		return;
+	log_line(LOG_LEVEL_ERROR, "--pre-stop %s cannot be started: %s", loop->pre_stop.argv[0], strerror(-error));
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_PRE_STOP_ENDED }, NULL);
+}
+
+static void act_pre_stop_kill(struct loop *loop)
+{
+	if (loop->pre_stop_pid == 0)
+		return;
+	log_line(LOG_LEVEL_NOTICE, "--pre-stop %s is not waited for any longer: SIGKILL", loop->pre_stop.argv[0]);
+	/* Its group, or it alone as long as it has none; until it is reaped its number is its own. */
+	if (kill(-loop->pre_stop_pid, SIGKILL) < 0)
+		kill(loop->pre_stop_pid, SIGKILL);
+}
+
+/* Why it failed, if it did; that holds nothing up. */
+static void tell_pre_stop_end(struct loop *loop, int status)
+{
+	const char *program = loop->pre_stop.argv[0];
+	char name[SIGNAL_NAME_SIZE];
+	struct spawn_news news;
+
+	while (spawn_read_news(loop->pre_stop_news_fd, &news) == 1) {
+		if (news.type == SPAWN_REFUSED) {
+			log_line(LOG_LEVEL_ERROR, "--pre-stop: %s", news.text.text);
+			return;
+		}
+	}
+	if (WIFSIGNALED(status) && loop->machine.state == SUPERVISE_PRE_STOP)
+		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s was killed by SIG%s", program,
+			signal_name(WTERMSIG(status), name));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s ended with status %d", program, WEXITSTATUS(status));
+}
+
+static void pre_stop_ended(struct loop *loop, int status)
+{
+	tell_pre_stop_end(loop, status);
+	close(loop->pre_stop_news_fd);
+	loop->pre_stop_news_fd = -1;
+	loop->pre_stop_pid = 0;
+	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_PRE_STOP_ENDED }, NULL);
+}
+
+/* ---- the end ---- */
+
+static void pass_deadline(struct loop *loop, enum wire_deadline deadline)
+{
+	loop->snapshot.deadlines_passed[deadline]++;
+	loop->passed = deadline;
+}
+
+/* Before SIGKILL is sent: who is left is known now, and in a moment no more. */
+static void note_killing(struct loop *loop)
+{
+	const bool budget = loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER;
+
+	pass_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
+	descendants_list(loop->monitor.pid, loop->machine.main_ended ? 0 : loop->main_pid, &loop->leftovers);
+	loop->snapshot.leftovers_killed += loop->leftovers.count;
+}
+
+static uint64_t oom_kills_since(const struct loop *loop)
+{
+	uint64_t kills;
+
+	if (!loop->oom_is_known || oom_kills_read(&kills) < 0 || kills < loop->oom_kills_before)
+		return 0;
+	return kills - loop->oom_kills_before;
+}
+
+static int64_t deadline_length(const struct loop *loop)
+{
+	switch (loop->passed) {
+	case WIRE_DEADLINE_STOP_TIMEOUT:
+		return loop->machine.policy.timeout_ns;
+	case WIRE_DEADLINE_PRE_STOP:
+		return loop->machine.policy.pre_stop_ns;
+	default:
+		return loop->machine.kill_at_ns - loop->main_ended_at_ns;
+	}
+}
+
+static void fill_certificate(const struct loop *loop, struct death *ret_death)
+{
+	const int64_t end_ns = loop->machine.main_ended ? loop->main_ended_at_ns : clock_now_ns();
+
+	*ret_death = (struct death){
+		.program = personality_basename(loop->spawn.argv[0]),
+		.pid = loop->main_pid,
+		.ended = loop->machine.main_ended,
+		.wait_status = loop->machine.main_status,
+		.exit_status = loop->exit_status,
+		.cause = loop->cause,
+		.refusal = loop->refused ? loop->refusal.text : NULL,
+		.lived_ns = end_ns - loop->service_started_at_ns,
+		.stop_signal = loop->asked_signal,
+		.stopping_ns = end_ns - loop->stop_began_at_ns,
+		.deadline = loop->passed,
+		.deadline_ns = deadline_length(loop),
+		.oom_kills = loop->oom_kills,
+		.leftovers = loop->leftovers,
+	};
+}
+
+static void tell_death(const struct loop *loop)
+{
+	struct death death;
+	char sentence[1024];
+	bool notable;
+
+	fill_certificate(loop, &death);
+	notable = death_is_notable(&death);
+	death_say(&death, sizeof sentence, sentence);
+	if (loop->personality->kind == NULL || loop->refused)
+		log_line_with(!notable          ? LOG_LEVEL_INFO
+				: loop->refused ? LOG_LEVEL_ERROR
+						: LOG_LEVEL_NOTICE,
+			sentence, death_add, &death);
+	if (notable)
+		termination_log_write(sentence);
 }
 
 static void act_exit(struct loop *loop, int status)
@@ -287,12 +419,14 @@ static void act_exit(struct loop *loop, int status)
 
 	loop->ended = true;
 	loop->exit_status = status;
-	if (personality->kind == NULL || !loop->machine.main_ended)
-		return;
-	report(personality, PERSONALITY_END, 0, status, 0);
-	/* A refusal of ours is never an expected status. */
-	if (!loop->refused)
-		loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
+	if (personality->kind != NULL && loop->machine.main_ended) {
+		report(personality, PERSONALITY_END, 0, status, 0);
+		/* A refusal of ours is never an expected status. */
+		if (!loop->refused)
+			loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
+	}
+	if (loop->main_pid > 0)
+		tell_death(loop);
 }
 
 static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info)
@@ -303,6 +437,12 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		break;
 	case SUPERVISE_NOT_READY:
 		act_not_ready(loop, action->signal);
+		break;
+	case SUPERVISE_PRE_STOP_START:
+		act_pre_stop_start(loop);
+		break;
+	case SUPERVISE_PRE_STOP_KILL:
+		act_pre_stop_kill(loop);
 		break;
 	case SUPERVISE_SIGNAL_LEADER:
 		pass_on(loop, action->signal, info);
@@ -335,7 +475,10 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 
 	supervise_step(&loop->machine, event, now, &actions);
 	if (loop->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
-		say_killing(loop);
+		note_killing(loop);
+	if (before == SUPERVISE_PRE_STOP && loop->machine.state == SUPERVISE_STOPPING &&
+		event.type == SUPERVISE_EVENT_TIME)
+		pass_deadline(loop, WIRE_DEADLINE_PRE_STOP);
 	for (size_t i = 0; i < actions.count; i++)
 		perform(loop, &actions.list[i], info);
 	if (loop->machine.state != before)
@@ -356,11 +499,13 @@ static void take_news(struct loop *loop)
 				sizeof loop->snapshot.read_only_how - 1);
 			continue;
 		}
-		if (news.type == SPAWN_NOT_ENFORCED)
-			loop->not_enforced |= 1U << news.layer;
-		else
-			loop->refused = true;
-		log_line("%s%s", news.type == SPAWN_NOT_ENFORCED ? "warning: not in force: " : "", news.text.text);
+		if (news.type == SPAWN_REFUSED) {
+			loop->refused = true; /* the certificate says it, once the child has ended */
+			loop->refusal = news.text;
+			continue;
+		}
+		loop->not_enforced |= 1U << news.layer;
+		log_line(LOG_LEVEL_WARNING, "not in force: %s", news.text.text);
 	}
 	if (taken == -EAGAIN)
 		return;
@@ -369,19 +514,44 @@ static void take_news(struct loop *loop)
 	if (loop->refused)
 		return;
 	loop->executed = true;
+	loop->oom_is_known = oom_kills_read(&loop->oom_kills_before) == 0;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
 }
 
+/* A filter of ours, or of the runtime's, which PID 1 has as well; and nobody sent a SIGSYS through us. */
+static bool filter_may_have_killed(const struct loop *loop)
+{
+	return loop->snapshot.signals_forwarded[SIGSYS] == 0 &&
+		((loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 ||
+			prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER);
+}
+
+static void note_end(struct loop *loop, int status)
+{
+	struct wire_snapshot *snapshot = &loop->snapshot;
+
+	loop->main_ended_at_ns = clock_now_ns();
+	if (loop->asked_signal != 0)
+		snapshot->stop_duration_ns = loop->main_ended_at_ns - loop->stop_began_at_ns;
+	/* What ended well lacked nothing: the files of its cgroup are not read for that. */
+	loop->oom_kills = status != 0 ? oom_kills_since(loop) : 0;
+	if (loop->refused)
+		loop->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
+	else
+		loop->cause = death_cause(status, loop->oom_kills, filter_may_have_killed(loop));
+	wire_count_exit(snapshot, loop->cause, (uint32_t)supervise_exit_status(status));
+}
+
 static void main_ended(struct loop *loop, int status, bool alone)
 {
 	loop->snapshot.reaped_services++;
-	loop->snapshot.exits++;
 	loop->snapshot.last_status = status;
 	loop->held_signal = 0; /* whom it was for is gone */
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
+	note_end(loop, status);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
 		NULL);
 }
@@ -412,6 +582,8 @@ static void reap(struct loop *loop)
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
 			ended = true;
 			main_status = status;
+		} else if (pid == loop->pre_stop_pid) {
+			pre_stop_ended(loop, status);
 		} else if (pid == loop->monitor.pid) {
 			monitor_link_ended(&loop->monitor, status, clock_now_ns());
 		} else {

@@ -4,6 +4,7 @@
  * descriptor, no timer. Only while a child is starting or a monitor runs does it sleep in ppoll(2) with a signalfd. */
 #pragma once
 
+#include "init/death.h"
 #include "init/monitor_link.h"
 #include "init/spawn.h"
 #include "init/supervise.h"
@@ -15,6 +16,7 @@ struct loop {
 	struct supervise machine;
 	struct monitor_link monitor;
 	struct spawn_request spawn;
+	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */
@@ -33,6 +35,16 @@ struct loop {
 	bool signal_trouble_told;
 	int held_signal; /* one that the workload's full queue could not take yet; 0: none */
 	siginfo_t held_info;
+	pid_t pre_stop_pid;                   /* 0 while it does not run */
+	int pre_stop_news_fd;                 /* -1 while it does not run */
+	int asked_signal;                     /* that asked for the stop; 0: none did */
+	uint64_t oom_kills_before, oom_kills; /* at its start; while it lived */
+	enum wire_cause cause;                /* once it ended */
+	bool oom_is_known;
+	enum wire_deadline passed; /* the last that was; WIRE_DEADLINE_COUNT: none */
+	struct leftovers leftovers;
+	struct complaint refusal; /* of the child, once refused */
+	int64_t main_ended_at_ns; /* once it ended */
 	int64_t service_started_at_ns;
 	int64_t stop_began_at_ns;
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */

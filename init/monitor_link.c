@@ -115,8 +115,8 @@ static void drop_privileges(void)
 		plan.requested |= 1U << LAYER_USER;
 		plan.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
 	}
-	if (confine_apply(&plan, &silent, &layer, &why) < 0) {
-		log_line("monitor: %s", why.text);
+	if (confine_apply(&plan, false, &silent, &layer, &why) < 0) {
+		log_line(LOG_LEVEL_ERROR, "monitor: %s", why.text);
 		_exit(125);
 	}
 }
@@ -174,7 +174,7 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	drop_privileges();
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the change of user has cleared it (prctl(2)) */
 	syscall(SYS_execveat, executable, "", argv, env, AT_EMPTY_PATH); /* musl has no wrapper */
-	log_line("monitor: cannot execute this program again: %s", strerror(errno));
+	log_line(LOG_LEVEL_ERROR, "monitor: cannot execute this program again: %s", strerror(errno));
 	_exit(126);
 }
 
@@ -226,9 +226,10 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 	if (link->executable < 0)
 		return; /* it was told to end */
 	if (WIFSIGNALED(status))
-		log_line("the monitor was killed by SIG%s; starting it again", signal_name(WTERMSIG(status), name));
+		log_line(LOG_LEVEL_NOTICE, "the monitor was killed by SIG%s; starting it again",
+			signal_name(WTERMSIG(status), name));
 	else
-		log_line("the monitor ended with status %d; starting it again", WEXITSTATUS(status));
+		log_line(LOG_LEVEL_NOTICE, "the monitor ended with status %d; starting it again", WEXITSTATUS(status));
 	link->restarts++;
 	if (now - link->started_at_ns >= STABLE_AFTER_NS)
 		link->backoff_ns = BACKOFF_FIRST_NS;

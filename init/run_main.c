@@ -1,6 +1,7 @@
 /* PID 1: signals first, then options, then everything that may fail, and then the point of no return. */
 #include "init/commands.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/version.h"
@@ -21,6 +22,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define PRE_STOP_NS (10 * NS_PER_S)
+
 extern char **environ;
 
 /* Static: PID 1 allocates nothing for them, and pages that are never touched cost nothing. */
@@ -35,12 +38,12 @@ static_assert(PERSONALITY_DROPPED == MODEL_REWRITE_NOTHING && PERSONALITY_SIGNAL
 
 static void warn(const char *sentence)
 {
-	log_line("warning: %s", sentence);
+	log_line(LOG_LEVEL_WARNING, "%s", sentence);
 }
 
 static int refuse(const struct complaint *why)
 {
-	log_line("%s", why->text);
+	log_line(LOG_LEVEL_ERROR, "%s", why->text);
 	return STATUS_USAGE;
 }
 
@@ -99,17 +102,31 @@ static enum supervise_main_end main_end(void)
 	}
 }
 
+/* What is not said: as long as the stop signal itself has at the least. */
+static int64_t pre_stop_time(const struct stop_policy *stop)
+{
+	int64_t half = (stop->timeout_ns - stop->drain_ns) / 2;
+
+	if (stop->pre_stop_timeout_ns > 0)
+		return stop->pre_stop_timeout_ns;
+	return half < PRE_STOP_NS ? half : PRE_STOP_NS;
+}
+
 static void set_policy(const struct stop_policy *stop)
 {
 	struct supervise_policy policy;
 
 	supervise_default_policy(&policy);
 	policy.main_end = main_end();
+	if (stop->on != 0)
+		policy.stop_signals = stop->on;
 	if (personality.kind != NULL)
 		policy.stop_signals = 0; /* under those names every signal is simply passed on */
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;
+	policy.pre_stop = stop->pre_stop != NULL;
+	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
 	supervise_init(&loop.machine, &policy);
 }
@@ -156,6 +173,10 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		.hand_over_terminal = give_up_terminal(),
 	};
 	loop.personality = &personality;
+	loop.pre_stop = loop.spawn;
+	loop.pre_stop.argv = model.stop.pre_stop;
+	loop.pre_stop.hand_over_terminal = false;
+	loop.pre_stop.beside = true;
 	set_policy(&model.stop);
 	return 0;
 }
@@ -183,6 +204,7 @@ static int parse_as(const struct personality_kind *kind, int argc, char **argv)
 {
 	static struct personality_answer answer;
 	struct complaint why;
+	int error;
 
 	if (personality_parse(kind, argc, argv, environ, getpid(), &personality, &answer) != 0) {
 		log_raw(answer.stream, answer.text, strlen(answer.text));
@@ -192,7 +214,9 @@ static int parse_as(const struct personality_kind *kind, int argc, char **argv)
 	report(&personality, PERSONALITY_NO_SESSION, 0, 0, 0);
 	if (personality.parent_death_signal != 0)
 		prctl(PR_SET_PDEATHSIG, personality.parent_death_signal);
-	return options_parse_environment(environ, &model, &why) < 0 ? refuse(&why) : -1;
+	error = options_parse_environment(environ, &model, &why);
+	log_set(model.log_format, model.log_level);
+	return error < 0 ? refuse(&why) : -1;
 }
 
 static int parse_own(char **argv)
@@ -200,7 +224,10 @@ static int parse_own(char **argv)
 	enum options_wish wish;
 	struct complaint why;
 
-	if (options_parse(argv, environ, &model, &wish, &why) < 0)
+	int error = options_parse(argv, environ, &model, &wish, &why);
+
+	log_set(model.log_format, model.log_level);
+	if (error < 0)
 		return refuse(&why);
 	if (wish == OPTIONS_HELP)
 		return print(help_text);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_REFUSED 125
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define SHELL "/bin/sh"
 #define SHELL_ARGS_MAX 1024
@@ -174,8 +173,8 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	place_listen_pid(personality, parent);
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
-	if (confine_apply(request->plan, &reporter, &layer, &why) < 0)
-		refuse(news_fd, STATUS_REFUSED, &why);
+	if (confine_apply(request->plan, request->beside, &reporter, &layer, &why) < 0)
+		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);
 	if (personality->kind == NULL)
@@ -195,7 +194,7 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 		return -errno;
 	/* vfork(2) spares the copy of our page tables, a quarter of a plain start. It holds PID 1 until the child
 	 * executes, and the child writes into our memory: both only where it has nothing to do but that. */
-	pid = confine_is_light(request->plan) ? vfork() : fork();
+	pid = confine_is_light(request->plan) && !request->beside ? vfork() : fork();
 	if (pid == 0)
 		become_workload(request, parent, news[1]);
 	if (pid < 0) {

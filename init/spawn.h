@@ -8,12 +8,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define SPAWN_STATUS_REFUSED 125 /* of a child that could not be confined */
+
 struct spawn_request {
 	char **argv;                           /* borrowed, NULL-terminated */
 	uint64_t signal_mask;                  /* what PID 1 found when it began: the workload gets it back */
 	const struct confine_plan *plan;       /* borrowed */
 	const struct personality *personality; /* borrowed */
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
+	bool beside;                           /* a workload was started from this plan already, and may be waiting for
+						* us: its mounts are there, and PID 1 does not wait for the child to exec */
 };
 
 enum spawn_news_type {

@@ -4,6 +4,7 @@
 #include "base/capname.h"
 #include "base/clock.h"
 #include "base/control_client.h"
+#include "base/duration.h"
 #include "base/json_write.h"
 #include "base/version.h"
 
@@ -81,25 +82,14 @@ static void word(enum colour colour, const char *text)
 }
 
 struct text {
-	char at[24];
+	char at[DURATION_SIZE];
 };
 
-/* "3d 4h", "2h 5m", "4m 12s", "12.3s", "40ms": two units are as much as one wants to read. */
 static struct text span(int64_t ns)
 {
 	struct text text;
-	long long seconds = ns / NS_PER_S;
 
-	if (seconds < 1)
-		snprintf(text.at, sizeof text.at, "%lldms", (long long)(ns / NS_PER_MS));
-	else if (seconds < 60)
-		snprintf(text.at, sizeof text.at, "%lld.%llds", seconds, (long long)(ns / (100 * NS_PER_MS) % 10));
-	else if (seconds < 3600)
-		snprintf(text.at, sizeof text.at, "%lldm %llds", seconds / 60, seconds % 60);
-	else if (seconds < 86400)
-		snprintf(text.at, sizeof text.at, "%lldh %lldm", seconds / 3600, seconds / 60 % 60);
-	else
-		snprintf(text.at, sizeof text.at, "%lldd %lldh", seconds / 86400, seconds / 3600 % 24);
+	duration_format(ns, text.at);
 	return text;
 }
 

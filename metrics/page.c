@@ -134,9 +134,46 @@ static void write_starts(struct exposition *page, const struct wire_snapshot *sn
 	exposition_u64(page, MAIN, snapshot->starts);
 }
 
+static void write_exits_of(struct exposition *page, const char *reason, const char *code, uint64_t count)
+{
+	const struct label labels[] = { { "service", "main" }, { "reason", reason }, { "code", code } };
+
+	exposition_u64(page, labels, 3, count);
+}
+
+/* Kinds that the snapshot has no room for are counted as one more. */
 static void write_exits(struct exposition *page, const struct wire_snapshot *snapshot)
 {
-	exposition_u64(page, MAIN, snapshot->exits);
+	uint64_t told = 0;
+
+	for (size_t i = 0; i < WIRE_EXITS_MAX && snapshot->exit[i].count > 0; i++) {
+		const struct wire_exit *kind = &snapshot->exit[i];
+		char code[12];
+
+		snprintf(code, sizeof code, "%u", kind->code);
+		write_exits_of(page, wire_cause_name(kind->cause), code, kind->count);
+		told += kind->count;
+	}
+	if (snapshot->exits > told || told == 0)
+		write_exits_of(page, told == 0 ? "exit" : "other", told == 0 ? "0" : "other", snapshot->exits - told);
+}
+
+static void write_stop_duration(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->stop_duration_ns >= 0)
+		exposition_seconds(page, MAIN, snapshot->stop_duration_ns);
+}
+
+static void write_deadlines_passed(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	for (uint32_t deadline = 0; deadline < WIRE_DEADLINE_COUNT; deadline++)
+		exposition_u64(page, (const struct label[]){ { "deadline", wire_deadline_name(deadline) } }, 1,
+			snapshot->deadlines_passed[deadline]);
+}
+
+static void write_leftovers(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, NONE, snapshot->leftovers_killed);
 }
 
 static void write_time_to_ready(struct exposition *page, const struct wire_snapshot *snapshot)
@@ -300,7 +337,8 @@ static const struct entry entries[] = {
 		  "Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before."),
 		.of_snapshot = write_last_exit },
 	{ COUNTER("service_starts", NULL, "How often the service was started."), .of_snapshot = write_starts },
-	{ COUNTER("service_exits", NULL, "How often the main process of the service ended, for any reason."),
+	{ COUNTER("service_exits", NULL,
+		  "How often the main process of the service ended, by what ended it and with what."),
 		.of_snapshot = write_exits },
 	{ COUNTER("service_cpu_seconds", "seconds",
 		  "CPU time of the processes in the service's session and of the children they waited for."),
@@ -321,6 +359,14 @@ static const struct entry entries[] = {
 	{ GAUGE("shutdown_deadline_timestamp_seconds", "seconds",
 		  "When SIGKILL falls due, seconds since the epoch. Absent unless a stop was asked for."),
 		.of_snapshot = write_deadline },
+	{ GAUGE("shutdown_duration_seconds", "seconds",
+		  "From the last request to stop to the end of the service's main process. Absent before."),
+		.of_snapshot = write_stop_duration },
+	{ COUNTER("deadlines_passed", NULL, "Deadlines of a stop that passed, so that somebody was killed."),
+		.of_snapshot = write_deadlines_passed },
+	{ COUNTER("leftover_processes_killed", NULL,
+		  "Processes that were left when the time of a stop was over, and got SIGKILL."),
+		.of_snapshot = write_leftovers },
 	{ COUNTER("reaped_processes", NULL,
 		  "Processes that PID 1 reaped: the service's own, and orphans that it adopted."),
 		.of_snapshot = write_reaped },

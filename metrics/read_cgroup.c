@@ -1,8 +1,8 @@
 #include "metrics/read_cgroup.h"
 
+#include "base/cgroup_parse.h"
 #include "base/cleanup.h"
 #include "base/fdio.h"
-#include "metrics/cgroup_parse.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -14,6 +14,7 @@ Needs root and util-linux. Standard library only.
 """
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -41,6 +42,14 @@ def sigqueue(pid, number, value):
     if _libc.sigqueue(pid, int(number), ctypes.c_void_p(value)) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+CERTIFICATE = re.compile(r"^nest-init: \S+ \(pid \d+\) (?:ended with status|was killed by|does not end).*\n", re.M)
+
+
+def without_certificate(text):
+    """What was said beside the line that says how the workload ended."""
+    return CERTIFICATE.sub("", text)
 
 
 def children(pid):
@@ -182,6 +191,16 @@ class Namespace:
 
     def errors(self):
         return self._said("stderr")
+
+    def complaints(self):
+        """Its standard error but for the death certificate."""
+        return without_certificate(self.errors())
+
+    def certificate(self):
+        """What the death certificate says behind the workload's name and pid; None if there is none."""
+        lines = CERTIFICATE.findall(self.errors())
+        assert len(lines) <= 1, self.errors()
+        return lines[0].partition(") ")[2].rstrip("\n") if lines else None
 
     def _said(self, name):
         stream = self._streams[name]

@@ -21,7 +21,7 @@ MACHINES = {"x86_64": (62, "amd64"), "aarch64": (183, "arm64")}
 def run(init, *command, **options):
     """Status, output and errors of a run."""
     with Namespace(init, *command, **options) as n:
-        return n.wait(), n.output(), n.errors()
+        return n.wait(), n.output(), n.complaints()
 
 
 def program(path, content, mode=0o755):

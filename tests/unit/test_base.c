@@ -66,6 +66,36 @@ static void reads_durations(void **state)
 	}
 }
 
+static void writes_durations(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} written[] = {
+		{ 0, "0ms" },
+		{ 499999, "0ms" },
+		{ 500000, "1ms" },
+		{ 999 * NS_PER_MS, "999ms" },
+		{ 999 * NS_PER_MS + 500000, "1s" },
+		{ 1099 * NS_PER_MS, "1s" },
+		{ 1100 * NS_PER_MS, "1.1s" },
+		{ 59999 * NS_PER_MS, "59.9s" },
+		{ 60 * NS_PER_S, "1m0s" },
+		{ 3599 * NS_PER_S, "59m59s" },
+		{ 3600 * NS_PER_S, "1h0m" },
+		{ 86399 * NS_PER_S, "23h59m" },
+		{ INT64_C(1058400) * NS_PER_S, "12d6h" },
+		{ INT64_MAX, "106751d23h" },
+	};
+	char text[DURATION_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(written); i++) {
+		duration_format(written[i].ns, text);
+		assert_string_equal(text, written[i].text);
+	}
+}
+
 static const struct bad_duration {
 	const char *text;
 	int error;
@@ -562,6 +592,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_durations),
+		cmocka_unit_test(writes_durations),
 		cmocka_unit_test(refuses_what_is_no_duration),
 		cmocka_unit_test(reads_signals),
 		cmocka_unit_test(refuses_what_is_no_signal),

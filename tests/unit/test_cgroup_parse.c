@@ -1,4 +1,4 @@
-#include "metrics/cgroup_parse.h"
+#include "base/cgroup_parse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

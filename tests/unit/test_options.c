@@ -96,6 +96,16 @@ static const char *said(const struct model *model)
 		say(&words, "stop=%s", signal_name(model->stop.signal, name));
 	say_ms(&words, "drain", model->stop.drain_ns, 0);
 	say_ms(&words, "budget", model->stop.timeout_ns, TIME_NEVER);
+	for (int i = 1; i < MODEL_SIGNALS; i++)
+		if ((model->stop.on >> (i - 1) & 1) != 0)
+			say(&words, "on=%d", i);
+	for (char **word = model->stop.pre_stop; word != NULL && *word != NULL; word++)
+		say(&words, "pre-stop=%s", *word);
+	say_ms(&words, "pre-stop-timeout", model->stop.pre_stop_timeout_ns, 0);
+	if (model->log_format != LOG_FORMAT_TEXT)
+		say(&words, "json");
+	if (model->log_level != LOG_LEVEL_NOTICE)
+		say(&words, "log=%s", log_level_name(model->log_level));
 	for (int i = 0; i < MODEL_SIGNALS; i++)
 		if (model->stop.rewrite[i] != 0)
 			say(&words, "rewrite=%d:%d", i, model->stop.rewrite[i]);
@@ -196,6 +206,14 @@ static const struct story {
 		"stop=QUIT drain=2000ms budget=90000ms | true" },
 	{ { "--rewrite", "TERM:QUIT", "--rewrite=SIGHUP:0", "--clean-exit", "143,0", "--clean-exit=255", "true" },
 		{ NULL }, "rewrite=1:255 rewrite=15:3 clean=0 clean=143 clean=255 | true" },
+	{ { "--stop-on", "term,SIGUSR1", "--stop-on=RTMIN+3", "true" }, { NULL }, "on=10 on=15 on=37 | true" },
+	{ { "true" }, { "NEST_INIT_STOP_ON=HUP,INT 12" }, "on=1 on=2 on=12 | true" },
+	{ { "--pre-stop", " nginx  -s\tquit ", "--pre-stop-timeout=3s", "true" }, { NULL },
+		"pre-stop=nginx pre-stop=-s pre-stop=quit pre-stop-timeout=3000ms | true" },
+	{ { "--pre-stop=a", "--drain=1s", "--stop-timeout=8s", "--pre-stop-timeout=6999ms", "true" }, { NULL },
+		"drain=1000ms budget=8000ms pre-stop=a pre-stop-timeout=6999ms | true" },
+	{ { "--log-format=json", "--log-level", "error", "true" }, { NULL }, "json log=error | true" },
+	{ { "--log-format", "text", "--log-level=warning", "true" }, { NULL }, "log=warning | true" },
 	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
 		"stop=RTMIN+3 budget=1ms | true" },
 	/* health: every check gets the times, also those that come behind it */
@@ -342,6 +360,17 @@ static const struct refusal {
 		"--drain: '8': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--stop-timeout", "99999999999h", "true" }, { NULL }, EINVAL,
 		"--stop-timeout: '99999999999h': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--stop-on", "TREM", "true" }, { NULL }, EINVAL,
+		"--stop-on: unknown signal 'TREM' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
+	{ { "--stop-on", "TERM,KILL", "true" }, { NULL }, EINVAL, "--stop-on: 'KILL' never comes to us from outside" },
+	{ { "--stop-on", "CHLD", "true" }, { NULL }, EINVAL, "--stop-on: 'CHLD' never comes to us from outside" },
+	{ { "--pre-stop", " \t ", "true" }, { NULL }, EINVAL, "--pre-stop: names no command" },
+	{ { "--pre-stop=a", "--pre-stop-timeout", "7s", "--drain=1s", "--stop-timeout=8s", "true" }, { NULL }, EINVAL,
+		"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed without a "
+		"stop signal" },
+	{ { "--log-format", "xml", "true" }, { NULL }, EINVAL, "--log-format: 'xml': expected text or json" },
+	{ { "--log-level", "loud", "true" }, { NULL }, EINVAL,
+		"--log-level: 'loud': expected error, warning, notice or info" },
 	{ { "--rewrite", "TERM", "true" }, { NULL }, EINVAL, "--rewrite: 'TERM': expected FROM:TO, such as TERM:QUIT" },
 	{ { "--rewrite", "TREM:QUIT", "true" }, { NULL }, EINVAL,
 		"--rewrite: unknown signal 'TREM' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
@@ -580,7 +609,10 @@ static const struct sample {
 	{ "tmpfs", "/tmp:size=1m", true },
 	{ "best-effort", "yes", false },
 	{ "stop-signal", "QUIT", false },
+	{ "stop-on", "TERM,USR1", true },
 	{ "drain", "2s", false },
+	{ "pre-stop", "drain --all", false },
+	{ "pre-stop-timeout", "3s", false },
 	{ "stop-timeout", "8s", false },
 	{ "rewrite", "TERM:QUIT", true },
 	{ "clean-exit", "143", true },
@@ -593,6 +625,8 @@ static const struct sample {
 	{ "health-start-interval", "2s", false },
 	{ "health-retries", "5", false },
 	{ "metrics", "127.0.0.1:9911", true },
+	{ "log-format", "json", false },
+	{ "log-level", "info", false },
 };
 
 static const struct sample *sample_of(const char *name)

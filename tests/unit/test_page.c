@@ -35,7 +35,11 @@ static struct wire_snapshot full_snapshot(void)
 		.stop_deadline_ns = INT64_C(1732334842000000000),
 		.time_to_ready_ns = 1250 * NS_PER_MS,
 		.starts = 2,
-		.exits = 1,
+		.exits = 5,
+		.exit = { { WIRE_CAUSE_OOM, 137, 1 }, { WIRE_CAUSE_EXIT, 1, 2 } },
+		.deadlines_passed = { [WIRE_DEADLINE_STOP_TIMEOUT] = 1 },
+		.leftovers_killed = 3,
+		.stop_duration_ns = 8100 * NS_PER_MS,
 		.last_status = SIGKILL, /* a wait status: killed */
 		.layers_requested = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP |
 			1 << LAYER_READ_ONLY,
@@ -140,11 +144,11 @@ static void the_page_is_the_golden_one(void **state)
 static void what_is_not_known_is_left_out(void **state)
 {
 	struct page_facts facts = { .snapshot = NULL };
-	struct wire_snapshot snapshot = { .last_status = -1, .time_to_ready_ns = -1 };
+	struct wire_snapshot snapshot = { .last_status = -1, .time_to_ready_ns = -1, .stop_duration_ns = -1 };
 	struct readings readings = { 0 };
 	cleanup_free char *nothing = NULL, *early = NULL;
 	size_t length;
-	static const char *const absent[] = { "last_exit_code", "service_start_time", "time_to_ready", "deadline",
+	static const char *const absent[] = { "last_exit_code", "service_start_time", "time_to_ready", "shutdown_",
 		"cpu_seconds", "cgroup", "capability_bounding", "seccomp_info", "healthcheck", "build_info" };
 
 	(void)state;

@@ -36,11 +36,24 @@ struct range {
 	}
 #define LAYERS ((1U << LAYER_COUNT) - 1)
 
+#define EXIT(i)                                                                                                        \
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, exit[i].cause, WIRE_CAUSE_COUNT - 1),                                      \
+		FIELD(WIRE_SNAPSHOT, wire_snapshot, exit[i].code, 255)
+static_assert(WIRE_EXITS_MAX == 8, "a range for every exit");
+
 static const struct range ranges[] = {
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, state, WIRE_STATE_COUNT - 1),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, main_pid, INT32_MAX),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, layers_requested, LAYERS),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, layers_enforced, LAYERS),
+	EXIT(0),
+	EXIT(1),
+	EXIT(2),
+	EXIT(3),
+	EXIT(4),
+	EXIT(5),
+	EXIT(6),
+	EXIT(7),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_profile, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_sha256, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_default_action, 0),
@@ -353,6 +366,25 @@ static void names_layers_and_kinds(void **state)
 		assert_string_equal(check_kind_name((enum check_kind)i), kinds[i]);
 }
 
+static void counts_exits_by_cause_and_code(void **state)
+{
+	struct wire_snapshot snapshot = { 0 };
+
+	(void)state;
+	wire_count_exit(&snapshot, WIRE_CAUSE_SIGNAL, 139);
+	wire_count_exit(&snapshot, WIRE_CAUSE_EXIT, 0);
+	wire_count_exit(&snapshot, WIRE_CAUSE_SIGNAL, 139);
+	for (uint32_t code = 1; code <= 10; code++)
+		wire_count_exit(&snapshot, WIRE_CAUSE_EXIT, code);
+	assert_int_equal(snapshot.exits, 13);
+	assert_int_equal(snapshot.exit[0].count, 2);
+	assert_int_equal(snapshot.exit[0].cause, WIRE_CAUSE_SIGNAL);
+	assert_int_equal(snapshot.exit[1].count, 1);
+	assert_int_equal(snapshot.exit[1].code, 0);
+	assert_int_equal(snapshot.exit[7].code, 6); /* those after it are in the sum alone */
+	assert_int_equal(snapshot.exit[7].count, 1);
+}
+
 static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 {
 	static struct model model, expected;
@@ -361,6 +393,7 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 	model_defaults(&model);
 	expected.confinement.no_new_privs = true;
 	expected.stop.timeout_ns = TIME_NEVER;
+	expected.log_level = LOG_LEVEL_NOTICE;
 	expected.timing.interval_ns = INT64_C(30000000000);
 	expected.timing.start_interval_ns = INT64_C(1000000000);
 	expected.timing.timeout_ns = INT64_C(30000000000);
@@ -398,6 +431,7 @@ int main(void)
 		cmocka_unit_test(names_the_states),
 		cmocka_unit_test(buckets_rise_from_1_ms_to_5_s),
 		cmocka_unit_test(names_layers_and_kinds),
+		cmocka_unit_test(counts_exits_by_cause_and_code),
 		cmocka_unit_test(defaults_ask_for_no_new_privs_and_nothing_else),
 		cmocka_unit_test(checks_and_addresses_want_the_monitor),
 	};

@@ -25,6 +25,10 @@ int cgroup_parse_pressure(const char *text, int64_t *ret_some_ns, int64_t *ret_f
 
 #define CGROUP_PATH_SIZE 4096
 
+/* This process's path in the hierarchy of the controller, as cgroups, the text of /proc/self/cgroup, has it; controller
+ * as below. Returns 0, -ENODATA or -ENAMETOOLONG. */
+int cgroup_parse_path(const char *cgroups, const char *controller, size_t size, char *ret_path);
+
 /* Finds the directory that shows this process's own cgroup: controller is "memory", "pids", "cpu", "cpuacct" for
  * version 1 and "" for version 2; cgroups is the text of /proc/self/cgroup and mounts that of /proc/self/mountinfo
  * (cgroups(7), proc(5)). A mount may show a part of the hierarchy only, as in a container without a cgroup namespace;

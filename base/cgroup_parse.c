@@ -1,4 +1,4 @@
-#include "metrics/cgroup_parse.h"
+#include "base/cgroup_parse.h"
 
 #include <errno.h>
 #include <string.h>
@@ -150,6 +150,20 @@ static int find_path(const char *cgroups, const char *controller, struct span *r
 		return 0;
 	}
 	return -ENODATA;
+}
+
+int cgroup_parse_path(const char *cgroups, const char *controller, size_t size, char *ret_path)
+{
+	struct span path;
+	int error = find_path(cgroups, controller, &path);
+
+	if (error < 0)
+		return error;
+	if (path.length >= size)
+		return -ENAMETOOLONG;
+	memcpy(ret_path, path.text, path.length);
+	ret_path[path.length] = '\0';
+	return 0;
 }
 
 struct mount {

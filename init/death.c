@@ -1,0 +1,148 @@
+#include "init/death.h"
+
+#include "base/duration.h"
+#include "base/signame.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+struct text {
+	char *at;
+	size_t size, length;
+};
+
+static void say(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct text *text, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(text->at + text->length, text->size - text->length, format, args);
+	va_end(args);
+	text->length += (size_t)length;
+	if (text->length >= text->size)
+		text->length = text->size - 1;
+}
+
+enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool filtered)
+{
+	if (!WIFSIGNALED(wait_status))
+		return WIRE_CAUSE_EXIT;
+	if (WTERMSIG(wait_status) == SIGKILL && oom_kills > 0)
+		return WIRE_CAUSE_OOM;
+	/* The kernel kills with SIGSYS, whatever the workload made of that signal (seccomp(2)). */
+	return WTERMSIG(wait_status) == SIGSYS && filtered ? WIRE_CAUSE_SECCOMP : WIRE_CAUSE_SIGNAL;
+}
+
+bool death_is_notable(const struct death *death)
+{
+	return death->exit_status != 0 || death->deadline != WIRE_DEADLINE_COUNT || death->leftovers.count > 0;
+}
+
+static void say_end(struct text *text, const struct death *death)
+{
+	char name[SIGNAL_NAME_SIZE], lived[DURATION_SIZE];
+
+	duration_format(death->lived_ns, lived);
+	say(text, "%s (pid %d) ", death->program, (int)death->pid);
+	if (!death->ended)
+		say(text, "does not end, not even by SIGKILL, after %s", lived);
+	else if (WIFSIGNALED(death->wait_status))
+		say(text, "was killed by SIG%s after %s", signal_name(WTERMSIG(death->wait_status), name), lived);
+	else
+		say(text, "ended with status %d after %s", WEXITSTATUS(death->wait_status), lived);
+}
+
+static void say_cause(struct text *text, const struct death *death)
+{
+	if (death->cause == WIRE_CAUSE_OOM)
+		say(text, ": out of memory (oom_kill of its cgroup rose by %llu)",
+			(unsigned long long)death->oom_kills);
+	else if (death->cause == WIRE_CAUSE_SECCOMP)
+		say(text, ": a seccomp filter kills for a system call that it made");
+	else if (death->oom_kills > 0)
+		say(text, "; for want of memory the kernel killed %llu of its processes",
+			(unsigned long long)death->oom_kills);
+}
+
+static void say_stop(struct text *text, const struct death *death)
+{
+	char name[SIGNAL_NAME_SIZE], time[DURATION_SIZE];
+
+	if (death->stop_signal != 0) {
+		duration_format(death->stopping_ns, time);
+		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
+	}
+	if (death->deadline == WIRE_DEADLINE_COUNT)
+		return;
+	duration_format(death->deadline_ns, time);
+	if (death->deadline == WIRE_DEADLINE_LEFTOVERS)
+		say(text, "; what it left behind did not end within %s", time);
+	else
+		say(text, "; --%s (%s) has passed", wire_deadline_name(death->deadline), time);
+}
+
+static unsigned named(const struct leftovers *leftovers)
+{
+	return leftovers->count < LEFTOVER_NAMES_MAX ? leftovers->count : LEFTOVER_NAMES_MAX;
+}
+
+static void say_leftovers(struct text *text, const struct leftovers *leftovers)
+{
+	const unsigned count = named(leftovers);
+
+	if (leftovers->count == 0)
+		return;
+	say(text, "; killed %u that %s left:", leftovers->count, leftovers->count == 1 ? "was" : "were");
+	for (unsigned i = 0; i < count; i++)
+		say(text, "%s %s (%d)", i > 0 ? "," : "", leftovers->some[i].name, (int)leftovers->some[i].pid);
+	if (leftovers->count > count)
+		say(text, " and %u more", leftovers->count - count);
+}
+
+void death_say(const struct death *death, size_t size, char *ret_text)
+{
+	struct text text = { .at = ret_text, .size = size };
+
+	if (death->refusal != NULL) {
+		say(&text, "%s", death->refusal);
+		return;
+	}
+	say_end(&text, death);
+	say_stop(&text, death);
+	say_cause(&text, death);
+	say_leftovers(&text, &death->leftovers);
+}
+
+void death_add(struct json_line *line, const void *context)
+{
+	const struct death *death = context;
+	char name[SIGNAL_NAME_SIZE];
+
+	if (!json_line_open(line, "death", '{'))
+		return;
+	json_line_text(line, "program", death->program);
+	json_line_i64(line, "pid", death->pid);
+	json_line_text(line, "cause", wire_cause_name(death->cause));
+	json_line_i64(line, "status", death->exit_status);
+	if (death->ended && WIFSIGNALED(death->wait_status))
+		json_line_text(line, "signal", signal_name(WTERMSIG(death->wait_status), name));
+	json_line_seconds(line, "lived_seconds", death->lived_ns);
+	if (death->stop_signal != 0) {
+		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
+		json_line_seconds(line, "stop_seconds", death->stopping_ns);
+	}
+	if (death->deadline != WIRE_DEADLINE_COUNT)
+		json_line_text(line, "deadline", wire_deadline_name(death->deadline));
+	json_line_i64(line, "oom_kills", (int64_t)death->oom_kills);
+	json_line_i64(line, "killed", death->leftovers.count);
+	if (json_line_open(line, "left_over", '[')) {
+		for (unsigned i = 0; i < named(&death->leftovers); i++)
+			json_line_text(line, NULL, death->leftovers.some[i].name);
+		json_line_close(line);
+	}
+	json_line_close(line);
+}

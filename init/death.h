@@ -1,0 +1,51 @@
+/* The death certificate: how the main process ended, in a sentence for people and as JSON for machines. Pure. */
+#pragma once
+
+#include "base/json_line.h"
+#include "base/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LEFTOVER_NAMES_MAX 8
+#define LEFTOVER_NAME_SIZE 16 /* TASK_COMM_LEN: what /proc/PID/comm shows (proc(5)) */
+
+/* Processes that were killed because their time was over. */
+struct leftovers {
+	unsigned count;
+	struct {
+		pid_t pid;
+		char name[LEFTOVER_NAME_SIZE];
+	} some[LEFTOVER_NAMES_MAX]; /* the first of them */
+};
+
+struct death {
+	const char *program; /* the workload's, without its directory; borrowed */
+	pid_t pid;
+	bool ended;      /* false: even SIGKILL did not end it */
+	int wait_status; /* once it ended (wait(2)) */
+	int exit_status; /* what the container ends with */
+	enum wire_cause cause;
+	const char *refusal; /* EXEC and REFUSED: the sentence that says why, borrowed */
+	int64_t lived_ns;
+	int stop_signal; /* that asked for a stop; 0: none did */
+	int64_t stopping_ns;
+	enum wire_deadline deadline; /* that passed; WIRE_DEADLINE_COUNT: none */
+	int64_t deadline_ns;         /* how long that was */
+	uint64_t oom_kills;          /* in its cgroup while it lived */
+	struct leftovers leftovers;
+};
+
+/* What ended it. oom_kills: in its cgroup while it lived. filtered: a seccomp filter is in force. */
+enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool filtered);
+
+/* False where all went as it was meant to: status 0, nobody killed. */
+bool death_is_notable(const struct death *death);
+
+/* Writes the sentence, cut at the end of the buffer. */
+void death_say(const struct death *death, size_t size, char *ret_text);
+
+/* Adds the member "death" to a line of JSON. death: a struct death. */
+void death_add(struct json_line *line, const void *death);
