@@ -8,7 +8,7 @@
 # stands for their versions, the compiler and the flags: built once, and again when one of them changes. Prints a line
 # for each library and the path of the cross file as the last one. DIRECTORY/sources keeps what was downloaded (remove it
 # to look for newer versions; nothing is fetched while it is complete), DIRECTORY/logs how each library was built.
-PACKAGES='musl-tools gcc binutils make gperf dpkg-dev apt linux-libc-dev pkgconf'
+PACKAGES='musl-tools gcc binutils make dpkg-dev apt linux-libc-dev pkgconf'
 set -euo pipefail
 unset CC CFLAGS CPPFLAGS LDFLAGS LIBS CONFIG_SITE MAKEFLAGS MFLAGS PKG_CONFIG_PATH "${!MHD_@}"
 export LC_ALL=C
@@ -55,9 +55,16 @@ EOF
 # build_*: in the unpacked source; $compiler, $prefix, $include and $version are set.
 
 build_libseccomp() {
-    # Debian adds newer system calls to the table, the generated code in the tarball is older.
-    rm -f src/syscalls.perf src/syscalls.perf.c
-    ./configure --disable-shared --disable-python --disable-dependency-tracking CC="$compiler" CFLAGS="$CFLAGS"
+    # A smaller table, from the one to which Debian adds newer system calls (see syscall-table.c).
+    { head -n 1 src/syscalls.csv; tail -n +2 src/syscalls.csv | sort -t, -k1,1; } >sorted.csv
+    awk -f "$here/syscall-table.awk" sorted.csv >src/syscall-table.h
+    cp "$here/syscall-table.c" src/syscalls.perf.c
+    touch -r src/syscalls.perf.c src/syscalls.perf   # make is not to generate it anew
+    # The architectures that the table knows. compile.c leaves out what another family runs.
+    sed -i '/^\tcase SCMP_ARCH_\(MIPS\|PARISC\|PPC\|S390\|RISCV\)[0-9A-Z]*:$/,+1d' src/arch.c
+    [ "$(sed -n '/^const struct arch_def \*arch_def_lookup(/,/^}/s/^\tcase //p' src/arch.c | tr -d '\n')" = \
+        SCMP_ARCH_X86:SCMP_ARCH_X86_64:SCMP_ARCH_X32:SCMP_ARCH_ARM:SCMP_ARCH_AARCH64: ]
+    ./configure --disable-shared --disable-python --disable-dependency-tracking CC="$compiler" CFLAGS="$CFLAGS" GPERF=false
     make -C src libseccomp.la
     keep_library libseccomp "$version" 'system call filter' src/.libs/libseccomp.a include/seccomp.h include/seccomp-syscalls.h
 }
@@ -173,7 +180,7 @@ main() {
     mkdir -p "$directory/logs" "$directory/sources"
 
     local tool
-    for tool in "$TRIPLET-gcc" "$MUSL_LIB/rcrt1.o" make gperf dpkg-source flock "/usr/include/$TRIPLET/asm/unistd.h"; do
+    for tool in "$TRIPLET-gcc" "$MUSL_LIB/rcrt1.o" make dpkg-source flock "/usr/include/$TRIPLET/asm/unistd.h"; do
         [ -e "$tool" ] || command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install $PACKAGES"
     done
 
@@ -204,7 +211,7 @@ main() {
         for name in "${ORDER[@]}"; do echo "$name ${VERSION[$name]}"; declare -f "build_$name"; done
         declare -f keep_library
         echo "$CFLAGS"
-        cat "$here/musl.specs.in"
+        cat "$here"/musl.specs.in "$here"/syscall-table.*
         "$TRIPLET-gcc" --version
         sha256sum "$MUSL_LIB/libc.a"
     } | sha256sum | cut -c 1-12)
