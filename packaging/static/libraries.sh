@@ -95,12 +95,23 @@ build_cjson() {
 }
 
 build_libmicrohttpd() {
-    # No constructor here either: MHD_start_daemon() initialises. The monitor has no threads, but without them 0.9.75
-    # lacks a function that MHD_get_timeout() calls.
+    # No constructor here either: MHD_start_daemon() initialises. The monitor has no threads and waits by epoll(7). In 0.9.75
+    # MHD_get_timeout() calls a function that is compiled for threads alone: it is taken out of that #if. If that fails the
+    # compiler says so.
+    sed -i '/^static uint64_t$/{
+        N
+        /\nconnection_get_wait (/{
+            s/^/#endif\n/
+            :body
+            n
+            /^}$/!b body
+            a #if defined(MHD_USE_POSIX_THREADS) || defined(MHD_USE_W32_THREADS)
+        }
+    }' src/microhttpd/daemon.c
     # shellcheck disable=SC2086  # words on purpose
     ./configure $CONFIGURE --disable-nls --disable-doc --disable-examples \
         --disable-curl --disable-https --disable-postprocessor --disable-dauth --disable-bauth --disable-httpupgrade \
-        --disable-sendfile --disable-messages --enable-epoll=yes --with-threads=posix --disable-thread-names CC="$compiler" \
+        --disable-sendfile --disable-messages --enable-epoll=yes --disable-poll --with-threads=none CC="$compiler" \
         CPPFLAGS=-D_GNUC_ATTR_CONSTR_NOT_SUPPORTED=1 CFLAGS="$CFLAGS"
     make -C src/microhttpd libmicrohttpd.la
     keep_library libmicrohttpd "$version" 'HTTP server' src/microhttpd/.libs/libmicrohttpd.a src/include/microhttpd.h
