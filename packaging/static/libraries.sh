@@ -108,6 +108,7 @@ build_libmicrohttpd() {
             a #if defined(MHD_USE_POSIX_THREADS) || defined(MHD_USE_W32_THREADS)
         }
     }' src/microhttpd/daemon.c
+    cp "$here/reason-phrases.c" src/microhttpd/reason_phrase.c
     # shellcheck disable=SC2086  # words on purpose
     ./configure $CONFIGURE --disable-nls --disable-doc --disable-examples \
         --disable-curl --disable-https --disable-postprocessor --disable-dauth --disable-bauth --disable-httpupgrade \
@@ -229,7 +230,7 @@ main() {
         for name in "${ORDER[@]}"; do echo "$name ${VERSION[$name]}"; declare -f "build_$name"; done
         declare -f keep_library
         echo "$CFLAGS $CONFIGURE"
-        cat "$here"/musl.specs.in "$here"/syscall-table.*
+        cat "$here"/musl.specs.in "$here"/*.awk "$here"/*.c
         "$TRIPLET-gcc" --version
         sha256sum "$MUSL_LIB/libc.a"
     } | sha256sum | cut -c 1-12)
