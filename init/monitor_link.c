@@ -97,12 +97,13 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 static void drop_privileges(void)
 {
 	static const struct confine_reporter silent;
-	static const struct confinement asked = { .no_new_privs = true };
+	static struct confinement asked; /* as a constant its 8 KB of zeros would be in the file */
 	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	struct confine_plan plan = { .asked = &asked };
 	struct complaint why;
 	enum layer layer;
 
+	asked.no_new_privs = true;
 	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
 	if (capabilities_read(&plan.had, &why) == 0) {
 		plan.requested |= 1U << LAYER_CAPABILITIES;
