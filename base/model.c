@@ -43,6 +43,19 @@ void model_defaults(struct model *ret_model)
 	};
 }
 
+bool model_shapes_stop(const struct model *model)
+{
+	const struct stop_policy *stop = &model->stop;
+	bool marks = false;
+
+	for (size_t i = 0; i < MODEL_SIGNALS; i++)
+		marks = marks || stop->rewrite[i] != 0;
+	for (size_t i = 0; i < sizeof stop->clean_exit / sizeof stop->clean_exit[0]; i++)
+		marks = marks || stop->clean_exit[i] != 0;
+	return marks || stop->signal != 0 || stop->on != 0 || stop->drain_ns > 0 || stop->pre_stop != NULL ||
+		stop->timeout_ns != TIME_NEVER;
+}
+
 bool model_wants_monitor(const struct model *model)
 {
 	return model->check_count > 0 || model->listen_count > 0;

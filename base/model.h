@@ -121,5 +121,8 @@ struct model {
  * else is asked for. */
 void model_defaults(struct model *ret_model);
 
+/* True if anything is said about how to stop. */
+bool model_shapes_stop(const struct model *model);
+
 /* True if the model asks for the monitor: a check, an address for metrics. */
 bool model_wants_monitor(const struct model *model);

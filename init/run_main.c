@@ -216,7 +216,12 @@ static int parse_as(const struct personality_kind *kind, int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, personality.parent_death_signal);
 	error = options_parse_environment(environ, &model, &why);
 	log_set(model.log_format, model.log_level);
-	return error < 0 ? refuse(&why) : -1;
+	if (error < 0)
+		return refuse(&why);
+	if (model_shapes_stop(&model))
+		log_line(LOG_LEVEL_WARNING, "the NEST_INIT_ variables about stopping mean nothing under the name %s",
+			personality_basename(argv[0]));
+	return -1;
 }
 
 static int parse_own(char **argv)

@@ -662,3 +662,22 @@ def test_the_monitor_answers(init, workload):
             settled(n)
             end(n, 7)
             assert members(n._namespace) == []
+
+
+# --- what our variables cannot add -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("variable", ["NEST_INIT_DRAIN=1s", "NEST_INIT_STOP_TIMEOUT=8s", "NEST_INIT_PRE_STOP=true",
+                                      "NEST_INIT_STOP_ON=USR1", "NEST_INIT_STOP_SIGNAL=INT", "NEST_INIT_CLEAN_EXIT=143",
+                                      "NEST_INIT_REWRITE=TERM:QUIT"])
+@ours(*FAMILIES)
+def test_variables_about_stopping_are_said_to_mean_nothing(init, variable):
+    with init("true", env=dict([variable.split("=", 1)])) as n:
+        assert n.wait() == 0
+        assert n.errors() == ("nest-init: warning: the NEST_INIT_ variables about stopping mean nothing under the name "
+                              f"{init.name}\n")
+
+
+@ours(*FAMILIES)
+def test_variables_that_add_something_are_not_talked_about(init):
+    with init("true", env={"NEST_INIT_SECCOMP": "default"}) as n:
+        assert (n.wait(), n.errors()) == (0, "")
