@@ -19,11 +19,12 @@
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
+#define REST_MS 10
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
-static void take_news(struct loop *loop);
+static bool take_news(struct loop *loop);
 
 static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
 {
@@ -344,12 +345,15 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 
 /* ---- events ---- */
 
-static void take_news(struct loop *loop)
+/* Returns whether there was any. */
+static bool take_news(struct loop *loop)
 {
 	struct spawn_news news;
+	bool any = false;
 	int taken;
 
 	while ((taken = spawn_read_news(loop->news_fd, &news)) == 1) {
+		any = true;
 		if (news.type == SPAWN_READ_ONLY) {
 			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
 			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
@@ -363,15 +367,16 @@ static void take_news(struct loop *loop)
 		log_line("%s%s", news.type == SPAWN_NOT_ENFORCED ? "warning: not in force: " : "", news.text.text);
 	}
 	if (taken == -EAGAIN)
-		return;
+		return any;
 	close(loop->news_fd);
 	loop->news_fd = -1;
 	if (loop->refused)
-		return;
+		return true;
 	loop->executed = true;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
+	return true;
 }
 
 static void main_ended(struct loop *loop, int status, bool alone)
@@ -397,16 +402,15 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
 }
 
-/* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. */
+/* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. If it fails, by a filter
+ * or a tracer, the SIGCHLD is used up and the child is still there: it is asked again soon. */
 static void reap(struct loop *loop)
 {
-	bool ended = false;
+	bool ended = false, none;
 	int status, main_status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
-		if (pid < 0)
-			continue;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != loop->monitor.pid)
 			report_reaped(loop->personality, pid, status, pid == loop->main_pid);
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
@@ -418,10 +422,13 @@ static void reap(struct loop *loop)
 			loop->snapshot.reaped_orphans++;
 		}
 	}
-	report(loop->personality, pid < 0 ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
+	/* ECHILD while the workload was not reaped yet is no answer either. */
+	none = pid < 0 && errno == ECHILD && (ended || loop->machine.main_ended || loop->main_pid == 0);
+	loop->reap_again = pid < 0 && !none;
+	report(loop->personality, none ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
 	if (ended)
-		main_ended(loop, main_status, pid < 0);
-	else if (pid < 0)
+		main_ended(loop, main_status, none);
+	else if (none)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
 	if (loop->machine.state == SUPERVISE_GROUP)
 		signal_group(loop, 0); /* is anybody left in it? */
@@ -447,16 +454,18 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
 }
 
-static void take_record(struct loop *loop)
+/* Returns whether there was one. */
+static bool take_record(struct loop *loop)
 {
 	union wire_record record;
 
 	if (monitor_link_receive(&loop->monitor, &record) == 0)
-		return;
+		return false;
 	if (record.header.type == WIRE_REFRESH)
 		send_snapshot(loop);
 	else if (record.header.type == WIRE_HEALTH && record.health.healthy[CHECK_READY] == 1)
 		become_ready(loop);
+	return true;
 }
 
 /* ---- waiting ---- */
@@ -478,7 +487,7 @@ static int64_t next_deadline(const struct loop *loop, int64_t now)
 
 	if (loop->monitor.restart_at_ns < deadline)
 		deadline = loop->monitor.restart_at_ns;
-	if (loop->held_signal != 0 && now + HELD_SIGNAL_NS < deadline)
+	if ((loop->held_signal != 0 || loop->reap_again) && now + HELD_SIGNAL_NS < deadline)
 		deadline = now + HELD_SIGNAL_NS;
 	return deadline;
 }
@@ -489,11 +498,19 @@ static int64_t time_to_sleep(const struct loop *loop)
 	int64_t now, deadline;
 
 	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0)
+		loop->held_signal == 0 && !loop->reap_again)
 		return TIME_NEVER;
 	now = clock_now_ns();
 	deadline = next_deadline(loop, now);
 	return deadline > now ? deadline - now : 0;
+}
+
+/* It woke up for nothing: a system call fails that should not (a filter, a tracer). PID 1 does not spin then, and it
+ * learns of the end of its children all the same. */
+static void rest(struct loop *loop)
+{
+	poll(NULL, 0, REST_MS);
+	reap(loop);
 }
 
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
@@ -504,8 +521,9 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
+	bool moved = false;
 	siginfo_t info;
-	int signal;
+	int signal, ready;
 
 	/* The set changes with the state: setting it on the same descriptor costs no new one. */
 	loop->signal_fd = signals_descriptor(loop->signal_fd, wanted);
@@ -515,19 +533,22 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		loop->signal_fd = -1;
 		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
 	}
-	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0) {
+	ready = ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL);
+	if (ready < 0) {
 		/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
 		patience_ns = HELD_SIGNAL_NS;
 		slot[NEWS].revents = loop->news_fd >= 0;
 		slot[CHANNEL].revents = loop->monitor.channel >= 0;
 	}
 	if (slot[NEWS].revents != 0)
-		take_news(loop);
+		moved = take_news(loop);
 	if (slot[CHANNEL].revents != 0)
-		take_record(loop);
+		moved |= take_record(loop);
 	signal = signals_take(wanted, patience_ns, &info);
 	if (signal > 0)
 		take_signal(loop, signal, &info);
+	else if (ready != 0 && !moved)
+		rest(loop);
 }
 
 static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
@@ -537,12 +558,16 @@ static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
 
 	if (signal > 0)
 		take_signal(loop, signal, &info);
+	else if (time_to_sleep(loop) != 0)
+		rest(loop);
 }
 
 static void do_what_is_due(struct loop *loop)
 {
 	int64_t now;
 
+	if (loop->reap_again)
+		reap(loop);
 	if (time_to_sleep(loop) != 0)
 		return;
 	now = clock_now_ns();
