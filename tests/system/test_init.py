@@ -845,56 +845,6 @@ def test_a_notify_socket_that_cannot_be_used_stops_nothing(either, name):
         assert n.wait() == 7
 
 
-# --- system calls that fail ---------------------------------------------------------------------------------------
-
-FAULTS = [
-    "rt_sigtimedwait:error=EINTR:when=1..5",
-    "rt_sigtimedwait:error=EAGAIN:when=1..5",
-    "ppoll:error=EINTR:when=1..5",
-    "ppoll:error=ENOMEM:when=1+",
-    "signalfd4:error=EMFILE:when=1+",
-    "signalfd4:error=ENOMEM:when=1",
-    "wait4:error=EINTR:when=1..3",
-    "close:error=EIO:when=1+",
-    "prctl:error=EINVAL:when=1+",
-    "read:error=EAGAIN:when=1..3",
-    "read:error=EINTR:when=1..3",
-    "vfork,fork,clone:error=EAGAIN:when=1..2",
-    "vfork,fork,clone:error=ENOMEM:when=1",
-]
-# Only a monitor makes sure of these: a child that executes at once is not waited for.
-NOT_ALWAYS_CALLED = ("ppoll", "signalfd4", "read")
-
-
-def under_fault(init, fault, log, *command, options=()):
-    """nest-init under strace(1), with some of its system calls failing: its own only, and it is not PID 1."""
-    strace = ["strace", "-qq", "-o", log, "-e", "trace=" + fault.split(":")[0], "-e", "inject=" + fault]
-    return Namespace(init, *command, options=options, parent=strace)
-
-
-@pytest.mark.parametrize("options", [(), ("--cap-drop", "net_raw"), ("--metrics", "127.0.0.1:PORT")],
-                         ids=["vfork", "fork", "monitor"])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_failing_system_call_takes_no_signal_and_no_status_away(nest_init, workload, tmp_path, fault, options):
-    options = [option.replace("PORT", str(free_port())) for option in options]
-    log = tmp_path / "strace"
-    with under_fault(nest_init, fault, log, workload, "take", options=options) as n:
-        n.wait_for("ready")
-        n.kill(signal.SIGUSR1)
-        n.kill(signal.SIGTERM)
-        n.queue(LAST, END + 9)
-        assert n.wait() == 9
-        assert numbers(n.lines()) == [10, 15]
-    if "--metrics" in options or not fault.startswith(NOT_ALWAYS_CALLED):
-        assert "(INJECTED)" in log.read_text()
-
-
-def test_without_a_descriptor_for_the_childs_news_nothing_is_started(nest_init, workload, tmp_path):
-    with under_fault(nest_init, "pipe2:error=EMFILE", tmp_path / "strace", workload, "place") as n:
-        assert (n.wait(), n.output()) == (125, "")
-        assert n.errors().startswith("nest-init: cannot start the workload: ")
-
-
 # --- rewritten signals, clean exits -------------------------------------------------------------------------------
 
 SAYS = "trap 'echo quit; exit 3' QUIT; trap 'echo term; exit 143' TERM; trap 'echo hup' HUP; echo up; while :; do sleep 0.02; done"
