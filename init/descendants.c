@@ -59,25 +59,30 @@ static void signal_descendant(pid_t pid, int signal)
 		kill(pid, signal);
 }
 
-static void signal_descendants(int signal, pid_t spared)
+/* An empty /proc is none: we would be there at the least. */
+static int signal_descendants(int signal, pid_t spared)
 {
 	DIR *proc = opendir("/proc");
+	int error = -ENOENT;
 
 	if (proc == NULL)
-		return;
+		return -errno;
 	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
 
+		if (pid > 0)
+			error = 0;
 		if (pid > 1 && pid != getpid() && pid != spared)
 			signal_descendant(pid, signal);
 	}
 	closedir(proc);
+	return error;
 }
 
-void descendants_signal(int signal, pid_t spared)
+int descendants_signal(int signal, pid_t spared)
 {
-	if (getpid() == 1)
-		kill(-1, signal);
-	else
-		signal_descendants(signal, spared);
+	if (getpid() != 1)
+		return signal_descendants(signal, spared);
+	kill(-1, signal);
+	return 0;
 }

@@ -255,9 +255,12 @@ static void signal_group(struct loop *loop, int signal)
 static void act_signal_orphans(struct loop *loop, int signal)
 {
 	int becomes = for_leftovers(loop, signal);
+	int error = becomes != 0 ? descendants_signal(becomes, loop->monitor.pid) : 0;
 
-	if (becomes != 0)
-		descendants_signal(becomes, loop->monitor.pid);
+	if (error < 0 && !loop->orphans_trouble_told) {
+		loop->orphans_trouble_told = true;
+		log_line("cannot find the processes that are left: /proc: %s (mount /proc)", strerror(-error));
+	}
 }
 
 static void act_not_ready(struct loop *loop, int signal)
