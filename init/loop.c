@@ -135,6 +135,9 @@ static void act_spawn(struct loop *loop)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWN_FAILED, .error = -error }, NULL);
 		return;
 	}
+	/* Under another name every signal is simply passed on, now that there is somebody to hear it. */
+	if (loop->personality->kind != NULL)
+		loop->machine.policy.stop_signals = 0;
 	loop->service_started_at_ns = clock_now_ns();
 	loop->snapshot.service_start_time_ns = clock_wall_ns();
 	loop->snapshot.starts++;

@@ -105,8 +105,6 @@ static void set_policy(const struct stop_policy *stop)
 
 	supervise_default_policy(&policy);
 	policy.main_end = main_end();
-	if (personality.kind != NULL)
-		policy.stop_signals = 0; /* under those names every signal is simply passed on */
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;

@@ -707,6 +707,17 @@ def test_a_stop_while_the_pids_limit_is_reached_ends_at_once(nest_init, workload
         assert (n.wait(), n.output()) == (128 + number, "")
 
 
+@pytest.mark.parametrize("name", ["dumb-init", "tini", "catatonit"])
+def test_under_another_name_too_a_stop_while_the_pids_limit_is_reached_ends_at_once(nest_init, workload, public, name):
+    # There every signal is the workload's, but there is none.
+    wrap = ["bash", "-c", 'exec -a "$0" "$@"', name]
+    with crowded(nest_init, workload, public, "place", wrap=wrap) as n:
+        n.wait_for_error("cannot start")
+        n.kill(signal.SIGUSR1)
+        n.kill(signal.SIGTERM)
+        assert (n.wait(), n.output()) == (143, "")
+
+
 def test_a_full_standard_error_does_not_block_pid_1(either, workload):
     reading, writing = os.pipe()
     try:
