@@ -2,8 +2,9 @@
 
 strace(1) is attached to nest-init from outside its namespace before it is executed, and follows no child: it sees the
 calls of nest-init alone, and makes those alone fail. Each mode runs once undisturbed, which tells what is called, and
-how often. Then each call fails with each error of its row: the first time, the second, the last, every time. A call
-that has no row fails the test, so the table is complete as long as the modes are.
+how often. Then each call fails with each error of its row the first time and every time, and with the first two errors
+the second and the last time as well. A call that has no row fails the test, so the table is complete as long as the
+modes are.
 
 The point of no return has no system call of its own. The first one below it is the pipe for the child's news, the only
 pipe2(2) that asks for O_NONBLOCK."""
@@ -320,9 +321,10 @@ def named(calls):
 
 # --- the tests ----------------------------------------------------------------------------------------------------
 
-def turns(before, count):
+def turns(before, count, only_the_first):
     """When a call is to fail, as strace(1) counts: `before` calls come before the point of no return."""
-    return {**{f"{before + turn}": False for turn in sorted({1, min(2, count), count})}, f"{before + 1}+": True}
+    once = {1} if only_the_first else {1, min(2, count), count}
+    return {**{f"{before + turn}": False for turn in sorted(once)}, f"{before + 1}+": True}
 
 
 def complaint(mode, row, error, every, run):
@@ -365,8 +367,8 @@ def test_whatever_system_call_fails_the_run_ends_as_it_should(workload, tmp_path
     border = point_of_no_return(undisturbed.calls)
     before, after = named(undisturbed.calls[:border]), named(undisturbed.calls[border:])
     assert set(after) <= set(CALLS), "called below the point of no return, but not in the table of faults"
-    runs = [(call, error, when, every) for call in after for error in mode.row(call).errors.split()
-            for when, every in turns(before[call], after[call]).items()]
+    runs = [(call, error, when, every) for call in after for number, error in enumerate(mode.row(call).errors.split())
+            for when, every in turns(before[call], after[call], number > 1).items()]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(lambda run: under(mode, workload, tmp_path, *run), runs))
     wrong = [sentence for _, _, sentence in results if sentence]
