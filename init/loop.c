@@ -574,7 +574,7 @@ static void do_what_is_due(struct loop *loop)
 
 	if (loop->reap_again)
 		reap(loop);
-	if (time_to_sleep(loop) != 0)
+	if (loop->ended || time_to_sleep(loop) != 0) /* a monitor that is due is not started to be left behind */
 		return;
 	now = clock_now_ns();
 	if (now >= loop->monitor.restart_at_ns) {

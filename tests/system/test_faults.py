@@ -375,3 +375,16 @@ def test_whatever_system_call_fails_the_run_ends_as_it_should(workload, tmp_path
     assert not wrong, "\n".join(wrong)
     assert {call for call in after if mode.row(call).errors} - {call for call, failed, _ in results if failed} \
         <= NOT_ALWAYS_CALLED
+
+
+def test_no_monitor_is_started_again_once_the_end_is_certain(nest_init, workload, tmp_path):
+    """Both are dead when the first is reaped, and the restart is due when the last is."""
+    slowly = ["-e", "trace=wait4,fork", "-e", "inject=wait4:delay_enter=300000"]
+    strace = ["strace", "-qq", "-o", tmp_path / "log", *slowly]
+    with Namespace(nest_init, workload, "take", options=WATCHED, parent=strace) as n:
+        n.wait_for("ready")
+        main, monitor = n.workload(), wait_until(lambda: monitors(n))[0]
+        os.kill(monitor, signal.SIGKILL)
+        os.kill(main, signal.SIGKILL)
+        assert n.wait() == 137
+    assert "ECHILD" in (tmp_path / "log").read_text().splitlines()[-1]
