@@ -1,7 +1,6 @@
 #include "init/descendants.h"
 
 #include "base/cleanup.h"
-#include "base/fdio.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* A tree of processes deeper than this is not followed to its end at once: its upper part goes first. */
 #define DEPTH_MAX 256
@@ -31,8 +31,8 @@ static struct place place_of(pid_t pid)
 	ssize_t length;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC); /* a pseudo file never blocks */
-	length = fd < 0 ? -1 : fd_read_all(fd, text, sizeof text - 1);
+	fd = open(path, O_RDONLY | O_CLOEXEC);                  /* a pseudo file never blocks */
+	length = fd < 0 ? -1 : read(fd, text, sizeof text - 1); /* the kernel gives it whole, at once */
 	if (length <= 0)
 		return (struct place){ 0 };
 	text[length] = '\0';
@@ -61,26 +61,30 @@ static void signal_descendant(pid_t pid, int signal)
 
 	if ((held < 0 && !unknown) || !descends_from(pid, getpid()))
 		return;
-	if (unknown)
+	/* Who may hold it need not be allowed to send by it: kill(2) is what every filter lets pass. */
+	if (unknown || (syscall(SYS_pidfd_send_signal, held, signal, NULL, 0) < 0 && errno != ESRCH))
 		kill(pid, signal);
-	else
-		syscall(SYS_pidfd_send_signal, held, signal, NULL, 0);
 }
 
-/* Calls back for every process of /proc but ourselves and PID 1. */
-static void for_each_process(void (*visit)(pid_t pid, void *context), void *context)
+/* Calls back for every process of /proc but ourselves and PID 1. Returns 0, or -errno without /proc; an empty one is
+ * none: we would be there at the least. */
+static int for_each_process(void (*visit)(pid_t pid, void *context), void *context)
 {
 	DIR *proc = opendir("/proc");
+	int error = -ENOENT;
 
 	if (proc == NULL)
-		return;
+		return -errno;
 	for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
 
+		if (pid > 0)
+			error = 0;
 		if (pid > 1 && pid != getpid())
 			visit(pid, context);
 	}
 	closedir(proc);
+	return error;
 }
 
 struct signalling {
@@ -109,7 +113,7 @@ static void read_name(pid_t pid, char ret_name[LEFTOVER_NAME_SIZE])
 
 	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	length = fd < 0 ? 0 : fd_read_all(fd, ret_name, LEFTOVER_NAME_SIZE);
+	length = fd < 0 ? 0 : read(fd, ret_name, LEFTOVER_NAME_SIZE);
 	ret_name[length > 0 ? length - 1 : 0] = '\0'; /* in place of the newline */
 }
 
@@ -136,10 +140,12 @@ void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_lef
 	for_each_process(visit_to_list, &listing);
 }
 
-void descendants_signal(int signal, pid_t spared)
+int descendants_signal(int signal, pid_t spared)
 {
-	if (getpid() == 1)
-		kill(-1, signal);
-	else
-		for_each_process(visit_to_signal, &(struct signalling){ .signal = signal, .spared = spared });
+	struct signalling signalling = { .signal = signal, .spared = spared };
+
+	if (getpid() != 1)
+		return for_each_process(visit_to_signal, &signalling);
+	kill(-1, signal);
+	return 0;
 }

@@ -13,5 +13,5 @@ void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_lef
  * PID 1 of a namespace reaches them all with kill(-1), also those that called setsid(2); the monitor blocks what it
  * can, so only SIGKILL would need sparing it, and by then it is not needed any more. A subreaper looks in /proc for
  * those that descend from it: kill(-1) would reach processes that are none of ours, and its own children alone are not
- * all, as theirs become ours only later. */
-void descendants_signal(int signal, pid_t spared);
+ * all, as theirs become ours only later. Returns -errno where it cannot look: nobody was sent anything then. */
+int descendants_signal(int signal, pid_t spared);

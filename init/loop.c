@@ -23,11 +23,12 @@
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
+#define REST_MS 10
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
-static void take_news(struct loop *loop);
+static bool take_news(struct loop *loop);
 
 static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
 {
@@ -142,6 +143,9 @@ static void act_spawn(struct loop *loop)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWN_FAILED, .error = -error }, NULL);
 		return;
 	}
+	/* Under another name every signal is simply passed on, now that there is somebody to hear it. */
+	if (loop->personality->kind != NULL)
+		loop->machine.policy.stop_signals = 0;
 	loop->service_started_at_ns = clock_now_ns();
 	loop->snapshot.service_start_time_ns = clock_wall_ns();
 	loop->snapshot.starts++;
@@ -262,9 +266,13 @@ static void signal_group(struct loop *loop, int signal)
 static void act_signal_orphans(struct loop *loop, int signal)
 {
 	int becomes = for_leftovers(loop, signal);
+	int error = becomes != 0 ? descendants_signal(becomes, loop->monitor.pid) : 0;
 
-	if (becomes != 0)
-		descendants_signal(becomes, loop->monitor.pid);
+	if (error < 0 && !loop->orphans_trouble_told) {
+		loop->orphans_trouble_told = true;
+		log_line(LOG_LEVEL_ERROR, "cannot find the processes that are left: /proc: %s (mount /proc)",
+			strerror(-error));
+	}
 }
 
 static void act_not_ready(struct loop *loop, int signal)
@@ -487,12 +495,15 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 
 /* ---- events ---- */
 
-static void take_news(struct loop *loop)
+/* Returns whether there was any. */
+static bool take_news(struct loop *loop)
 {
 	struct spawn_news news;
+	bool any = false;
 	int taken;
 
 	while ((taken = spawn_read_news(loop->news_fd, &news)) == 1) {
+		any = true;
 		if (news.type == SPAWN_READ_ONLY) {
 			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
 			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
@@ -508,16 +519,17 @@ static void take_news(struct loop *loop)
 		log_line(LOG_LEVEL_WARNING, "not in force: %s", news.text.text);
 	}
 	if (taken == -EAGAIN)
-		return;
+		return any;
 	close(loop->news_fd);
 	loop->news_fd = -1;
 	if (loop->refused)
-		return;
+		return true;
 	loop->executed = true;
 	loop->oom_is_known = oom_kills_read(&loop->oom_kills_before) == 0;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
+	return true;
 }
 
 /* A filter of ours, or of the runtime's, which PID 1 has as well; and nobody sent a SIGSYS through us. */
@@ -567,16 +579,15 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
 }
 
-/* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. */
+/* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. If it fails, by a filter
+ * or a tracer, the SIGCHLD is used up and the child is still there: it is asked again soon. */
 static void reap(struct loop *loop)
 {
-	bool ended = false;
+	bool ended = false, none;
 	int status, main_status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
-		if (pid < 0)
-			continue;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != loop->monitor.pid)
 			report_reaped(loop->personality, pid, status, pid == loop->main_pid);
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
@@ -590,10 +601,13 @@ static void reap(struct loop *loop)
 			loop->snapshot.reaped_orphans++;
 		}
 	}
-	report(loop->personality, pid < 0 ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
+	/* ECHILD while the workload was not reaped yet is no answer either. */
+	none = pid < 0 && errno == ECHILD && (ended || loop->machine.main_ended || loop->main_pid == 0);
+	loop->reap_again = pid < 0 && !none;
+	report(loop->personality, none ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
 	if (ended)
-		main_ended(loop, main_status, pid < 0);
-	else if (pid < 0)
+		main_ended(loop, main_status, none);
+	else if (none)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
 	if (loop->machine.state == SUPERVISE_GROUP)
 		signal_group(loop, 0); /* is anybody left in it? */
@@ -619,16 +633,18 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
 }
 
-static void take_record(struct loop *loop)
+/* Returns whether there was one. */
+static bool take_record(struct loop *loop)
 {
 	union wire_record record;
 
 	if (monitor_link_receive(&loop->monitor, &record) == 0)
-		return;
+		return false;
 	if (record.header.type == WIRE_REFRESH)
 		send_snapshot(loop);
 	else if (record.header.type == WIRE_HEALTH && record.health.healthy[CHECK_READY] == 1)
 		become_ready(loop);
+	return true;
 }
 
 /* ---- waiting ---- */
@@ -650,7 +666,7 @@ static int64_t next_deadline(const struct loop *loop, int64_t now)
 
 	if (loop->monitor.restart_at_ns < deadline)
 		deadline = loop->monitor.restart_at_ns;
-	if (loop->held_signal != 0 && now + HELD_SIGNAL_NS < deadline)
+	if ((loop->held_signal != 0 || loop->reap_again) && now + HELD_SIGNAL_NS < deadline)
 		deadline = now + HELD_SIGNAL_NS;
 	return deadline;
 }
@@ -661,11 +677,19 @@ static int64_t time_to_sleep(const struct loop *loop)
 	int64_t now, deadline;
 
 	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0)
+		loop->held_signal == 0 && !loop->reap_again)
 		return TIME_NEVER;
 	now = clock_now_ns();
 	deadline = next_deadline(loop, now);
 	return deadline > now ? deadline - now : 0;
+}
+
+/* It woke up for nothing: a system call fails that should not (a filter, a tracer). PID 1 does not spin then, and it
+ * learns of the end of its children all the same. */
+static void rest(struct loop *loop)
+{
+	poll(NULL, 0, REST_MS);
+	reap(loop);
 }
 
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
@@ -676,8 +700,9 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
+	bool moved = false;
 	siginfo_t info;
-	int signal;
+	int signal, ready;
 
 	/* The set changes with the state: setting it on the same descriptor costs no new one. */
 	loop->signal_fd = signals_descriptor(loop->signal_fd, wanted);
@@ -687,19 +712,22 @@ static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 		loop->signal_fd = -1;
 		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
 	}
-	if (ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL) < 0) {
+	ready = ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL);
+	if (ready < 0) {
 		/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
 		patience_ns = HELD_SIGNAL_NS;
 		slot[NEWS].revents = loop->news_fd >= 0;
 		slot[CHANNEL].revents = loop->monitor.channel >= 0;
 	}
 	if (slot[NEWS].revents != 0)
-		take_news(loop);
+		moved = take_news(loop);
 	if (slot[CHANNEL].revents != 0)
-		take_record(loop);
+		moved |= take_record(loop);
 	signal = signals_take(wanted, patience_ns, &info);
 	if (signal > 0)
 		take_signal(loop, signal, &info);
+	else if (ready != 0 && !moved)
+		rest(loop);
 }
 
 static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
@@ -709,13 +737,17 @@ static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
 
 	if (signal > 0)
 		take_signal(loop, signal, &info);
+	else if (time_to_sleep(loop) != 0)
+		rest(loop);
 }
 
 static void do_what_is_due(struct loop *loop)
 {
 	int64_t now;
 
-	if (time_to_sleep(loop) != 0)
+	if (loop->reap_again)
+		reap(loop);
+	if (loop->ended || time_to_sleep(loop) != 0) /* a monitor that is due is not started to be left behind */
 		return;
 	now = clock_now_ns();
 	if (now >= loop->monitor.restart_at_ns) {

@@ -33,6 +33,8 @@ struct loop {
 	bool refused;  /* the child said that it will not execute the workload */
 	bool was_ready;
 	bool signal_trouble_told;
+	bool orphans_trouble_told;
+	bool reap_again; /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
 	int held_signal; /* one that the workload's full queue could not take yet; 0: none */
 	siginfo_t held_info;
 	pid_t pre_stop_pid;                   /* 0 while it does not run */

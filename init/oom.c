@@ -2,11 +2,11 @@
 
 #include "base/cgroup_parse.h"
 #include "base/cleanup.h"
-#include "base/fdio.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define TEXT_SIZE 2048
 #define PATH_SIZE 512
@@ -15,10 +15,11 @@
 static int read_text(const char *path, char ret_text[TEXT_SIZE])
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -errno : fd_read_all(fd, ret_text, TEXT_SIZE - 1);
+	/* One read: the kernel gives such a file whole, at once. */
+	ssize_t length = fd < 0 ? -1 : read(fd, ret_text, TEXT_SIZE - 1);
 
 	if (length < 0)
-		return (int)length;
+		return -errno;
 	ret_text[length] = '\0';
 	return 0;
 }

@@ -120,8 +120,6 @@ static void set_policy(const struct stop_policy *stop)
 	policy.main_end = main_end();
 	if (stop->on != 0)
 		policy.stop_signals = stop->on;
-	if (personality.kind != NULL)
-		policy.stop_signals = 0; /* under those names every signal is simply passed on */
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;

@@ -27,21 +27,32 @@ def either(request):
     return BINARIES[request.param]
 
 
-@pytest.fixture(scope="session")
-def workload(tmp_path_factory):
-    """The program of workload.c, compiled once for all of xdist's workers."""
+def compiled(tmp_path_factory, name):
+    """The program of NAME.c, compiled once for all of xdist's workers."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent
-    program = shared / "workload"
-    with open(shared / "workload.lock", "w") as lock:
+    program = shared / name
+    with open(shared / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.exists():
-            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program) + ".new",
-                            str(HERE / "workload.c")], check=True)
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", f"{program}.new", str(HERE / f"{name}.c")],
+                           check=True)
             os.chmod(shared, 0o755)
-            os.rename(str(program) + ".new", program)
+            os.rename(f"{program}.new", program)
     return str(program)
+
+
+@pytest.fixture(scope="session")
+def workload(tmp_path_factory):
+    """The program of workload.c."""
+    return compiled(tmp_path_factory, "workload")
+
+
+@pytest.fixture(scope="session")
+def storm(tmp_path_factory):
+    """The program of storm.c."""
+    return compiled(tmp_path_factory, "storm")
 
 
 @pytest.fixture

@@ -145,6 +145,11 @@ class Namespace:
             self._namespace = os.readlink(f"/proc/{self._pid}/ns/pid")
         return self._pid
 
+    def is_to_be(self, pid):
+        """Names the process that will execute nest-init, for who must know before it does."""
+        self._pid = pid
+        self._namespace = os.readlink(f"/proc/{pid}/ns/pid")
+
     def _find(self):
         todo = children(self.process.pid)
         while todo:

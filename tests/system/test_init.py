@@ -714,6 +714,17 @@ def test_a_stop_while_the_pids_limit_is_reached_ends_at_once(nest_init, workload
         assert (n.wait(), n.output()) == (128 + number, "")
 
 
+@pytest.mark.parametrize("name", ["dumb-init", "tini", "catatonit"])
+def test_under_another_name_too_a_stop_while_the_pids_limit_is_reached_ends_at_once(nest_init, workload, public, name):
+    # There every signal is the workload's, but there is none.
+    wrap = ["bash", "-c", 'exec -a "$0" "$@"', name]
+    with crowded(nest_init, workload, public, "place", wrap=wrap) as n:
+        n.wait_for_error("cannot start")
+        n.kill(signal.SIGUSR1)
+        n.kill(signal.SIGTERM)
+        assert (n.wait(), n.output()) == (143, "")
+
+
 def test_a_full_standard_error_does_not_block_pid_1(either, workload):
     reading, writing = os.pipe()
     try:
@@ -850,56 +861,6 @@ def test_systemd_hears_nothing_of_a_workload_that_cannot_be_executed(either, tmp
 def test_a_notify_socket_that_cannot_be_used_stops_nothing(either, name):
     with Namespace(either, "sh", "-c", "exit 7", env={"NOTIFY_SOCKET": name}) as n:
         assert n.wait() == 7
-
-
-# --- system calls that fail ---------------------------------------------------------------------------------------
-
-FAULTS = [
-    "rt_sigtimedwait:error=EINTR:when=1..5",
-    "rt_sigtimedwait:error=EAGAIN:when=1..5",
-    "ppoll:error=EINTR:when=1..5",
-    "ppoll:error=ENOMEM:when=1+",
-    "signalfd4:error=EMFILE:when=1+",
-    "signalfd4:error=ENOMEM:when=1",
-    "wait4:error=EINTR:when=1..3",
-    "close:error=EIO:when=1+",
-    "prctl:error=EINVAL:when=1+",
-    "read:error=EAGAIN:when=1..3",
-    "read:error=EINTR:when=1..3",
-    "vfork,fork,clone:error=EAGAIN:when=1..2",
-    "vfork,fork,clone:error=ENOMEM:when=1",
-]
-# Only a monitor makes sure of these: a child that executes at once is not waited for.
-NOT_ALWAYS_CALLED = ("ppoll", "signalfd4", "read")
-
-
-def under_fault(init, fault, log, *command, options=()):
-    """nest-init under strace(1), with some of its system calls failing: its own only, and it is not PID 1."""
-    strace = ["strace", "-qq", "-o", log, "-e", "trace=" + fault.split(":")[0], "-e", "inject=" + fault]
-    return Namespace(init, *command, options=options, parent=strace)
-
-
-@pytest.mark.parametrize("options", [(), ("--cap-drop", "net_raw"), ("--metrics", "127.0.0.1:PORT")],
-                         ids=["vfork", "fork", "monitor"])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_failing_system_call_takes_no_signal_and_no_status_away(nest_init, workload, tmp_path, fault, options):
-    options = [option.replace("PORT", str(free_port())) for option in options]
-    log = tmp_path / "strace"
-    with under_fault(nest_init, fault, log, workload, "take", options=options) as n:
-        n.wait_for("ready")
-        n.kill(signal.SIGUSR1)
-        n.kill(signal.SIGTERM)
-        n.queue(LAST, END + 9)
-        assert n.wait() == 9
-        assert numbers(n.lines()) == [10, 15]
-    if "--metrics" in options or not fault.startswith(NOT_ALWAYS_CALLED):
-        assert "(INJECTED)" in log.read_text()
-
-
-def test_without_a_descriptor_for_the_childs_news_nothing_is_started(nest_init, workload, tmp_path):
-    with under_fault(nest_init, "pipe2:error=EMFILE", tmp_path / "strace", workload, "place") as n:
-        assert (n.wait(), n.output()) == (125, "")
-        assert n.errors().startswith("nest-init: cannot start the workload: ")
 
 
 # --- rewritten signals, clean exits -------------------------------------------------------------------------------
