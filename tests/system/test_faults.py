@@ -87,7 +87,9 @@ CALLS = {
     "getsockopt": Call("ENOBUFS ENOPROTOOPT"),
     "setsockopt": Call("EPERM ENOPROTOOPT"),
     "sendmsg": Call("EAGAIN ECONNREFUSED ENOBUFS EPIPE"),
-    # who descends from us, by /proc
+    # how the workload ended
+    "prctl": Call("EINVAL EPERM ENOSYS"),
+    # who descends from us, by /proc; what the cgroup says
     "open": Call("EACCES EMFILE ENFILE ENOENT ENOMEM", ASKED_ONCE, ALL, keeps="always"),
     "openat": Call("EACCES EMFILE ENFILE ENOENT ENOMEM", ASKED_ONCE, ALL, keeps="always"),
     "newfstatat": Call("EACCES ENOMEM", ASKED_ONCE, ALL, keeps="always"),
@@ -230,6 +232,8 @@ MODES = {
     "leftovers": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS),
     "subreaper": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS, **SUBREAPER),
     "glibc_subreaper": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS, **SUBREAPER, build="glibc"),
+    "pre_stop": Mode(stop_the_leader, 3, ["leader", "leader up"], ("WORKLOAD", "member", "leader", "3"),
+                     options=("--pre-stop", "true")),
     "killed": to_the_end_of_the_budget(),
     "killed_subreaper": to_the_end_of_the_budget(**SUBREAPER),
     "tini": stand_in("tini", "-vvv"),

@@ -35,13 +35,13 @@ def test_below_another_init_a_stop_runs_its_course(nest_init, workload, outer):
         os.kill(children(n.process.pid)[0], signal.SIGTERM)
         assert n.wait() == 3
         assert n.lines()[3:] == ["leader", "group", "orphan"]
-        assert n.errors() == ""
+        assert n.complaints() == ""
 
 
 @outer
 def test_below_another_init_it_reaps_and_its_status_is_the_workloads(nest_init, workload, outer):
     with Namespace(nest_init, "sh", "-c", '"$0" orphans 100 && exit 7', workload, parent=outer) as n:
-        assert (n.wait(), n.output(), n.errors()) == (7, "made 100\nleft 0\n", "")
+        assert (n.wait(), n.output(), n.complaints()) == (7, "made 100\nleft 0\n", "")
 
 
 def test_below_itself_signals_keep_their_values_and_their_order(nest_init, workload):
@@ -78,14 +78,14 @@ def test_without_proc_it_confines_forwards_and_ends_as_ever(either, workload, pu
         assert n.wait() == 9
         assert n.lines() == ["ready", "10 0 1 0", "15 0 1 0"]
         said = "nest-init: SIGTERM: stopping\n" if "--ready" in options else ""
-        assert n.errors() == said
+        assert n.complaints() == said
 
 
 def test_without_proc_pid_1_finds_those_that_are_left(either, workload):
     with Namespace(either, "sh", "-c", TREE, workload, wrap=NO_PROC) as n:
         n.wait_for(*ALL_UP)
         n.kill(signal.SIGTERM)
-        assert (n.wait(), n.lines()[3:], n.errors()) == (3, ["leader", "group", "orphan"], "")
+        assert (n.wait(), n.lines()[3:], n.complaints()) == (3, ["leader", "group", "orphan"], "")
 
 
 def test_without_proc_a_subreaper_says_whom_it_cannot_find_and_ends_within_its_budget(either, workload):
