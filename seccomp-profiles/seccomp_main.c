@@ -5,6 +5,7 @@
 #include "base/fdio.h"
 #include "seccomp-profiles/compile.h"
 #include "seccomp-profiles/embedded.h"
+#include "seccomp-profiles/record_main.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 static const char help[] =
 	"Usage: nest-init seccomp compile FILE|NAME -o OUT [OPTION...]\n"
+	"       nest-init seccomp record --help\n"
 	"Compile a profile to the BPF that --seccomp OUT applies without compiling anything.\n"
 	"\n"
 	"FILE is JSON as Docker, the OCI runtime-spec or containers/common have it; NAME is one of our own:\n"
@@ -175,6 +177,8 @@ int seccomp_main(int argc, char **argv)
 	struct request request = { .input = NULL };
 	int code, rc;
 
+	if (argc > 1 && strcmp(argv[1], "record") == 0)
+		return record_main(argc - 1, argv + 1);
 	seccomp_context_native(bounding_set(), &request.context);
 	opterr = 0;
 	optind = 0; /* glibc and musl: start afresh, whatever was parsed before */
@@ -187,7 +191,7 @@ int seccomp_main(int argc, char **argv)
 	}
 	if (optind == argc || strcmp(argv[optind], "compile") != 0)
 		return refuse(optind == argc ? "what to do" : argv[optind],
-			"expected \"compile\"; see nest-init seccomp --help");
+			"expected \"compile\" or \"record\"; see nest-init seccomp --help");
 	if (argc - optind != 2)
 		return refuse("compile", "takes one FILE or NAME");
 	request.input = argv[optind + 1];
