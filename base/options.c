@@ -20,10 +20,16 @@
 #define NAME_SIZE 24
 #define VARIABLE_SIZE (sizeof PREFIX + NAME_SIZE)
 #define RETRIES_MAX 1000
+#define OOM_SCORE_ADJ_MAX 1000
 #define TMPFS_OPTIONS_SIZE 240
 
 enum option {
 	OPTION_USER,
+	OPTION_GROUP_ADD,
+	OPTION_WORKDIR,
+	OPTION_UMASK,
+	OPTION_ULIMIT,
+	OPTION_OOM_SCORE_ADJ,
 	OPTION_CAP_DROP,
 	OPTION_CAP_ADD,
 	OPTION_NO_NEW_PRIVS,
@@ -60,6 +66,11 @@ static const struct rule {
 	bool repeatable;
 } rules[] = {
 	[OPTION_USER] = { "user", VALUE_NEEDED, false },
+	[OPTION_GROUP_ADD] = { "group-add", VALUE_NEEDED, true },
+	[OPTION_WORKDIR] = { "workdir", VALUE_NEEDED, false },
+	[OPTION_UMASK] = { "umask", VALUE_NEEDED, false },
+	[OPTION_ULIMIT] = { "ulimit", VALUE_NEEDED, true },
+	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", VALUE_NEEDED, false },
 	[OPTION_CAP_DROP] = { "cap-drop", VALUE_NEEDED, true },
 	[OPTION_CAP_ADD] = { "cap-add", VALUE_NEEDED, true },
 	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", VALUE_OPTIONAL, false },
@@ -180,6 +191,65 @@ static int add_tmpfs(const char *value, struct tmpfs_list *list, struct complain
 	return 0;
 }
 
+static int set_number(const char *value, int least, int most, int *ret_number, struct complaint *ret_why)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (!isdigit((unsigned char)value[*value == '-']) || *end != '\0' || number < least || number > most)
+		return complain(ret_why, EINVAL, "'%s': expected a number from %d to %d", value, least, most);
+	*ret_number = (int)number;
+	return 0;
+}
+
+static int set_workdir(const char *value, const char **ret_path, struct complaint *ret_why)
+{
+	int error = check_absolute(value, ret_why);
+
+	if (error == 0)
+		*ret_path = value;
+	return error;
+}
+
+static int add_group(const char *value, struct group_list *list, struct complaint *ret_why)
+{
+	if (list->count == MODEL_GROUPS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d groups", value, MODEL_GROUPS_MAX);
+	list->group[list->count++] = value;
+	return 0;
+}
+
+static int set_umask(const char *value, struct confinement *confinement, struct complaint *ret_why)
+{
+	char *end;
+	unsigned long mode = strtoul(value, &end, 8);
+
+	if (!isdigit((unsigned char)*value) || *end != '\0' || mode > 0777)
+		return complain(ret_why, EINVAL, "'%s': expected an octal mode from 0 to 777, such as 027", value);
+	confinement->umask = (mode_t)mode;
+	confinement->umask_given = true;
+	return 0;
+}
+
+static int add_ulimit(const char *value, struct limits *limits, struct complaint *ret_why)
+{
+	unsigned resource;
+	struct ulimit limit;
+	int error = ulimit_parse(value, &resource, &limit, ret_why);
+
+	if (error < 0)
+		return error;
+	limits->limit[resource] = limit;
+	limits->given |= 1U << resource;
+	return 0;
+}
+
+static int set_oom_score_adj(const char *value, struct limits *limits, struct complaint *ret_why)
+{
+	limits->oom_score_adj_given = true;
+	return set_number(value, -OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MAX, &limits->oom_score_adj, ret_why);
+}
+
 static int set_duration(const char *value, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
 {
 	int64_t ns;
@@ -243,13 +313,7 @@ static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct comp
 
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
 {
-	char *end;
-	unsigned long count = strtoul(value, &end, 10);
-
-	if (!isdigit((unsigned char)*value) || *end != '\0' || count < 1 || count > RETRIES_MAX)
-		return complain(ret_why, EINVAL, "'%s': expected a number from 1 to %d", value, RETRIES_MAX);
-	*ret_retries = (unsigned)count;
-	return 0;
+	return set_number(value, 1, RETRIES_MAX, (int *)ret_retries, ret_why);
 }
 
 static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
@@ -298,6 +362,16 @@ static int set_option(enum option option, const char *value, struct model *model
 	case OPTION_USER:
 		confinement->user = value;
 		return 0;
+	case OPTION_GROUP_ADD:
+		return add_group(value, &confinement->groups, ret_why);
+	case OPTION_WORKDIR:
+		return set_workdir(value, &confinement->workdir, ret_why);
+	case OPTION_UMASK:
+		return set_umask(value, confinement, ret_why);
+	case OPTION_ULIMIT:
+		return add_ulimit(value, &confinement->limits, ret_why);
+	case OPTION_OOM_SCORE_ADJ:
+		return set_oom_score_adj(value, &confinement->limits, ret_why);
 	case OPTION_CAP_DROP:
 		return set_capabilities(value, &confinement->cap_drop, confinement, ret_why);
 	case OPTION_CAP_ADD:

@@ -101,7 +101,6 @@ static void drop_privileges(void)
 	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	struct confine_plan plan = { .asked = &asked };
 	struct complaint why;
-	enum layer layer;
 
 	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
 	if (capabilities_read(&plan.had, &why) == 0) {
@@ -115,7 +114,7 @@ static void drop_privileges(void)
 		plan.requested |= 1U << LAYER_USER;
 		plan.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
 	}
-	if (confine_apply(&plan, &silent, &layer, &why) < 0) {
+	if (confine_apply(&plan, &silent, &why) < 0) {
 		log_line("monitor: %s", why.text);
 		_exit(125);
 	}

@@ -168,13 +168,12 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 		.not_enforced = tell_not_enforced, .read_only = tell_read_only, .context = &news_fd
 	};
 	struct complaint why;
-	enum layer layer;
 	int status, error;
 
 	place_listen_pid(personality, parent);
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
-	if (confine_apply(request->plan, &reporter, &layer, &why) < 0)
+	if (confine_apply(request->plan, &reporter, &why) < 0)
 		refuse(news_fd, STATUS_REFUSED, &why);
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);

@@ -58,6 +58,18 @@ static void say_confinement(struct words *words, const struct confinement *confi
 
 	if (confinement->user != NULL)
 		say(words, "user=%s", confinement->user);
+	for (size_t i = 0; i < confinement->groups.count; i++)
+		say(words, "group=%s", confinement->groups.group[i]);
+	if (confinement->workdir != NULL)
+		say(words, "workdir=%s", confinement->workdir);
+	if (confinement->umask_given)
+		say(words, "umask=%o", confinement->umask);
+	for (unsigned i = 0; i < ULIMIT_COUNT; i++)
+		if ((confinement->limits.given >> i & 1) != 0)
+			say(words, "%s=%" PRIi64 ":%" PRIi64, ulimit_name(i),
+				(int64_t)confinement->limits.limit[i].soft, (int64_t)confinement->limits.limit[i].hard);
+	if (confinement->limits.oom_score_adj_given)
+		say(words, "oom=%d", confinement->limits.oom_score_adj);
 	if (confinement->cap_given)
 		say(words, "caps=-%" PRIx64 "+%" PRIx64, confinement->cap_drop, confinement->cap_add);
 	if (!confinement->no_new_privs)
@@ -163,6 +175,23 @@ static const struct story {
 	{ { "--user", "-h", "true" }, { NULL }, "user=-h | true" },
 	{ { "--user=a=b", "true" }, { NULL }, "user=a=b | true" },
 	{ { "--user", "a", "--user", "b", "true" }, { NULL }, "user=b | true" },
+	/* identity and limits */
+	{ { "--group-add", "video", "--group-add=44", "true" }, { NULL }, "group=video group=44 | true" },
+	{ { "--workdir", "/app", "--workdir=/srv", "true" }, { NULL }, "workdir=/srv | true" },
+	{ { "--umask", "027", "true" }, { NULL }, "umask=27 | true" },
+	{ { "--umask=0", "true" }, { NULL }, "umask=0 | true" },
+	{ { "--umask=0777", "true" }, { NULL }, "umask=777 | true" },
+	{ { "--ulimit", "nofile=1024", "true" }, { NULL }, "nofile=1024:1024 | true" },
+	{ { "--ulimit", "nofile=1024:65536", "--ulimit=core=0", "true" }, { NULL },
+		"core=0:0 nofile=1024:65536 | true" },
+	{ { "--ulimit", "nofile=1", "--ulimit", "nofile=2:3", "true" }, { NULL }, "nofile=2:3 | true" },
+	{ { "--ulimit=core=-1", "--ulimit=memlock=unlimited", "--ulimit=stack=1:-1", "true" }, { NULL },
+		"stack=1:-1 core=-1:-1 memlock=-1:-1 | true" },
+	{ { "--ulimit=cpu=18446744073709551615", "true" }, { NULL }, "cpu=-1:-1 | true" },
+	{ { "--oom-score-adj", "-1000", "true" }, { NULL }, "oom=-1000 | true" },
+	{ { "--oom-score-adj=1000", "true" }, { NULL }, "oom=1000 | true" },
+	{ { "true" }, { "NEST_INIT_ULIMIT=nofile=1:2 nproc=3", "NEST_INIT_OOM_SCORE_ADJ=0" },
+		"nproc=3:3 nofile=1:2 oom=0 | true" },
 	/* capabilities */
 	{ { "--cap-drop", "all", "true" }, { NULL }, "caps=-ffffffffffffffff+0 | true" },
 	{ { "--cap-drop=ALL", "--cap-add=CAP_CHOWN,net_bind_service", "true" }, { NULL },
@@ -325,6 +354,37 @@ static const struct refusal {
 	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
 		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
 		"'all' for every one)" },
+	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
+	{ { "--umask", "8", "true" }, { NULL }, EINVAL,
+		"--umask: '8': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--umask", "1000", "true" }, { NULL }, EINVAL,
+		"--umask: '1000': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--umask", "-1", "true" }, { NULL }, EINVAL,
+		"--umask: '-1': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--ulimit", "nofile", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1:", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1:': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1:2:3", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1:2:3': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=-2", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=-2': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1k", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1k': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=18446744073709551616", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=18446744073709551616': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "files=1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'files=1': no such limit (nofile, nproc, core ...: getrlimit(2))" },
+	{ { "--ulimit", "nofile=2:1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=2:1': the soft limit is above the hard one" },
+	{ { "--ulimit", "nofile=unlimited:1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=unlimited:1': the soft limit is above the hard one" },
+	{ { "--oom-score-adj", "1001", "true" }, { NULL }, EINVAL,
+		"--oom-score-adj: '1001': expected a number from -1000 to 1000" },
+	{ { "--oom-score-adj", "--5", "true" }, { NULL }, EINVAL,
+		"--oom-score-adj: '--5': expected a number from -1000 to 1000" },
 	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
 	{ { "--best-effort=2", "true" }, { NULL }, EINVAL, "--best-effort: '2': expected yes or no" },
 	{ { "--read-only=Auto", "true" }, { NULL }, EINVAL,
@@ -493,6 +553,7 @@ static void refuses_more_than_there_is_room_for(void **state)
 		const char *sentence;
 	} limits[] = {
 		{ "--writable", "/a", MODEL_PATHS_MAX, "--writable: '/a': at most 32 paths" },
+		{ "--group-add", "a", MODEL_GROUPS_MAX, "--group-add: 'a': at most 16 groups" },
 		{ "--tmpfs", "/a", MODEL_TMPFS_MAX, "--tmpfs: '/a': at most 8" },
 		{ "--ready", "tcp://a:1", MODEL_CHECKS_MAX, "--ready: 'tcp://a:1': at most 16 checks" },
 		{ "--metrics", ":1", MODEL_LISTEN_MAX, "--metrics: ':1': at most 4 addresses" },
@@ -571,6 +632,11 @@ static const struct sample {
 	bool repeatable;
 } samples[] = {
 	{ "user", "1000:1000", false },
+	{ "group-add", "video", true },
+	{ "workdir", "/app", false },
+	{ "umask", "027", false },
+	{ "ulimit", "nofile=1024:2048", true },
+	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
 	{ "cap-add", "chown", true },
 	{ "no-new-privs", "no", false },
