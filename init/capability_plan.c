@@ -68,3 +68,15 @@ void capability_plan_possible(const struct capability_sets *have, const struct c
 		sets.bounding = have->bounding;
 	*ret_want = sets;
 }
+
+uint64_t capability_plan_own(
+	const struct capability_sets *have, uint64_t workload, bool same_user, bool may_start_again)
+{
+	const uint64_t to_start = SETPCAP | UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+	uint64_t keep = have->permitted & (UINT64_C(1) << CAP_KILL | (may_start_again ? to_start : 0));
+	uint64_t lacked = have->permitted & ~workload;
+
+	if (same_user && (keep & ~workload) == 0 && lacked != 0)
+		keep |= UINT64_C(1) << (63 - __builtin_clzll(lacked));
+	return keep;
+}

@@ -244,6 +244,18 @@ void confine_read_capabilities(struct confine_plan *plan)
 		plan->capabilities = plan->had;
 }
 
+uint64_t confine_drop_own(const struct confine_plan *plan, bool may_start_again)
+{
+	struct complaint why;
+	uint64_t keep;
+
+	if (confine_is_light(plan))
+		return plan->had.permitted;
+	keep = capability_plan_own(&plan->had, plan->capabilities.permitted,
+		!plan->changes_user || plan->identity.uid == geteuid(), may_start_again);
+	return capabilities_keep(&plan->had, keep, &why) == 0 ? keep : plan->had.permitted;
+}
+
 /* ---- in the child ---- */
 
 struct apply {

@@ -53,6 +53,10 @@ bool confine_is_light(const struct confine_plan *plan);
 /* For status and metrics: the capabilities of a workload whose own are left alone. */
 void confine_read_capabilities(struct confine_plan *plan);
 
+/* Once the workload runs: PID 1 gives up the capabilities that it does not need any more (capability_plan.h), where the
+ * plan is not light. Returns what it has now. Neither blocks nor allocates. */
+uint64_t confine_drop_own(const struct confine_plan *plan, bool may_start_again);
+
 /* Puts the plan in force on the calling process, which is to exec next. Returns 0, or -errno with a sentence that
  * names the layer: then the process must not go on. */
 int confine_apply(const struct confine_plan *plan, const struct confine_reporter *reporter, struct complaint *ret_why);

@@ -42,7 +42,8 @@ void loop_init(struct loop *loop)
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
 		.time_to_ready_ns = -1,
 		.last_status = -1,
-		.landlock_abi = loop->landlock_abi };
+		.landlock_abi = loop->landlock_abi,
+		.own_capabilities = loop->spawn.plan->had.permitted };
 	describe_filter(&loop->spawn.plan->filter, &loop->snapshot);
 }
 
@@ -369,6 +370,7 @@ static void take_news(struct loop *loop)
 	if (loop->refused)
 		return;
 	loop->executed = true;
+	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan, loop->wants_monitor);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
