@@ -37,7 +37,7 @@ enum option {
 	OPTION_READ_ONLY,
 	OPTION_WRITABLE,
 	OPTION_TMPFS,
-	OPTION_BEST_EFFORT,
+	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
 	OPTION_DRAIN,
@@ -501,8 +501,14 @@ static int unknown_option(const char *word, struct complaint *ret_why)
 
 struct parse {
 	struct model *model;
+	bool confines_only; /* nest-init exec */
 	bool seen[OPTION_COUNT];
 };
+
+static bool is_out_of_place(const struct parse *parse, enum option option)
+{
+	return parse->confines_only && option > OPTION_BEST_EFFORT && option < OPTION_HELP;
+}
 
 /* Says where a bad value stands. */
 static int blame(const char *dashes, const char *name, int error, struct complaint *why)
@@ -521,6 +527,8 @@ static int take_word(struct parse *parse, char ***next, enum option *ret_option,
 
 	if (option == OPTION_COUNT)
 		return unknown_option(word, ret_why);
+	if (is_out_of_place(parse, option))
+		return complain(ret_why, EINVAL, "--%s: nest-init exec supervises nothing", rules[option].name);
 	if (rules[option].value == VALUE_NONE && equals != NULL)
 		return complain(ret_why, EINVAL, "--%s takes no value", rules[option].name);
 	if (rules[option].value == VALUE_NEEDED && equals == NULL) {
@@ -652,7 +660,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 	option = find_variable(text, length);
 	if (option == OPTION_COUNT)
 		return unknown_variable(text, length, ret_why);
-	if (parse->seen[option] || equals[1] == '\0')
+	if (parse->seen[option] || equals[1] == '\0' || is_out_of_place(parse, option))
 		return 0; /* the option wins; an empty variable is an unset one */
 	parse->seen[option] = true;
 	error = set_from_variable(parse, option, equals + 1, ret_why);
@@ -715,21 +723,33 @@ int options_parse_environment(char **env, struct model *ret_model, struct compla
 	return error;
 }
 
+static int parse_all(
+	struct parse *parse, char **argv, char **env, enum options_wish *ret_wish, struct complaint *ret_why)
+{
+	int error;
+
+	model_defaults(parse->model);
+	*ret_wish = OPTIONS_RUN;
+	error = parse_argv(parse, argv, ret_wish, ret_why);
+	if (error < 0 || *ret_wish != OPTIONS_RUN)
+		return error;
+	error = finish(parse, env, ret_why);
+	if (error < 0)
+		return error;
+	if (*parse->model->command == NULL)
+		return complain(ret_why, EINVAL, "no command given: nest-init %s[OPTION...] [--] COMMAND [ARG...]",
+			parse->confines_only ? "exec " : "");
+	return 0;
+}
+
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	struct parse parse = { .model = ret_model };
-	int error;
+	return parse_all(&(struct parse){ .model = ret_model }, argv, env, ret_wish, ret_why);
+}
 
-	model_defaults(ret_model);
-	*ret_wish = OPTIONS_RUN;
-	error = parse_argv(&parse, argv, ret_wish, ret_why);
-	if (error < 0 || *ret_wish != OPTIONS_RUN)
-		return error;
-	error = finish(&parse, env, ret_why);
-	if (error < 0)
-		return error;
-	if (*ret_model->command == NULL)
-		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
-	return 0;
+int options_parse_exec(
+	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
+{
+	return parse_all(&(struct parse){ .model = ret_model, .confines_only = true }, argv, env, ret_wish, ret_why);
 }

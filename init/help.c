@@ -3,6 +3,7 @@
 const char help_text[] = "nest-init: PID 1 for production containers\n"
 			 "\n"
 			 "  nest-init [OPTION...] [--] COMMAND [ARG...]   supervise COMMAND\n"
+			 "  nest-init exec [OPTION...] [--] COMMAND ...   confine, then become COMMAND\n"
 			 "  nest-init health [--live|--ready|--startup]   PID 1's verdict, for HEALTHCHECK\n"
 			 "  nest-init probe TARGET...                     look at each target once, now\n"
 			 "  nest-init status [--json]                     what runs, and what is in force\n"

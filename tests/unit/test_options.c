@@ -849,6 +849,43 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 	assert_false(model.confinement.no_new_privs);
 }
 
+/* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */
+static void exec_takes_what_confines_alone(void **state)
+{
+	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
+		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "best-effort" };
+	const char *name;
+	size_t taken = 0;
+
+	(void)state;
+	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		char word[64], variable[128], sentence[128], *no_variables[] = { NULL };
+		char *by_word[] = { (char *)"exec", word, (char *)"true", NULL },
+		     *plain[] = { (char *)"exec", (char *)"true", NULL };
+		char *variables[] = { variable, NULL };
+		bool confines = false;
+		int error;
+
+		if (is_wish(name))
+			continue;
+		for (size_t c = 0; c < COUNT(confining); c++)
+			confines = confines || strcmp(confining[c], name) == 0;
+		taken += confines;
+		snprintf(word, sizeof word, "--%s=%s", name, sample_of(name)->value);
+		memset(&model, 0, sizeof model);
+		error = options_parse_exec(by_word, no_variables, &model, &wish, &why);
+		assert_int_equal(error, confines ? 0 : -EINVAL);
+		snprintf(sentence, sizeof sentence, "--%s: nest-init exec supervises nothing", name);
+		if (!confines)
+			assert_string_equal(why.text, sentence);
+		write_variable(name, confines ? sample_of(name)->value : "nonsense", variable, sizeof variable);
+		memset(&model, 0, sizeof model);
+		assert_int_equal(options_parse_exec(plain, variables, &model, &wish, &why), 0);
+		assert_int_equal(strcmp(said(&model), "| true") != 0, confines);
+	}
+	assert_int_equal(taken, COUNT(confining));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -863,6 +900,7 @@ int main(void)
 		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),
 		cmocka_unit_test(variables_alone_confine_other_names),
 		cmocka_unit_test(switching_no_new_privs_off_by_variable_holds_under_other_names),
+		cmocka_unit_test(exec_takes_what_confines_alone),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),
