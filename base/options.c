@@ -37,6 +37,7 @@ enum option {
 	OPTION_READ_ONLY,
 	OPTION_WRITABLE,
 	OPTION_TMPFS,
+	OPTION_EXEC_ALLOW,
 	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
@@ -78,6 +79,7 @@ static const struct rule {
 	[OPTION_READ_ONLY] = { "read-only", VALUE_OPTIONAL, false },
 	[OPTION_WRITABLE] = { "writable", VALUE_NEEDED, true },
 	[OPTION_TMPFS] = { "tmpfs", VALUE_NEEDED, true },
+	[OPTION_EXEC_ALLOW] = { "exec-allow", VALUE_NEEDED, true },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
@@ -387,6 +389,8 @@ static int set_option(enum option option, const char *value, struct model *model
 		return add_path(value, &confinement->writable, ret_why);
 	case OPTION_TMPFS:
 		return add_tmpfs(value, &confinement->tmpfs, ret_why);
+	case OPTION_EXEC_ALLOW:
+		return add_path(value, &confinement->exec_allow, ret_why);
 	case OPTION_BEST_EFFORT:
 		return set_bool(value, &confinement->best_effort, ret_why);
 	case OPTION_STOP_SIGNAL:
@@ -707,7 +711,8 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 static bool confines(const struct confinement *confinement)
 {
 	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
-		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0;
+		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0 ||
+		confinement->exec_allow.count > 0;
 }
 
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)

@@ -11,7 +11,9 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -35,6 +37,7 @@ static uint32_t requested_layers(const struct confinement *asked)
 		(uint32_t)asks_for_seccomp(asked) << LAYER_SECCOMP |
 		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
 		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS |
+		(uint32_t)(asked->exec_allow.count > 0) << LAYER_EXEC_ALLOW |
 		(uint32_t)(asked->limits.given != 0 || asked->limits.oom_score_adj_given) << LAYER_LIMITS;
 }
 
@@ -196,12 +199,12 @@ static int weaken_capabilities(const struct confinement *asked, struct confine_p
 }
 
 /* A path that is not there is a mistake, never best effort. */
-static int check_paths(const struct confinement *asked, struct complaint *ret_why)
+static int check_paths(enum layer layer, const char *what, const struct path_list *list, struct complaint *ret_why)
 {
-	for (size_t i = 0; asked->read_only != READ_ONLY_OFF && i < asked->writable.count; i++)
-		if (access(asked->writable.path[i], F_OK) < 0)
-			return complain(
-				ret_why, errno, "writable path '%s': %s", asked->writable.path[i], strerror(errno));
+	for (size_t i = 0; i < list->count; i++)
+		if (access(list->path[i], F_OK) < 0)
+			return complain(ret_why, errno, "%s: %s '%s': %s", layer_name(layer), what, list->path[i],
+				strerror(errno));
 	return 0;
 }
 
@@ -216,9 +219,11 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	plan->is_pid_1 = getpid() == 1;
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
-	error = check_paths(asked, ret_why);
+	error = check_paths(LAYER_EXEC_ALLOW, "path", &asked->exec_allow, ret_why);
+	if (error == 0 && asked->read_only != READ_ONLY_OFF)
+		error = check_paths(LAYER_READ_ONLY, "writable path", &asked->writable, ret_why);
 	if (error < 0)
-		return blame(LAYER_READ_ONLY, error, ret_why);
+		return error;
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */
@@ -257,6 +262,37 @@ uint64_t confine_drop_own(const struct confine_plan *plan, bool may_start_again)
 }
 
 /* ---- in the child ---- */
+
+#if defined(__x86_64__)
+#define OTHER_ARCH AUDIT_ARCH_I386 /* that the kernel runs as well, and its number of memfd_create(2) */
+#define OTHER_MEMFD_CREATE 356
+#define OWN_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define OTHER_ARCH AUDIT_ARCH_ARM
+#define OTHER_MEMFD_CREATE 385
+#define OWN_ARCH AUDIT_ARCH_AARCH64
+#endif
+#define X32_BIT 0x40000000
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
+/* What memfd_create(2) makes is on no file system that Landlock sees, and could be executed. Sealed against that it may
+ * be made (Linux 6.3). */
+static const struct sock_filter no_program_in_memory[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 3),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32_BIT),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 3, 5),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OTHER_ARCH, 0, 4),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OTHER_MEMFD_CREATE, 0, 2),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MFD_NOEXEC_SEAL, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+};
 
 struct apply {
 	const struct confine_plan *plan;
@@ -425,15 +461,31 @@ static int apply_landlock(struct apply *apply, struct complaint *ret_why)
 	return error;
 }
 
+static int load_filter(
+	const char *profile, const struct sock_filter *insn, uint16_t length, uint32_t flags, struct complaint *ret_why)
+{
+	struct sock_fprog program = { .len = length, .filter = (struct sock_filter *)insn };
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0)
+		return complain(ret_why, errno, "cannot load profile %s: %s%s", profile, strerror(errno),
+			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+	return 0;
+}
+
 static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_filter *filter = &apply->plan->filter;
-	struct sock_fprog program = { .len = filter->length, .filter = (struct sock_filter *)filter->insn };
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) < 0)
-		return complain(ret_why, errno, "cannot load profile %s: %s%s", filter->profile, strerror(errno),
-			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
-	return 0;
+	return load_filter(filter->profile, filter->insn, filter->length, filter->flags, ret_why);
+}
+
+static int apply_exec_allow(struct apply *apply, struct complaint *ret_why)
+{
+	int error = landlock_allow_exec(&apply->plan->asked->exec_allow, apply->plan->command, ret_why);
+
+	return error == 0 ? load_filter("of exec_allow", no_program_in_memory,
+				    sizeof no_program_in_memory / sizeof no_program_in_memory[0], 0, ret_why)
+			  : error;
 }
 
 /* The order of the design: limits and mounts while root may still set them, groups before the user, capabilities while
@@ -453,6 +505,7 @@ static const struct step {
 	{ LAYER_COUNT, 0, apply_place },
 	{ LAYER_NO_NEW_PRIVS, 1U << LAYER_NO_NEW_PRIVS, apply_no_new_privs },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_landlock },
+	{ LAYER_EXEC_ALLOW, 1U << LAYER_EXEC_ALLOW, apply_exec_allow },
 	{ LAYER_SECCOMP, 1U << LAYER_SECCOMP, apply_seccomp },
 };
 

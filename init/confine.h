@@ -20,8 +20,9 @@ struct confine_filter {
 
 struct confine_plan {
 	const struct confinement *asked; /* borrowed */
-	uint32_t requested;              /* a bit for each enum layer */
-	uint32_t weakened;               /* of these: possible only in part, and best effort was asked for */
+	const char *command; /* borrowed, the caller's to set: what an allow-list of programs has by itself */
+	uint32_t requested;  /* a bit for each enum layer */
+	uint32_t weakened;   /* of these: possible only in part, and best effort was asked for */
 	struct identity identity;
 	bool changes_user;                   /* beyond supplementary groups */
 	bool is_pid_1;                       /* the mounts are the container's own */

@@ -53,8 +53,10 @@ int exec_main(int argc, char **argv)
 	if (error == 0 && wish != OPTIONS_RUN)
 		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
 													     : status;
-	if (error == 0)
+	if (error == 0) {
+		plan.command = model.command[0];
 		error = confine_plan(&model.confinement, warn, &plan, &why);
+	}
 	if (error == 0)
 		error = confine_apply(&plan, &reporter, &why);
 	if (error == 0)

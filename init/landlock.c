@@ -1,6 +1,7 @@
 #include "init/landlock.h"
 
 #include "base/cleanup.h"
+#include "init/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,19 +106,32 @@ static int allow_asked_path(int ruleset, const char *path, const struct rights *
 	return error < 0 ? complain(ret_why, -error, "writable path '%s': %s", path, strerror(-error)) : 0;
 }
 
+static int make_ruleset(uint64_t handled, struct complaint *ret_why)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+
+	if (ruleset < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
+	return ruleset < 0 ? complain(ret_why, errno, "cannot make a Landlock rule set: %s", strerror(errno)) : ruleset;
+}
+
+static int put_in_force(int ruleset, struct complaint *ret_why)
+{
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return complain(ret_why, errno, "cannot put Landlock in force: %s%s", strerror(errno),
+			errno == EPERM ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+	return 0;
+}
+
 int landlock_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
 {
-	unsigned abi = landlock_abi();
-	struct rights rights = rights_of_abi(abi);
-	struct landlock_ruleset_attr attr = { .handled_access_fs = rights.all };
-	cleanup_close int ruleset = -1;
+	struct rights rights = rights_of_abi(landlock_abi());
+	cleanup_close int ruleset = make_ruleset(rights.all, ret_why);
 	int error = 0;
 
-	if (abi == 0)
-		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
 	if (ruleset < 0)
-		return complain(ret_why, errno, "cannot make a Landlock rule set: %s", strerror(errno));
+		return ruleset;
 	for (size_t i = 0; i < sizeof always_writable / sizeof always_writable[0]; i++)
 		allow_path(ruleset, always_writable[i], &rights);
 	allow_stdio(ruleset, &rights);
@@ -125,10 +139,34 @@ int landlock_make_read_only(const struct path_list *writable, const struct tmpfs
 		error = allow_asked_path(ruleset, writable->path[i], &rights, ret_why);
 	for (size_t i = 0; error == 0 && i < tmpfs->count; i++)
 		error = allow_asked_path(ruleset, tmpfs->mount[i].path, &rights, ret_why);
+	return error < 0 ? error : put_in_force(ruleset, ret_why);
+}
+
+static const struct rights may_execute = { LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_EXECUTE };
+
+static int allow_program(void *context, const char *file)
+{
+	return allow_path(*(int *)context, file, &may_execute);
+}
+
+int landlock_allow_exec(const struct path_list *allowed, const char *command, struct complaint *ret_why)
+{
+	/* A rule set that says nothing of moving files between directories forbids it (landlock(7)): allowed from the
+	 * root on, it forbids only to move a file to where it could be executed. */
+	const struct rights may_move = { .all = LANDLOCK_ACCESS_FS_REFER };
+	bool knows_moving = landlock_abi() >= 2;
+	cleanup_close int ruleset = make_ruleset(
+		LANDLOCK_ACCESS_FS_EXECUTE | (knows_moving ? LANDLOCK_ACCESS_FS_REFER : 0), ret_why);
+	int error = 0;
+
+	if (ruleset < 0)
+		return ruleset;
+	if (knows_moving)
+		allow_path(ruleset, "/", &may_move);
+	error = program_visit(command, allow_program, &ruleset);
+	for (size_t i = 0; error == 0 && i < allowed->count; i++)
+		error = program_visit(allowed->path[i], allow_program, &ruleset);
 	if (error < 0)
-		return error;
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		return complain(ret_why, errno, "cannot put Landlock in force: %s%s", strerror(errno),
-			errno == EPERM ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
-	return 0;
+		return complain(ret_why, -error, "cannot allow a program: %s", strerror(-error));
+	return put_in_force(ruleset, ret_why);
 }

@@ -13,3 +13,9 @@ unsigned landlock_abi(void);
  * -errno with a sentence. */
 int landlock_make_read_only(
 	const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
+
+/* From here on this process and its children execute nothing but `command`, the files of `allowed`, what these take to
+ * be executed (program.h), and what is below the directories of `allowed`. Reading is not touched, nor what is mapped
+ * as a library: a dynamic loader that is on the list runs whatever it can read, and an interpreter any script. As
+ * above. */
+int landlock_allow_exec(const struct path_list *allowed, const char *command, struct complaint *ret_why);

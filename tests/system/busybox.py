@@ -337,7 +337,7 @@ def layers(container):
 
 
 NOTHING = {"user": "-", "capabilities": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-",
-           "limits": "-"}
+           "limits": "-", "exec_allow": "-"}
 
 
 def but(**changes):

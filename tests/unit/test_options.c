@@ -82,6 +82,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "writable=%s", confinement->writable.path[i]);
 	for (size_t i = 0; i < confinement->tmpfs.count; i++)
 		say(words, "tmpfs=%s(%s)", confinement->tmpfs.mount[i].path, confinement->tmpfs.mount[i].options);
+	for (size_t i = 0; i < confinement->exec_allow.count; i++)
+		say(words, "exec=%s", confinement->exec_allow.path[i]);
 	if (confinement->best_effort)
 		say(words, "best-effort");
 }
@@ -198,6 +200,7 @@ static const struct story {
 		"caps=-ffffffffffffffff+401 | true" },
 	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
 		"caps=-10000000021+0 | true" },
+	{ { "--exec-allow", "/bin/a", "--exec-allow=/usr/bin", "true" }, { NULL }, "exec=/bin/a exec=/usr/bin | true" },
 	/* yes or no */
 	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
 	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
@@ -644,6 +647,7 @@ static const struct sample {
 	{ "read-only", "landlock", false },
 	{ "writable", "/data", true },
 	{ "tmpfs", "/tmp:size=1m", true },
+	{ "exec-allow", "/bin/sh", true },
 	{ "best-effort", "yes", false },
 	{ "stop-signal", "QUIT", false },
 	{ "drain", "2s", false },
@@ -826,7 +830,8 @@ static void variables_alone_confine_other_names(void **state)
 		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
 		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
-		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_TMPFS=/tmp", true } };
+		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
+		{ "NEST_INIT_TMPFS=/tmp", true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -853,7 +858,8 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 static void exec_takes_what_confines_alone(void **state)
 {
 	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
-		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "best-effort" };
+		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
+		"best-effort" };
 	const char *name;
 	size_t taken = 0;
 
