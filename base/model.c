@@ -5,7 +5,7 @@
 #include <assert.h>
 
 static const char layer_names[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs",
-	"limits", "exec_allow" };
+	"limits", "exec_allow", "tcp" };
 static_assert(sizeof layer_names / sizeof layer_names[0] == LAYER_COUNT, "a name for every layer");
 
 static const char check_kind_names[][8] = { "live", "ready", "startup" };

@@ -13,6 +13,7 @@
 #define MODEL_PATHS_MAX 32
 #define MODEL_TMPFS_MAX 8
 #define MODEL_GROUPS_MAX 16
+#define MODEL_PORTS_MAX 32
 #define MODEL_CHECKS_MAX 16
 #define MODEL_TARGET_SIZE 512 /* of a check's TARGET as it is written, NUL included: it is the check's name */
 #define MODEL_SIGNALS 65      /* signal numbers 0 to 64; 0 is unused */
@@ -29,10 +30,11 @@ enum layer {
 	LAYER_TMPFS,
 	LAYER_LIMITS,
 	LAYER_EXEC_ALLOW,
+	LAYER_TCP,
 	LAYER_COUNT,
 };
 
-/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow": as metrics, status
+/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp": as metrics, status
  * and messages say it. */
 const char *layer_name(enum layer layer);
 
@@ -59,6 +61,12 @@ struct group_list {
 	const char *group[MODEL_GROUPS_MAX]; /* NAME or GID */
 };
 
+struct port_list {
+	bool given; /* none at all are allowed where there is no more than that */
+	uint8_t count;
+	uint16_t port[MODEL_PORTS_MAX];
+};
+
 struct limits {
 	uint32_t given; /* a bit for each RLIMIT_* of getrlimit(2) */
 	bool oom_score_adj_given;
@@ -80,6 +88,7 @@ struct confinement {
 	const char *workdir; /* absolute; NULL: where PID 1 was started */
 	struct limits limits;
 	struct group_list groups;    /* supplementary ones, beside the user's own */
+	struct port_list tcp_bind, tcp_connect;
 	struct path_list exec_allow; /* programs, and directories of programs; empty: all */
 	struct path_list writable;
 	struct tmpfs_list tmpfs;

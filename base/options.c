@@ -38,6 +38,8 @@ enum option {
 	OPTION_WRITABLE,
 	OPTION_TMPFS,
 	OPTION_EXEC_ALLOW,
+	OPTION_TCP_BIND,
+	OPTION_TCP_CONNECT,
 	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
@@ -80,6 +82,8 @@ static const struct rule {
 	[OPTION_WRITABLE] = { "writable", VALUE_NEEDED, true },
 	[OPTION_TMPFS] = { "tmpfs", VALUE_NEEDED, true },
 	[OPTION_EXEC_ALLOW] = { "exec-allow", VALUE_NEEDED, true },
+	[OPTION_TCP_BIND] = { "tcp-bind", VALUE_NEEDED, true },
+	[OPTION_TCP_CONNECT] = { "tcp-connect", VALUE_NEEDED, true },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
@@ -252,6 +256,35 @@ static int set_oom_score_adj(const char *value, struct limits *limits, struct co
 	return set_number(value, -OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MAX, &limits->oom_score_adj, ret_why);
 }
 
+/* Takes the first number of "143,130" and returns where the next one is, or NULL. */
+static const char *next_number(const char *list, unsigned most, unsigned *ret_number)
+{
+	char *end;
+	unsigned long number = strtoul(list, &end, 10);
+
+	if (!isdigit((unsigned char)*list) || (*end != '\0' && *end != ',') || number > most)
+		return NULL;
+	*ret_number = (unsigned)number;
+	return end + (*end == ',');
+}
+
+static int add_ports(const char *value, struct port_list *list, struct complaint *ret_why)
+{
+	const char *next = strcmp(value, "none") == 0 ? "" : value;
+	unsigned port;
+
+	list->given = true;
+	while (*next != '\0') {
+		next = next_number(next, UINT16_MAX, &port);
+		if (next == NULL)
+			return complain(ret_why, EINVAL, "'%s': expected port numbers, such as 443,5432, or none", value);
+		if (list->count == MODEL_PORTS_MAX)
+			return complain(ret_why, E2BIG, "'%s': at most %d ports", value, MODEL_PORTS_MAX);
+		list->port[list->count++] = (uint16_t)port;
+	}
+	return 0;
+}
+
 static int set_duration(const char *value, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
 {
 	int64_t ns;
@@ -299,16 +332,14 @@ static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct
 static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct complaint *ret_why)
 {
 	const char *next = value;
+	unsigned status;
 
 	while (*next != '\0') {
-		char *end;
-		unsigned long status = strtoul(next, &end, 10);
-
-		if (!isdigit((unsigned char)*next) || (*end != '\0' && *end != ',') || status > UINT8_MAX)
+		next = next_number(next, UINT8_MAX, &status);
+		if (next == NULL)
 			return complain(
 				ret_why, EINVAL, "'%s': expected exit statuses from 0 to 255, such as 143,130", value);
 		clean_exit[status / 64] |= UINT64_C(1) << status % 64;
-		next = *end == ',' ? end + 1 : end;
 	}
 	return 0;
 }
@@ -391,6 +422,10 @@ static int set_option(enum option option, const char *value, struct model *model
 		return add_tmpfs(value, &confinement->tmpfs, ret_why);
 	case OPTION_EXEC_ALLOW:
 		return add_path(value, &confinement->exec_allow, ret_why);
+	case OPTION_TCP_BIND:
+		return add_ports(value, &confinement->tcp_bind, ret_why);
+	case OPTION_TCP_CONNECT:
+		return add_ports(value, &confinement->tcp_connect, ret_why);
 	case OPTION_BEST_EFFORT:
 		return set_bool(value, &confinement->best_effort, ret_why);
 	case OPTION_STOP_SIGNAL:
@@ -712,7 +747,7 @@ static bool confines(const struct confinement *confinement)
 {
 	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
 		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0 ||
-		confinement->exec_allow.count > 0;
+		confinement->exec_allow.count > 0 || confinement->tcp_bind.given || confinement->tcp_connect.given;
 }
 
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)

@@ -38,6 +38,7 @@ static uint32_t requested_layers(const struct confinement *asked)
 		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
 		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS |
 		(uint32_t)(asked->exec_allow.count > 0) << LAYER_EXEC_ALLOW |
+		(uint32_t)(asked->tcp_bind.given || asked->tcp_connect.given) << LAYER_TCP |
 		(uint32_t)(asked->limits.given != 0 || asked->limits.oom_score_adj_given) << LAYER_LIMITS;
 }
 
@@ -461,6 +462,13 @@ static int apply_landlock(struct apply *apply, struct complaint *ret_why)
 	return error;
 }
 
+static int apply_tcp(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = apply->plan->asked;
+
+	return landlock_allow_ports(&asked->tcp_bind, &asked->tcp_connect, ret_why);
+}
+
 static int load_filter(
 	const char *profile, const struct sock_filter *insn, uint16_t length, uint32_t flags, struct complaint *ret_why)
 {
@@ -506,6 +514,7 @@ static const struct step {
 	{ LAYER_NO_NEW_PRIVS, 1U << LAYER_NO_NEW_PRIVS, apply_no_new_privs },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_landlock },
 	{ LAYER_EXEC_ALLOW, 1U << LAYER_EXEC_ALLOW, apply_exec_allow },
+	{ LAYER_TCP, 1U << LAYER_TCP, apply_tcp },
 	{ LAYER_SECCOMP, 1U << LAYER_SECCOMP, apply_seccomp },
 };
 

@@ -20,6 +20,18 @@
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 
+/* Of ABI 4, which Debian 12's headers lack as a whole (landlock(7)). */
+struct ruleset_attributes {
+	uint64_t files, ports;
+};
+struct port_rule {
+	uint64_t rights, port;
+};
+#define RULE_PORT 2
+#define BIND_TCP 1U
+#define CONNECT_TCP 2U
+#define ABI_OF_PORTS 4
+
 #define WRITE_TO_FILES LANDLOCK_ACCESS_FS_WRITE_FILE
 #define WRITE_TO_DIRECTORIES                                                                                           \
 	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |               \
@@ -106,10 +118,11 @@ static int allow_asked_path(int ruleset, const char *path, const struct rights *
 	return error < 0 ? complain(ret_why, -error, "writable path '%s': %s", path, strerror(-error)) : 0;
 }
 
-static int make_ruleset(uint64_t handled, struct complaint *ret_why)
+/* Before ABI 4 the kernel takes more bytes than it knows, as long as they are zero. */
+static int make_ruleset(uint64_t files, uint64_t ports, struct complaint *ret_why)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	struct ruleset_attributes attributes = { files, ports };
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
 
 	if (ruleset < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
 		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
@@ -127,7 +140,7 @@ static int put_in_force(int ruleset, struct complaint *ret_why)
 int landlock_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
 {
 	struct rights rights = rights_of_abi(landlock_abi());
-	cleanup_close int ruleset = make_ruleset(rights.all, ret_why);
+	cleanup_close int ruleset = make_ruleset(rights.all, 0, ret_why);
 	int error = 0;
 
 	if (ruleset < 0)
@@ -156,7 +169,7 @@ int landlock_allow_exec(const struct path_list *allowed, const char *command, st
 	const struct rights may_move = { .all = LANDLOCK_ACCESS_FS_REFER };
 	bool knows_moving = landlock_abi() >= 2;
 	cleanup_close int ruleset = make_ruleset(
-		LANDLOCK_ACCESS_FS_EXECUTE | (knows_moving ? LANDLOCK_ACCESS_FS_REFER : 0), ret_why);
+		LANDLOCK_ACCESS_FS_EXECUTE | (knows_moving ? LANDLOCK_ACCESS_FS_REFER : 0), 0, ret_why);
 	int error = 0;
 
 	if (ruleset < 0)
@@ -169,4 +182,34 @@ int landlock_allow_exec(const struct path_list *allowed, const char *command, st
 	if (error < 0)
 		return complain(ret_why, -error, "cannot allow a program: %s", strerror(-error));
 	return put_in_force(ruleset, ret_why);
+}
+
+static int allow_ports(int ruleset, const struct port_list *list, uint64_t rights)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct port_rule rule = { rights, list->port[i] };
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int landlock_allow_ports(
+	const struct port_list *bind, const struct port_list *connect, struct complaint *ret_why)
+{
+	cleanup_close int ruleset = -1;
+	unsigned abi = landlock_abi();
+	int error;
+
+	if (abi < ABI_OF_PORTS)
+		return complain(ret_why, ENOSYS, "the kernel's Landlock knows no ports (ABI %u; 4 does, Linux 6.7)", abi);
+	ruleset = make_ruleset(0, (bind->given ? BIND_TCP : 0) | (connect->given ? CONNECT_TCP : 0), ret_why);
+	if (ruleset < 0)
+		return ruleset;
+	error = allow_ports(ruleset, bind, BIND_TCP);
+	if (error == 0)
+		error = allow_ports(ruleset, connect, CONNECT_TCP);
+	return error < 0 ? complain(ret_why, -error, "cannot allow a port: %s", strerror(-error))
+			 : put_in_force(ruleset, ret_why);
 }

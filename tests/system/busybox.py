@@ -337,7 +337,7 @@ def layers(container):
 
 
 NOTHING = {"user": "-", "capabilities": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-",
-           "limits": "-", "exec_allow": "-"}
+           "limits": "-", "exec_allow": "-", "tcp": "-"}
 
 
 def but(**changes):

@@ -52,6 +52,14 @@ static void say_ms(struct words *words, const char *name, int64_t ns, int64_t us
 	assert_int_equal(ns == TIME_NEVER ? 0 : ns % NS_PER_MS, 0);
 }
 
+static void say_ports(struct words *words, const char *name, const struct port_list *list)
+{
+	if (list->given)
+		say(words, "%s=", name);
+	for (size_t i = 0; i < list->count; i++)
+		say(words, "%u", list->port[i]);
+}
+
 static void say_confinement(struct words *words, const struct confinement *confinement)
 {
 	static const char modes[][10] = { "off", "auto", "remount", "landlock", "verify" };
@@ -82,6 +90,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "writable=%s", confinement->writable.path[i]);
 	for (size_t i = 0; i < confinement->tmpfs.count; i++)
 		say(words, "tmpfs=%s(%s)", confinement->tmpfs.mount[i].path, confinement->tmpfs.mount[i].options);
+	say_ports(words, "bind", &confinement->tcp_bind);
+	say_ports(words, "connect", &confinement->tcp_connect);
 	for (size_t i = 0; i < confinement->exec_allow.count; i++)
 		say(words, "exec=%s", confinement->exec_allow.path[i]);
 	if (confinement->best_effort)
@@ -201,6 +211,9 @@ static const struct story {
 	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
 		"caps=-10000000021+0 | true" },
 	{ { "--exec-allow", "/bin/a", "--exec-allow=/usr/bin", "true" }, { NULL }, "exec=/bin/a exec=/usr/bin | true" },
+	{ { "--tcp-bind", "0,80", "--tcp-bind=65535", "--tcp-connect=none", "true" }, { NULL },
+		"bind= 0 80 65535 connect= | true" },
+	{ { "true" }, { "NEST_INIT_TCP_CONNECT=443 5432,6379" }, "connect= 443 5432 6379 | true" },
 	/* yes or no */
 	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
 	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
@@ -388,6 +401,12 @@ static const struct refusal {
 		"--oom-score-adj: '1001': expected a number from -1000 to 1000" },
 	{ { "--oom-score-adj", "--5", "true" }, { NULL }, EINVAL,
 		"--oom-score-adj: '--5': expected a number from -1000 to 1000" },
+	{ { "--tcp-bind", "65536", "true" }, { NULL }, EINVAL,
+		"--tcp-bind: '65536': expected port numbers, such as 443,5432, or none" },
+	{ { "--tcp-bind", "80,,81", "true" }, { NULL }, EINVAL,
+		"--tcp-bind: '80,,81': expected port numbers, such as 443,5432, or none" },
+	{ { "--tcp-connect", "http", "true" }, { NULL }, EINVAL,
+		"--tcp-connect: 'http': expected port numbers, such as 443,5432, or none" },
 	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
 	{ { "--best-effort=2", "true" }, { NULL }, EINVAL, "--best-effort: '2': expected yes or no" },
 	{ { "--read-only=Auto", "true" }, { NULL }, EINVAL,
@@ -557,6 +576,7 @@ static void refuses_more_than_there_is_room_for(void **state)
 	} limits[] = {
 		{ "--writable", "/a", MODEL_PATHS_MAX, "--writable: '/a': at most 32 paths" },
 		{ "--group-add", "a", MODEL_GROUPS_MAX, "--group-add: 'a': at most 16 groups" },
+		{ "--tcp-bind", "80", MODEL_PORTS_MAX, "--tcp-bind: '80': at most 32 ports" },
 		{ "--tmpfs", "/a", MODEL_TMPFS_MAX, "--tmpfs: '/a': at most 8" },
 		{ "--ready", "tcp://a:1", MODEL_CHECKS_MAX, "--ready: 'tcp://a:1': at most 16 checks" },
 		{ "--metrics", ":1", MODEL_LISTEN_MAX, "--metrics: ':1': at most 4 addresses" },
@@ -648,6 +668,8 @@ static const struct sample {
 	{ "writable", "/data", true },
 	{ "tmpfs", "/tmp:size=1m", true },
 	{ "exec-allow", "/bin/sh", true },
+	{ "tcp-bind", "80,443", true },
+	{ "tcp-connect", "none", true },
 	{ "best-effort", "yes", false },
 	{ "stop-signal", "QUIT", false },
 	{ "drain", "2s", false },
@@ -831,6 +853,7 @@ static void variables_alone_confine_other_names(void **state)
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
 		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
 		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
+		{ "NEST_INIT_TCP_BIND=none", true }, { "NEST_INIT_TCP_CONNECT=1", true },
 		{ "NEST_INIT_TMPFS=/tmp", true } };
 
 	(void)state;
@@ -859,7 +882,7 @@ static void exec_takes_what_confines_alone(void **state)
 {
 	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
 		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
-		"best-effort" };
+		"tcp-bind", "tcp-connect", "best-effort" };
 	const char *name;
 	size_t taken = 0;
 
