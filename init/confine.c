@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "init/capabilities.h"
+#include "init/filter.h"
 #include "init/landlock.h"
 #include "init/limits.h"
 #include "init/mounts.h"
@@ -11,14 +12,11 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ACCOUNTS_SIZE_MAX (1024 * 1024)
@@ -264,37 +262,6 @@ uint64_t confine_drop_own(const struct confine_plan *plan, bool may_start_again)
 
 /* ---- in the child ---- */
 
-#if defined(__x86_64__)
-#define OTHER_ARCH AUDIT_ARCH_I386 /* that the kernel runs as well, and its number of memfd_create(2) */
-#define OTHER_MEMFD_CREATE 356
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OTHER_ARCH AUDIT_ARCH_ARM
-#define OTHER_MEMFD_CREATE 385
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#endif
-#define X32_BIT 0x40000000
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#endif
-
-/* What memfd_create(2) makes is on no file system that Landlock sees, and could be executed. Sealed against that it may
- * be made (Linux 6.3). */
-static const struct sock_filter no_program_in_memory[] = {
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 3),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~X32_BIT),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 3, 5),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OTHER_ARCH, 0, 4),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OTHER_MEMFD_CREATE, 0, 2),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MFD_NOEXEC_SEAL, 0, 1),
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-};
-
 struct apply {
 	const struct confine_plan *plan;
 	const struct confine_reporter *reporter;
@@ -465,35 +432,23 @@ static int apply_landlock(struct apply *apply, struct complaint *ret_why)
 static int apply_tcp(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confinement *asked = apply->plan->asked;
+	int error = landlock_allow_ports(&asked->tcp_bind, &asked->tcp_connect, ret_why);
 
-	return landlock_allow_ports(&asked->tcp_bind, &asked->tcp_connect, ret_why);
-}
-
-static int load_filter(
-	const char *profile, const struct sock_filter *insn, uint16_t length, uint32_t flags, struct complaint *ret_why)
-{
-	struct sock_fprog program = { .len = length, .filter = (struct sock_filter *)insn };
-
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0)
-		return complain(ret_why, errno, "cannot load profile %s: %s%s", profile, strerror(errno),
-			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
-	return 0;
+	return error == 0 ? filter_ways_around_ports(ret_why) : error;
 }
 
 static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_filter *filter = &apply->plan->filter;
 
-	return load_filter(filter->profile, filter->insn, filter->length, filter->flags, ret_why);
+	return filter_load(filter->profile, filter->insn, filter->length, filter->flags, ret_why);
 }
 
 static int apply_exec_allow(struct apply *apply, struct complaint *ret_why)
 {
 	int error = landlock_allow_exec(&apply->plan->asked->exec_allow, apply->plan->command, ret_why);
 
-	return error == 0 ? load_filter("of exec_allow", no_program_in_memory,
-				    sizeof no_program_in_memory / sizeof no_program_in_memory[0], 0, ret_why)
-			  : error;
+	return error == 0 ? filter_programs_in_memory(ret_why) : error;
 }
 
 /* The order of the design: limits and mounts while root may still set them, groups before the user, capabilities while

@@ -195,15 +195,15 @@ static int allow_ports(int ruleset, const struct port_list *list, uint64_t right
 	return 0;
 }
 
-int landlock_allow_ports(
-	const struct port_list *bind, const struct port_list *connect, struct complaint *ret_why)
+int landlock_allow_ports(const struct port_list *bind, const struct port_list *connect, struct complaint *ret_why)
 {
 	cleanup_close int ruleset = -1;
 	unsigned abi = landlock_abi();
 	int error;
 
 	if (abi < ABI_OF_PORTS)
-		return complain(ret_why, ENOSYS, "the kernel's Landlock knows no ports (ABI %u; 4 does, Linux 6.7)", abi);
+		return complain(
+			ret_why, ENOSYS, "the kernel's Landlock knows no ports (ABI %u; 4 does, Linux 6.7)", abi);
 	ruleset = make_ruleset(0, (bind->given ? BIND_TCP : 0) | (connect->given ? CONNECT_TCP : 0), ret_why);
 	if (ruleset < 0)
 		return ruleset;
