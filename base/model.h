@@ -34,8 +34,8 @@ enum layer {
 	LAYER_COUNT,
 };
 
-/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp": as metrics, status
- * and messages say it. */
+/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp": as metrics,
+ * status and messages say it. */
 const char *layer_name(enum layer layer);
 
 enum read_only_mode { READ_ONLY_OFF, READ_ONLY_AUTO, READ_ONLY_REMOUNT, READ_ONLY_LANDLOCK, READ_ONLY_VERIFY };
@@ -87,7 +87,7 @@ struct confinement {
 	mode_t umask;
 	const char *workdir; /* absolute; NULL: where PID 1 was started */
 	struct limits limits;
-	struct group_list groups;    /* supplementary ones, beside the user's own */
+	struct group_list groups; /* supplementary ones, beside the user's own */
 	struct port_list tcp_bind, tcp_connect;
 	struct path_list exec_allow; /* programs, and directories of programs; empty: all */
 	struct path_list writable;

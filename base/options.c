@@ -277,7 +277,8 @@ static int add_ports(const char *value, struct port_list *list, struct complaint
 	while (*next != '\0') {
 		next = next_number(next, UINT16_MAX, &port);
 		if (next == NULL)
-			return complain(ret_why, EINVAL, "'%s': expected port numbers, such as 443,5432, or none", value);
+			return complain(
+				ret_why, EINVAL, "'%s': expected port numbers, such as 443,5432, or none", value);
 		if (list->count == MODEL_PORTS_MAX)
 			return complain(ret_why, E2BIG, "'%s': at most %d ports", value, MODEL_PORTS_MAX);
 		list->port[list->count++] = (uint16_t)port;
