@@ -162,6 +162,14 @@ static int allow_program(void *context, const char *file)
 	return allow_path(*(int *)context, file, &may_execute);
 }
 
+/* A directory stands for what is below it; a program brings what it takes. */
+static int allow_listed(int ruleset, const char *path)
+{
+	int error = allow_path(ruleset, path, &may_execute);
+
+	return error == 0 ? program_visit(path, allow_program, &ruleset) : error;
+}
+
 int landlock_allow_exec(const struct path_list *allowed, const char *command, struct complaint *ret_why)
 {
 	/* A rule set that says nothing of moving files between directories forbids it (landlock(7)): allowed from the
@@ -178,7 +186,7 @@ int landlock_allow_exec(const struct path_list *allowed, const char *command, st
 		allow_path(ruleset, "/", &may_move);
 	error = program_visit(command, allow_program, &ruleset);
 	for (size_t i = 0; error == 0 && i < allowed->count; i++)
-		error = program_visit(allowed->path[i], allow_program, &ruleset);
+		error = allow_listed(ruleset, allowed->path[i]);
 	if (error < 0)
 		return complain(ret_why, -error, "cannot allow a program: %s", strerror(-error));
 	return put_in_force(ruleset, ret_why);

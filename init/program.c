@@ -4,7 +4,6 @@
 #include "base/fdio.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -46,7 +45,7 @@ static bool is_executable(const char *file)
 static bool find(const char *name, char *ret_file)
 {
 	if (strchr(name, '/') != NULL)
-		return snprintf(ret_file, PATH_MAX, "%s", name) < PATH_MAX;
+		return snprintf(ret_file, PATH_MAX, "%s", name) < PATH_MAX && is_executable(ret_file);
 	for (const char *path = program_path(); path != NULL;) {
 		path = program_next(path, name, ret_file, PATH_MAX);
 		if (is_executable(ret_file))
@@ -108,6 +107,8 @@ static int visit_interpreter(char *line, unsigned depth, int (*visit)(void *cont
 	line[strcspn(line, "\n")] = '\0';
 	interpreter = next_word(&rest);
 	argument = next_word(&rest);
+	if (strchr(interpreter, '/') == NULL) /* the kernel does not look into PATH */
+		return 0;
 	error = visit_from(interpreter, depth, visit, context);
 	if (error == 0 && is_env(interpreter) && *argument != '\0' && *argument != '-')
 		error = visit_from(argument, depth, visit, context);
@@ -125,7 +126,7 @@ static int visit_from(const char *name, unsigned depth, int (*visit)(void *conte
 		return 0;
 	error = visit(context, file);
 	if (error < 0)
-		return error == -ENOENT || error == -ENOTDIR || error == -EACCES ? 0 : error;
+		return error;
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	length = fd < 0 ? 0 : fd_read_all(fd, head, HEAD_SIZE);
 	if (length <= 0)

@@ -10,9 +10,9 @@ const char *program_path(void);
 const char *program_next(const char *path, const char *name, char *ret_file, int size);
 
 /* Calls `visit` for each file that executing `command` takes: a name without a slash is looked for in PATH, `#!
- * /usr/bin/env NAME` as env does, a text without #! goes to /bin/sh, and interpreters have interpreters. What is not
- * there or cannot be read is passed over: execve(2) will say what is wrong with it. Returns 0, or the first error of
- * `visit`. */
+ * /usr/bin/env NAME` as env does, a text without #! goes to /bin/sh, and interpreters have interpreters. What is no
+ * executable file is passed over: execve(2) will say what is wrong with it. Returns 0, or the first error of `visit`.
+ */
 int program_visit(const char *command, int (*visit)(void *context, const char *file), void *context);
 
 #define PROGRAM_SHELL "/bin/sh"

@@ -217,6 +217,17 @@ def test_files_still_move_but_not_to_where_they_could_be_executed(either, place,
         assert (n.wait(), n.output(), n.errors()) == (0, "EXDEV\nEXDEV\n", "")
 
 
+def test_a_directory_in_the_wrong_place_opens_nothing(either, place):
+    """Nor an interpreter that only PATH would find: neither is executed."""
+    script = place / "programs/script"
+    for line in f"#!{place}/", "#!true":
+        script.write_text(line + "\n")
+        script.chmod(0o755)
+        assert answers(either, place / "static", script, place / "programs/true", "/bin/true", options=allow(script)) == {
+            str(script): "EACCES" if "/" in line[2:] else "other", str(place / "programs/true"): "EACCES",
+            "/bin/true": "EACCES"}
+
+
 def test_a_command_that_is_not_there_is_told_as_ever(either):
     with Namespace(either, "no-such-program", options=allow("/bin/true")) as n:
         assert (n.wait(), n.errors()) == (127, "nest-init: no-such-program: not found in PATH\n")

@@ -131,6 +131,13 @@ def test_limits_of_pid_1_are_its_own(image):
         assert "Umask:\t0022\n" in c.exec("/bin/cat", "/proc/1/status").stdout
 
 
+def test_a_umask_is_the_workloads_alone(image):
+    """It takes no fork of its own: a vforked child has its own umask."""
+    with running(image, "--umask 077", "/bin/sleep 1000") as c:
+        assert layers(c) == but()
+        assert "Umask:\t0022\n" in c.exec("/bin/cat", "/proc/1/status").stdout
+
+
 RAISE = ("limits: cannot set {} to {}: raising a hard limit needs CAP_SYS_RESOURCE, and it is {} "
          "(start the container with --ulimit)")
 

@@ -74,3 +74,16 @@ def test_a_workload_of_another_user_and_its_orphans_are_still_stopped(image):
         c.kill("TERM")
         assert c.wait() == 3
         assert c.output() == "ready\nmain\norphan\n"
+
+
+@pytest.mark.parametrize("options, kept", [
+    ("--cap-drop net_raw", ("kill", "net_raw")),
+    ("--cap-drop all --cap-add kill,chown", ("kill", "setfcap")),
+    ("--cap-drop all", ("kill",)),
+    ("--user 1001 --cap-add kill", ("kill",)),
+])
+def test_what_pid_1_keeps_puts_it_out_of_the_workloads_reach(image, options, kept):
+    """Who may write to its memory may do what it may: without a filter (ptrace(2), PTRACE_MODE_ATTACH)."""
+    script = f"until /bin/busybox grep -q CapPrm:.{bits(*kept)} /proc/1/status; do :; done; /bin/attempt open=/proc/1/mem"
+    with Container(["/nest-init", *options.split(), "--", "/bin/sh", "-c", script], image) as c:
+        assert (c.wait(), c.output()) == (0, "open=/proc/1/mem: EACCES\n")
