@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/target.h"
+#include "base/ulimit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +12,8 @@
 
 #define MODEL_PATHS_MAX 32
 #define MODEL_TMPFS_MAX 8
+#define MODEL_GROUPS_MAX 16
+#define MODEL_PORTS_MAX 32
 #define MODEL_CHECKS_MAX 16
 #define MODEL_TARGET_SIZE 512 /* of a check's TARGET as it is written, NUL included: it is the check's name */
 #define MODEL_SIGNALS 65      /* signal numbers 0 to 64; 0 is unused */
@@ -26,10 +29,14 @@ enum layer {
 	LAYER_SECCOMP,
 	LAYER_READ_ONLY,
 	LAYER_TMPFS,
+	LAYER_LIMITS,
+	LAYER_EXEC_ALLOW,
+	LAYER_TCP,
 	LAYER_COUNT,
 };
 
-/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs": as metrics, status and messages say it. */
+/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp": as metrics,
+ * status and messages say it. */
 const char *layer_name(enum layer layer);
 
 enum read_only_mode { READ_ONLY_OFF, READ_ONLY_AUTO, READ_ONLY_REMOUNT, READ_ONLY_LANDLOCK, READ_ONLY_VERIFY };
@@ -50,6 +57,24 @@ struct tmpfs_list {
 	struct tmpfs_mount mount[MODEL_TMPFS_MAX];
 };
 
+struct group_list {
+	size_t count;
+	const char *group[MODEL_GROUPS_MAX]; /* NAME or GID */
+};
+
+struct port_list {
+	bool given; /* none at all are allowed where there is no more than that */
+	uint8_t count;
+	uint16_t port[MODEL_PORTS_MAX];
+};
+
+struct limits {
+	uint32_t given; /* a bit for each RLIMIT_* of getrlimit(2) */
+	bool oom_score_adj_given;
+	int oom_score_adj; /* -1000 to 1000 */
+	struct ulimit limit[ULIMIT_COUNT];
+};
+
 struct confinement {
 	const char *user;  /* NAME or UID[:GID]; NULL: unchanged */
 	uint64_t cap_drop; /* a bit for each capability number; all ones for "all" */
@@ -59,6 +84,13 @@ struct confinement {
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	enum read_only_mode read_only;
 	bool best_effort;
+	bool umask_given;
+	mode_t umask;
+	const char *workdir; /* absolute; NULL: where PID 1 was started */
+	struct limits limits;
+	struct group_list groups; /* supplementary ones, beside the user's own */
+	struct port_list tcp_bind, tcp_connect;
+	struct path_list exec_allow; /* programs, and directories of programs; empty: all */
 	struct path_list writable;
 	struct tmpfs_list tmpfs;
 };

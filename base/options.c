@@ -21,10 +21,16 @@
 #define NAME_SIZE 24
 #define VARIABLE_SIZE (sizeof PREFIX + NAME_SIZE)
 #define RETRIES_MAX 1000
+#define OOM_SCORE_ADJ_MAX 1000
 #define TMPFS_OPTIONS_SIZE 240
 
 enum option {
 	OPTION_USER,
+	OPTION_GROUP_ADD,
+	OPTION_WORKDIR,
+	OPTION_UMASK,
+	OPTION_ULIMIT,
+	OPTION_OOM_SCORE_ADJ,
 	OPTION_CAP_DROP,
 	OPTION_CAP_ADD,
 	OPTION_NO_NEW_PRIVS,
@@ -32,7 +38,10 @@ enum option {
 	OPTION_READ_ONLY,
 	OPTION_WRITABLE,
 	OPTION_TMPFS,
-	OPTION_BEST_EFFORT,
+	OPTION_EXEC_ALLOW,
+	OPTION_TCP_BIND,
+	OPTION_TCP_CONNECT,
+	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
 	OPTION_STOP_ON,
@@ -66,6 +75,11 @@ static const struct rule {
 	bool repeatable;
 } rules[] = {
 	[OPTION_USER] = { "user", VALUE_NEEDED, false },
+	[OPTION_GROUP_ADD] = { "group-add", VALUE_NEEDED, true },
+	[OPTION_WORKDIR] = { "workdir", VALUE_NEEDED, false },
+	[OPTION_UMASK] = { "umask", VALUE_NEEDED, false },
+	[OPTION_ULIMIT] = { "ulimit", VALUE_NEEDED, true },
+	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", VALUE_NEEDED, false },
 	[OPTION_CAP_DROP] = { "cap-drop", VALUE_NEEDED, true },
 	[OPTION_CAP_ADD] = { "cap-add", VALUE_NEEDED, true },
 	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", VALUE_OPTIONAL, false },
@@ -73,6 +87,9 @@ static const struct rule {
 	[OPTION_READ_ONLY] = { "read-only", VALUE_OPTIONAL, false },
 	[OPTION_WRITABLE] = { "writable", VALUE_NEEDED, true },
 	[OPTION_TMPFS] = { "tmpfs", VALUE_NEEDED, true },
+	[OPTION_EXEC_ALLOW] = { "exec-allow", VALUE_NEEDED, true },
+	[OPTION_TCP_BIND] = { "tcp-bind", VALUE_NEEDED, true },
+	[OPTION_TCP_CONNECT] = { "tcp-connect", VALUE_NEEDED, true },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
@@ -191,6 +208,95 @@ static int add_tmpfs(const char *value, struct tmpfs_list *list, struct complain
 	return 0;
 }
 
+static int set_number(const char *value, int least, int most, int *ret_number, struct complaint *ret_why)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (!isdigit((unsigned char)value[*value == '-']) || *end != '\0' || number < least || number > most)
+		return complain(ret_why, EINVAL, "'%s': expected a number from %d to %d", value, least, most);
+	*ret_number = (int)number;
+	return 0;
+}
+
+static int set_workdir(const char *value, const char **ret_path, struct complaint *ret_why)
+{
+	int error = check_absolute(value, ret_why);
+
+	if (error == 0)
+		*ret_path = value;
+	return error;
+}
+
+static int add_group(const char *value, struct group_list *list, struct complaint *ret_why)
+{
+	if (list->count == MODEL_GROUPS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d groups", value, MODEL_GROUPS_MAX);
+	list->group[list->count++] = value;
+	return 0;
+}
+
+static int set_umask(const char *value, struct confinement *confinement, struct complaint *ret_why)
+{
+	char *end;
+	unsigned long mode = strtoul(value, &end, 8);
+
+	if (!isdigit((unsigned char)*value) || *end != '\0' || mode > 0777)
+		return complain(ret_why, EINVAL, "'%s': expected an octal mode from 0 to 777, such as 027", value);
+	confinement->umask = (mode_t)mode;
+	confinement->umask_given = true;
+	return 0;
+}
+
+static int add_ulimit(const char *value, struct limits *limits, struct complaint *ret_why)
+{
+	unsigned resource;
+	struct ulimit limit;
+	int error = ulimit_parse(value, &resource, &limit, ret_why);
+
+	if (error < 0)
+		return error;
+	limits->limit[resource] = limit;
+	limits->given |= 1U << resource;
+	return 0;
+}
+
+static int set_oom_score_adj(const char *value, struct limits *limits, struct complaint *ret_why)
+{
+	limits->oom_score_adj_given = true;
+	return set_number(value, -OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MAX, &limits->oom_score_adj, ret_why);
+}
+
+/* Takes the first number of "143,130" and returns where the next one is, or NULL. */
+static const char *next_number(const char *list, unsigned most, unsigned *ret_number)
+{
+	char *end;
+	unsigned long number = strtoul(list, &end, 10);
+
+	if (!isdigit((unsigned char)*list) || (*end != '\0' && *end != ',') || number > most)
+		return NULL;
+	*ret_number = (unsigned)number;
+	return end + (*end == ',');
+}
+
+static int add_ports(const char *value, struct port_list *list, struct complaint *ret_why)
+{
+	const char *next = strcmp(value, "none") == 0 ? "" : value;
+	unsigned port;
+
+	list->given = true;
+	while (*next != '\0') {
+		next = next_number(next, UINT16_MAX, &port);
+		if (next == NULL)
+			return complain(
+				ret_why, EINVAL, "'%s': expected port numbers, such as 443,5432, or none", value);
+		if (list->count == MODEL_PORTS_MAX)
+			return complain(ret_why, E2BIG, "'%s': at most %d ports", value, MODEL_PORTS_MAX);
+		list->port[list->count++] = (uint16_t)port;
+	}
+	return 0;
+}
+
 static int set_duration(const char *value, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
 {
 	int64_t ns;
@@ -301,29 +407,21 @@ static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct
 static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct complaint *ret_why)
 {
 	const char *next = value;
+	unsigned status;
 
 	while (*next != '\0') {
-		char *end;
-		unsigned long status = strtoul(next, &end, 10);
-
-		if (!isdigit((unsigned char)*next) || (*end != '\0' && *end != ',') || status > UINT8_MAX)
+		next = next_number(next, UINT8_MAX, &status);
+		if (next == NULL)
 			return complain(
 				ret_why, EINVAL, "'%s': expected exit statuses from 0 to 255, such as 143,130", value);
 		clean_exit[status / 64] |= UINT64_C(1) << status % 64;
-		next = *end == ',' ? end + 1 : end;
 	}
 	return 0;
 }
 
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
 {
-	char *end;
-	unsigned long count = strtoul(value, &end, 10);
-
-	if (!isdigit((unsigned char)*value) || *end != '\0' || count < 1 || count > RETRIES_MAX)
-		return complain(ret_why, EINVAL, "'%s': expected a number from 1 to %d", value, RETRIES_MAX);
-	*ret_retries = (unsigned)count;
-	return 0;
+	return set_number(value, 1, RETRIES_MAX, (int *)ret_retries, ret_why);
 }
 
 static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
@@ -372,6 +470,16 @@ static int set_option(enum option option, const char *value, struct model *model
 	case OPTION_USER:
 		confinement->user = value;
 		return 0;
+	case OPTION_GROUP_ADD:
+		return add_group(value, &confinement->groups, ret_why);
+	case OPTION_WORKDIR:
+		return set_workdir(value, &confinement->workdir, ret_why);
+	case OPTION_UMASK:
+		return set_umask(value, confinement, ret_why);
+	case OPTION_ULIMIT:
+		return add_ulimit(value, &confinement->limits, ret_why);
+	case OPTION_OOM_SCORE_ADJ:
+		return set_oom_score_adj(value, &confinement->limits, ret_why);
 	case OPTION_CAP_DROP:
 		return set_capabilities(value, &confinement->cap_drop, confinement, ret_why);
 	case OPTION_CAP_ADD:
@@ -387,6 +495,12 @@ static int set_option(enum option option, const char *value, struct model *model
 		return add_path(value, &confinement->writable, ret_why);
 	case OPTION_TMPFS:
 		return add_tmpfs(value, &confinement->tmpfs, ret_why);
+	case OPTION_EXEC_ALLOW:
+		return add_path(value, &confinement->exec_allow, ret_why);
+	case OPTION_TCP_BIND:
+		return add_ports(value, &confinement->tcp_bind, ret_why);
+	case OPTION_TCP_CONNECT:
+		return add_ports(value, &confinement->tcp_connect, ret_why);
 	case OPTION_BEST_EFFORT:
 		return set_bool(value, &confinement->best_effort, ret_why);
 	case OPTION_STOP_SIGNAL:
@@ -511,8 +625,14 @@ static int unknown_option(const char *word, struct complaint *ret_why)
 
 struct parse {
 	struct model *model;
+	bool confines_only; /* nest-init exec */
 	bool seen[OPTION_COUNT];
 };
+
+static bool is_out_of_place(const struct parse *parse, enum option option)
+{
+	return parse->confines_only && option > OPTION_BEST_EFFORT && option < OPTION_HELP;
+}
 
 /* Says where a bad value stands. */
 static int blame(const char *dashes, const char *name, int error, struct complaint *why)
@@ -531,6 +651,8 @@ static int take_word(struct parse *parse, char ***next, enum option *ret_option,
 
 	if (option == OPTION_COUNT)
 		return unknown_option(word, ret_why);
+	if (is_out_of_place(parse, option))
+		return complain(ret_why, EINVAL, "--%s: nest-init exec supervises nothing", rules[option].name);
 	if (rules[option].value == VALUE_NONE && equals != NULL)
 		return complain(ret_why, EINVAL, "--%s takes no value", rules[option].name);
 	if (rules[option].value == VALUE_NEEDED && equals == NULL) {
@@ -662,7 +784,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 	option = find_variable(text, length);
 	if (option == OPTION_COUNT)
 		return unknown_variable(text, length, ret_why);
-	if (parse->seen[option] || equals[1] == '\0')
+	if (parse->seen[option] || equals[1] == '\0' || is_out_of_place(parse, option))
 		return 0; /* the option wins; an empty variable is an unset one */
 	parse->seen[option] = true;
 	error = set_from_variable(parse, option, equals + 1, ret_why);
@@ -715,7 +837,8 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 static bool confines(const struct confinement *confinement)
 {
 	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
-		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0;
+		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0 ||
+		confinement->exec_allow.count > 0 || confinement->tcp_bind.given || confinement->tcp_connect.given;
 }
 
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)
@@ -731,21 +854,33 @@ int options_parse_environment(char **env, struct model *ret_model, struct compla
 	return error;
 }
 
+static int parse_all(
+	struct parse *parse, char **argv, char **env, enum options_wish *ret_wish, struct complaint *ret_why)
+{
+	int error;
+
+	model_defaults(parse->model);
+	*ret_wish = OPTIONS_RUN;
+	error = parse_argv(parse, argv, ret_wish, ret_why);
+	if (error < 0 || *ret_wish != OPTIONS_RUN)
+		return error;
+	error = finish(parse, env, ret_why);
+	if (error < 0)
+		return error;
+	if (*parse->model->command == NULL)
+		return complain(ret_why, EINVAL, "no command given: nest-init %s[OPTION...] [--] COMMAND [ARG...]",
+			parse->confines_only ? "exec " : "");
+	return 0;
+}
+
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	struct parse parse = { .model = ret_model };
-	int error;
+	return parse_all(&(struct parse){ .model = ret_model }, argv, env, ret_wish, ret_why);
+}
 
-	model_defaults(ret_model);
-	*ret_wish = OPTIONS_RUN;
-	error = parse_argv(&parse, argv, ret_wish, ret_why);
-	if (error < 0 || *ret_wish != OPTIONS_RUN)
-		return error;
-	error = finish(&parse, env, ret_why);
-	if (error < 0)
-		return error;
-	if (*ret_model->command == NULL)
-		return complain(ret_why, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
-	return 0;
+int options_parse_exec(
+	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
+{
+	return parse_all(&(struct parse){ .model = ret_model, .confines_only = true }, argv, env, ret_wish, ret_why);
 }

@@ -21,6 +21,11 @@ enum options_wish {
 int options_parse(
 	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why);
 
+/* The same for a command that is confined and not supervised: a word that is no option of confinement is refused, and a
+ * variable that is none is passed over, whatever it holds. */
+int options_parse_exec(
+	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why);
+
 /* The variables alone, for a run under another program's name, whose words are not ours: the command is left alone, and
  * no_new_privs is on only where a variable asks for it or for any confinement. Returns as options_parse() does. */
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why);

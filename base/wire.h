@@ -90,6 +90,7 @@ struct wire_snapshot {
 	uint32_t layers_enforced;
 	uint32_t landlock_abi;        /* 0: none */
 	uint64_t capability_bounding; /* of the workload, a bit for each capability */
+	uint64_t own_capabilities;    /* that PID 1 itself holds */
 	uint64_t reaped_services;
 	uint64_t reaped_orphans;
 	uint64_t monitor_restarts;

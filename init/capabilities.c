@@ -59,6 +59,18 @@ int capabilities_raise(const struct capability_sets *have, struct complaint *ret
 	return 0;
 }
 
+int capabilities_keep(const struct capability_sets *have, uint64_t keep, struct complaint *ret_why)
+{
+	struct capability_sets sets = {
+		.bounding = have->bounding, .permitted = have->permitted & keep, .effective = have->effective & keep
+	};
+
+	load_state(sets);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return complain(ret_why, EPERM, "cannot give up capabilities");
+	return 0;
+}
+
 /* Not capng_apply(CAPNG_SELECT_BOUNDS): that reads /proc/self/status four times before it drops anything, which is a
  * fifth of a confined start, and insists on CAP_SETPCAP even where there is nothing to drop. */
 static int drop_from_bounding_set(uint64_t set, struct complaint *ret_why)

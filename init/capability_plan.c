@@ -68,3 +68,13 @@ void capability_plan_possible(const struct capability_sets *have, const struct c
 		sets.bounding = have->bounding;
 	*ret_want = sets;
 }
+
+uint64_t capability_plan_own(const struct capability_sets *have, uint64_t workload, bool same_user, uint64_t to_start)
+{
+	uint64_t keep = have->permitted & (UINT64_C(1) << CAP_KILL | to_start);
+	uint64_t lacked = have->permitted & ~workload;
+
+	if (same_user && (keep & ~workload) == 0 && lacked != 0)
+		keep |= UINT64_C(1) << (63 - __builtin_clzll(lacked));
+	return keep;
+}

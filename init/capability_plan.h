@@ -15,6 +15,11 @@ struct capability_sets { /* a bit for each capability number */
  * and it inherits nothing. Another user gets nothing but what --cap-add names, through the ambient set, as execve(2)
  * would take everything else away.
  *
+ * No securebits are set, as they would add nothing. What is not in the bounding set no file gives back, setuid, with
+ * capabilities of its own or root's; what a file could yet inherit is cleared. Where the bounding set cannot shrink,
+ * CAP_SETPCAP is missing, which securebits need as well: there no_new_privs does it. SECBIT_NOROOT would take from root
+ * at the first exec what it was to keep, and SECBIT_NO_SETUID_FIXUP would leave capabilities with those who leave root.
+ *
  * Returns 0, or -EPERM with a sentence: an added capability that this process does not hold, or a bounding set that is
  * to shrink without CAP_SETPCAP. */
 int capability_plan(const struct capability_sets *have, const struct confinement *asked, bool runs_as_root,
@@ -24,3 +29,9 @@ int capability_plan(const struct capability_sets *have, const struct confinement
  * possible and from the other sets in any case. */
 void capability_plan_possible(const struct capability_sets *have, const struct confinement *asked, bool runs_as_root,
 	struct capability_sets *ret_want);
+
+/* What PID 1 keeps of its permitted set once the workload runs: CAP_KILL, to signal other users' processes; and
+ * to_start, what it takes to start whatever may yet be started. A workload of its own uid that
+ * held all of that could trace PID 1 (ptrace(2)) and so leave its filter: there PID 1 keeps also one that the workload
+ * lacks. */
+uint64_t capability_plan_own(const struct capability_sets *have, uint64_t workload, bool same_user, uint64_t to_start);

@@ -3,19 +3,21 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "init/capabilities.h"
+#include "init/filter.h"
 #include "init/landlock.h"
+#include "init/limits.h"
 #include "init/mounts.h"
 #include "seccomp-profiles/compile_child.h"
 #include "seccomp-profiles/embedded.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ACCOUNTS_SIZE_MAX (1024 * 1024)
@@ -29,11 +31,14 @@ static bool asks_for_seccomp(const struct confinement *asked)
 
 static uint32_t requested_layers(const struct confinement *asked)
 {
-	return (uint32_t)(asked->user != NULL) << LAYER_USER | (uint32_t)asked->cap_given << LAYER_CAPABILITIES |
-		(uint32_t)asked->no_new_privs << LAYER_NO_NEW_PRIVS |
+	return (uint32_t)(asked->user != NULL || asked->groups.count > 0) << LAYER_USER |
+		(uint32_t)asked->cap_given << LAYER_CAPABILITIES | (uint32_t)asked->no_new_privs << LAYER_NO_NEW_PRIVS |
 		(uint32_t)asks_for_seccomp(asked) << LAYER_SECCOMP |
 		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
-		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS;
+		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS |
+		(uint32_t)(asked->exec_allow.count > 0) << LAYER_EXEC_ALLOW |
+		(uint32_t)(asked->tcp_bind.given || asked->tcp_connect.given) << LAYER_TCP |
+		(uint32_t)(asked->limits.given != 0 || asked->limits.oom_score_adj_given) << LAYER_LIMITS;
 }
 
 /* An image without accounts is no error: a number needs none. */
@@ -49,22 +54,38 @@ static int read_accounts(const char *path, char **ret_text, struct complaint *re
 	return error < 0 ? complain(ret_why, -error, "%s: %s", path, strerror(-error)) : 0;
 }
 
+/* Who we are, for a run that only adds groups. */
+static int keep_user(struct identity *identity, struct complaint *ret_why)
+{
+	int count = getgroups(IDENTITY_GROUPS_MAX, identity->group);
+
+	if (count < 0)
+		return complain(ret_why, errno, "cannot read the supplementary groups: %s", strerror(errno));
+	identity->group_count = (size_t)count;
+	identity->uid = geteuid();
+	identity->gid = getegid();
+	return 0;
+}
+
 static int plan_user(const struct confinement *asked, struct confine_plan *plan, struct complaint *ret_why)
 {
 	cleanup_free char *passwd = NULL, *group = NULL;
 	int error;
 
 	plan->runs_as_root = geteuid() == 0;
-	if (asked->user == NULL)
+	if ((plan->requested & 1U << LAYER_USER) == 0)
 		return 0;
 	error = read_accounts("/etc/passwd", &passwd, ret_why);
 	if (error == 0)
 		error = read_accounts("/etc/group", &group, ret_why);
 	if (error == 0)
-		error = identity_resolve(asked->user, passwd, group, &plan->identity, ret_why);
+		error = asked->user != NULL ? identity_resolve(asked->user, passwd, group, &plan->identity, ret_why)
+					    : keep_user(&plan->identity, ret_why);
+	for (size_t i = 0; error == 0 && i < asked->groups.count; i++)
+		error = identity_add_group(asked->groups.group[i], group, &plan->identity, ret_why);
 	if (error < 0)
 		return error;
-	plan->changes_user = true;
+	plan->changes_user = asked->user != NULL;
 	plan->runs_as_root = plan->identity.uid == 0;
 	return 0;
 }
@@ -178,12 +199,12 @@ static int weaken_capabilities(const struct confinement *asked, struct confine_p
 }
 
 /* A path that is not there is a mistake, never best effort. */
-static int check_paths(const struct confinement *asked, struct complaint *ret_why)
+static int check_paths(enum layer layer, const char *what, const struct path_list *list, struct complaint *ret_why)
 {
-	for (size_t i = 0; asked->read_only != READ_ONLY_OFF && i < asked->writable.count; i++)
-		if (access(asked->writable.path[i], F_OK) < 0)
-			return complain(
-				ret_why, errno, "writable path '%s': %s", asked->writable.path[i], strerror(errno));
+	for (size_t i = 0; i < list->count; i++)
+		if (access(list->path[i], F_OK) < 0)
+			return complain(ret_why, errno, "%s: %s '%s': %s", layer_name(layer), what, list->path[i],
+				strerror(errno));
 	return 0;
 }
 
@@ -198,9 +219,11 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	plan->is_pid_1 = getpid() == 1;
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
-	error = check_paths(asked, ret_why);
+	error = check_paths(LAYER_EXEC_ALLOW, "path", &asked->exec_allow, ret_why);
+	if (error == 0 && asked->read_only != READ_ONLY_OFF)
+		error = check_paths(LAYER_READ_ONLY, "writable path", &asked->writable, ret_why);
 	if (error < 0)
-		return blame(LAYER_READ_ONLY, error, ret_why);
+		return error;
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */
@@ -215,7 +238,7 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 
 bool confine_is_light(const struct confine_plan *plan)
 {
-	return (plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0;
+	return (plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0 && plan->asked->workdir == NULL;
 }
 
 void confine_read_capabilities(struct confine_plan *plan)
@@ -224,6 +247,37 @@ void confine_read_capabilities(struct confine_plan *plan)
 
 	if (confine_is_light(plan) && capabilities_read(&plan->had, &why) == 0)
 		plan->capabilities = plan->had;
+}
+
+static const uint64_t to_change_user = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID |
+	UINT64_C(1) << CAP_SETPCAP;
+
+/* What the steps of confine_apply() take. */
+static uint64_t to_start_again(const struct confine_plan *plan)
+{
+	const uint32_t mounts = 1U << LAYER_READ_ONLY | 1U << LAYER_TMPFS;
+	const uint32_t filters = 1U << LAYER_SECCOMP | 1U << LAYER_READ_ONLY | 1U << LAYER_EXEC_ALLOW | 1U << LAYER_TCP;
+	uint64_t needed = to_change_user;
+
+	if ((plan->requested & 1U << LAYER_LIMITS) != 0)
+		needed |= UINT64_C(1) << CAP_SYS_RESOURCE;
+	if ((!plan->is_pid_1 && (plan->requested & mounts) != 0) ||
+		(!plan->asked->no_new_privs && (plan->requested & filters) != 0))
+		needed |= UINT64_C(1) << CAP_SYS_ADMIN;
+	return needed;
+}
+
+uint64_t confine_drop_own(const struct confine_plan *plan, bool monitor_again, bool workload_again)
+{
+	struct complaint why;
+	uint64_t keep;
+
+	if (confine_is_light(plan))
+		return plan->had.permitted;
+	keep = capability_plan_own(&plan->had, plan->capabilities.permitted,
+		!plan->changes_user || plan->identity.uid == geteuid(),
+		(monitor_again ? to_change_user : 0) | (workload_again ? to_start_again(plan) : 0));
+	return capabilities_keep(&plan->had, keep, &why) == 0 ? keep : plan->had.permitted;
 }
 
 /* ---- in the child ---- */
@@ -322,6 +376,23 @@ static void give_standard_streams(uid_t uid)
 	}
 }
 
+static int apply_limits(struct apply *apply, struct complaint *ret_why)
+{
+	return limits_apply(&apply->plan->asked->limits, ret_why);
+}
+
+/* As the user that the workload is, with the mounts that it has. */
+static int apply_place(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = apply->plan->asked;
+
+	if (asked->umask_given)
+		umask(asked->umask);
+	if (asked->workdir != NULL && chdir(asked->workdir) < 0)
+		return complain(ret_why, errno, "workdir: cannot enter '%s': %s", asked->workdir, strerror(errno));
+	return 0;
+}
+
 static int apply_user(struct apply *apply, struct complaint *ret_why)
 {
 	const struct identity *to = &apply->plan->identity;
@@ -331,10 +402,13 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return complain(
 			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
-	give_standard_streams(to->uid);
+	if (apply->plan->changes_user)
+		give_standard_streams(to->uid);
 	if (setgroups(to->group_count, to->group) < 0 && !(errno == EPERM && has_groups(to)))
 		return complain(ret_why, errno, "cannot set the supplementary groups: %s%s", strerror(errno),
 			errno == EPERM ? " (it needs CAP_SETGID)" : "");
+	if (!apply->plan->changes_user)
+		return 0;
 	if (setresgid(to->gid, to->gid, to->gid) < 0)
 		return complain(
 			ret_why, errno, "cannot become group %u: %s (it needs CAP_SETGID)", to->gid, strerror(errno));
@@ -376,52 +450,68 @@ static int apply_landlock(struct apply *apply, struct complaint *ret_why)
 	return error;
 }
 
+static int apply_tcp(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confinement *asked = apply->plan->asked;
+	int error = landlock_allow_ports(&asked->tcp_bind, &asked->tcp_connect, ret_why);
+
+	return error == 0 ? filter_ways_around_ports(ret_why) : error;
+}
+
 static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_filter *filter = &apply->plan->filter;
-	struct sock_fprog program = { .len = filter->length, .filter = (struct sock_filter *)filter->insn };
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) < 0)
-		return complain(ret_why, errno, "cannot load profile %s: %s%s", filter->profile, strerror(errno),
-			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
-	return 0;
+	return filter_load(filter->profile, filter->insn, filter->length, filter->flags, ret_why);
 }
 
-/* The order of the design: mounts while root may still mount, groups before the user, capabilities while the permitted
- * set is whole, no_new_privs before what needs it, the filter last. */
+static int apply_exec_allow(struct apply *apply, struct complaint *ret_why)
+{
+	int error = landlock_allow_exec(&apply->plan->asked->exec_allow, apply->plan->command, ret_why);
+
+	return error == 0 ? filter_programs_in_memory(ret_why) : error;
+}
+
+/* The order of the design: limits and mounts while root may still set them, groups before the user, capabilities while
+ * the permitted set is whole, the working directory as the workload will find it, no_new_privs before what needs it,
+ * the filter last. */
 static const struct step {
-	enum layer layer; /* to blame */
-	uint32_t layers;  /* any of which needs the step */
+	enum layer layer; /* to blame; LAYER_COUNT: none, a failure is never best effort */
+	uint32_t layers;  /* any of which needs the step; 0: it knows itself */
 	int (*apply)(struct apply *apply, struct complaint *ret_why);
 } steps[] = {
+	{ LAYER_LIMITS, 1U << LAYER_LIMITS, apply_limits },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY | 1U << LAYER_TMPFS, apply_own_mounts },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_read_only_mounts },
 	{ LAYER_TMPFS, 1U << LAYER_TMPFS, apply_tmpfs },
 	{ LAYER_USER, 1U << LAYER_USER, apply_user },
 	{ LAYER_CAPABILITIES, 1U << LAYER_CAPABILITIES, apply_capabilities },
+	{ LAYER_COUNT, 0, apply_place },
 	{ LAYER_NO_NEW_PRIVS, 1U << LAYER_NO_NEW_PRIVS, apply_no_new_privs },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_landlock },
+	{ LAYER_EXEC_ALLOW, 1U << LAYER_EXEC_ALLOW, apply_exec_allow },
+	{ LAYER_TCP, 1U << LAYER_TCP, apply_tcp },
 	{ LAYER_SECCOMP, 1U << LAYER_SECCOMP, apply_seccomp },
 };
 
-int confine_apply(const struct confine_plan *plan, bool again, const struct confine_reporter *reporter,
-	enum layer *ret_layer, struct complaint *ret_why)
+int confine_apply(
+	const struct confine_plan *plan, bool again, const struct confine_reporter *reporter, struct complaint *ret_why)
 {
 	struct apply apply = { .plan = plan, .reporter = reporter, .again = again };
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		int error;
 
-		if ((plan->requested & steps[i].layers) == 0)
+		if (steps[i].layers != 0 && (plan->requested & steps[i].layers) == 0)
 			continue;
 		error = steps[i].apply(&apply, ret_why);
 		if (error == 0)
 			continue;
-		blame(steps[i].layer, error, ret_why);
-		if (!plan->asked->best_effort) {
-			*ret_layer = steps[i].layer;
+		if (steps[i].layer == LAYER_COUNT)
 			return error;
-		}
+		blame(steps[i].layer, error, ret_why);
+		if (!plan->asked->best_effort)
+			return error;
 		reporter->not_enforced(reporter->context, steps[i].layer, ret_why->text);
 	}
 	return 0;

@@ -20,10 +20,11 @@ struct confine_filter {
 
 struct confine_plan {
 	const struct confinement *asked; /* borrowed */
-	uint32_t requested;              /* a bit for each enum layer */
-	uint32_t weakened;               /* of these: possible only in part, and best effort was asked for */
+	const char *command; /* borrowed, the caller's to set: what an allow-list of programs has by itself */
+	uint32_t requested;  /* a bit for each enum layer */
+	uint32_t weakened;   /* of these: possible only in part, and best effort was asked for */
 	struct identity identity;
-	bool changes_user;
+	bool changes_user;                   /* beyond supplementary groups */
 	bool is_pid_1;                       /* the mounts are the container's own */
 	struct capability_sets had;          /* before anything was changed */
 	struct capability_sets capabilities; /* the workload's */
@@ -46,15 +47,20 @@ struct confine_reporter {
 int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
 	struct complaint *ret_why);
 
-/* True if there is nothing to do to a child beyond no_new_privs: nothing that could take time, or change what the child
- * shares with PID 1. */
+/* True if there is nothing to do to a child beyond no_new_privs and a umask: nothing that could take time, or change
+ * what the child shares with PID 1 (a vforked child has a umask of its own, umask(2)). */
 bool confine_is_light(const struct confine_plan *plan);
 
 /* For status and metrics: the capabilities of a workload whose own are left alone. */
 void confine_read_capabilities(struct confine_plan *plan);
 
+/* Once the workload runs: PID 1 gives up the capabilities that it does not need any more (capability_plan.h), where the
+ * plan is not light. What it takes to start the monitor again stays, and to put the whole plan in force again, where
+ * either may be. Returns what it has now. Neither blocks nor allocates. */
+uint64_t confine_drop_own(const struct confine_plan *plan, bool monitor_again, bool workload_again);
+
 /* Puts the plan in force on the calling process, which is to exec next. again: it was put in force on another process
- * before, so that what PID 1 mounts is there already. Returns 0, or -errno with a sentence that
- * names the layer (*ret_layer): then the process must not go on. */
+ * before, so that what PID 1 mounts is there already. Returns 0, or -errno with a sentence that names the layer: then
+ * the process must not go on. */
 int confine_apply(const struct confine_plan *plan, bool again, const struct confine_reporter *reporter,
-	enum layer *ret_layer, struct complaint *ret_why);
+	struct complaint *ret_why);

@@ -126,6 +126,16 @@ static int collect_groups(const char *group, struct field name, struct identity 
 	return 0;
 }
 
+static int resolve_group(const char *name, const char *group, gid_t *ret_gid, struct complaint *ret_why)
+{
+	struct field field = { name, strlen(name) };
+
+	if (!parse_id(field, ret_gid) && !find_group(group, field, ret_gid))
+		return complain(
+			ret_why, ENOENT, "group '%s' is not in /etc/group: add it to the image or give a number", name);
+	return 0;
+}
+
 int identity_resolve(const char *user, const char *passwd, const char *group, struct identity *ret_identity,
 	struct complaint *ret_why)
 {
@@ -150,14 +160,26 @@ int identity_resolve(const char *user, const char *passwd, const char *group, st
 			return error;
 	}
 	if (*colon == ':') {
-		struct field gid = { colon + 1, strlen(colon + 1) };
-		uint32_t number;
-
-		if (!parse_id(gid, &number) && !find_group(group, gid, &number))
-			return complain(ret_why, ENOENT,
-				"group '%s' is not in /etc/group: add it to the image or give a number", gid.text);
-		identity.gid = number;
+		error = resolve_group(colon + 1, group, &identity.gid, ret_why);
+		if (error < 0)
+			return error;
 	}
 	*ret_identity = identity;
+	return 0;
+}
+
+int identity_add_group(const char *name, const char *group, struct identity *identity, struct complaint *ret_why)
+{
+	gid_t gid;
+	int error = resolve_group(name, group, &gid, ret_why);
+
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < identity->group_count; i++)
+		if (identity->group[i] == gid)
+			return 0;
+	if (identity->group_count == IDENTITY_GROUPS_MAX)
+		return complain(ret_why, E2BIG, "group '%s': more than %d groups", name, IDENTITY_GROUPS_MAX);
+	identity->group[identity->group_count++] = gid;
 	return 0;
 }

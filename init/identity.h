@@ -23,3 +23,7 @@ struct identity {
  * groups are refused, not cut. Returns 0, or -ENOENT, -EINVAL, -E2BIG with a sentence. */
 int identity_resolve(const char *user, const char *passwd, const char *group, struct identity *ret_identity,
 	struct complaint *ret_why);
+
+/* Adds a supplementary group, NAME or GID, that is not among them yet. group: as above. Returns 0, or -ENOENT or -E2BIG
+ * with a sentence. */
+int identity_add_group(const char *name, const char *group, struct identity *identity, struct complaint *ret_why);

@@ -1,6 +1,7 @@
 #include "init/landlock.h"
 
 #include "base/cleanup.h"
+#include "init/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,18 @@
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
+
+/* Of ABI 4, which Debian 12's headers lack as a whole (landlock(7)). */
+struct ruleset_attributes {
+	uint64_t files, ports;
+};
+struct port_rule {
+	uint64_t rights, port;
+};
+#define RULE_PORT 2
+#define BIND_TCP 1U
+#define CONNECT_TCP 2U
+#define ABI_OF_PORTS 4
 
 #define WRITE_TO_FILES LANDLOCK_ACCESS_FS_WRITE_FILE
 #define WRITE_TO_DIRECTORIES                                                                                           \
@@ -105,19 +118,33 @@ static int allow_asked_path(int ruleset, const char *path, const struct rights *
 	return error < 0 ? complain(ret_why, -error, "writable path '%s': %s", path, strerror(-error)) : 0;
 }
 
+/* Before ABI 4 the kernel takes more bytes than it knows, as long as they are zero. */
+static int make_ruleset(uint64_t files, uint64_t ports, struct complaint *ret_why)
+{
+	struct ruleset_attributes attributes = { files, ports };
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+
+	if (ruleset < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
+	return ruleset < 0 ? complain(ret_why, errno, "cannot make a Landlock rule set: %s", strerror(errno)) : ruleset;
+}
+
+static int put_in_force(int ruleset, struct complaint *ret_why)
+{
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return complain(ret_why, errno, "cannot put Landlock in force: %s%s", strerror(errno),
+			errno == EPERM ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+	return 0;
+}
+
 int landlock_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
 {
-	unsigned abi = landlock_abi();
-	struct rights rights = rights_of_abi(abi);
-	struct landlock_ruleset_attr attr = { .handled_access_fs = rights.all };
-	cleanup_close int ruleset = -1;
+	struct rights rights = rights_of_abi(landlock_abi());
+	cleanup_close int ruleset = make_ruleset(rights.all, 0, ret_why);
 	int error = 0;
 
-	if (abi == 0)
-		return complain(ret_why, ENOSYS, "the kernel has no Landlock");
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
 	if (ruleset < 0)
-		return complain(ret_why, errno, "cannot make a Landlock rule set: %s", strerror(errno));
+		return ruleset;
 	for (size_t i = 0; i < sizeof always_writable / sizeof always_writable[0]; i++)
 		allow_path(ruleset, always_writable[i], &rights);
 	allow_stdio(ruleset, &rights);
@@ -125,10 +152,72 @@ int landlock_make_read_only(const struct path_list *writable, const struct tmpfs
 		error = allow_asked_path(ruleset, writable->path[i], &rights, ret_why);
 	for (size_t i = 0; error == 0 && i < tmpfs->count; i++)
 		error = allow_asked_path(ruleset, tmpfs->mount[i].path, &rights, ret_why);
+	return error < 0 ? error : put_in_force(ruleset, ret_why);
+}
+
+static const struct rights may_execute = { LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_EXECUTE };
+
+static int allow_program(void *context, const char *file)
+{
+	return allow_path(*(int *)context, file, &may_execute);
+}
+
+/* A directory stands for what is below it; a program brings what it takes. */
+static int allow_listed(int ruleset, const char *path)
+{
+	int error = allow_path(ruleset, path, &may_execute);
+
+	return error == 0 ? program_visit(path, allow_program, &ruleset) : error;
+}
+
+int landlock_allow_exec(const struct path_list *allowed, const char *command, struct complaint *ret_why)
+{
+	/* A rule set that says nothing of moving files between directories forbids it (landlock(7)): allowed from the
+	 * root on, it forbids only to move a file to where it could be executed. */
+	const struct rights may_move = { .all = LANDLOCK_ACCESS_FS_REFER };
+	bool knows_moving = landlock_abi() >= 2;
+	cleanup_close int ruleset = make_ruleset(
+		LANDLOCK_ACCESS_FS_EXECUTE | (knows_moving ? LANDLOCK_ACCESS_FS_REFER : 0), 0, ret_why);
+	int error = 0;
+
+	if (ruleset < 0)
+		return ruleset;
+	if (knows_moving)
+		allow_path(ruleset, "/", &may_move);
+	error = program_visit(command, allow_program, &ruleset);
+	for (size_t i = 0; error == 0 && i < allowed->count; i++)
+		error = allow_listed(ruleset, allowed->path[i]);
 	if (error < 0)
-		return error;
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		return complain(ret_why, errno, "cannot put Landlock in force: %s%s", strerror(errno),
-			errno == EPERM ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
+		return complain(ret_why, -error, "cannot allow a program: %s", strerror(-error));
+	return put_in_force(ruleset, ret_why);
+}
+
+static int allow_ports(int ruleset, const struct port_list *list, uint64_t rights)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct port_rule rule = { rights, list->port[i] };
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) < 0)
+			return -errno;
+	}
 	return 0;
+}
+
+int landlock_allow_ports(const struct port_list *bind, const struct port_list *connect, struct complaint *ret_why)
+{
+	cleanup_close int ruleset = -1;
+	unsigned abi = landlock_abi();
+	int error;
+
+	if (abi < ABI_OF_PORTS)
+		return complain(
+			ret_why, ENOSYS, "the kernel's Landlock knows no ports (ABI %u; 4 does, Linux 6.7)", abi);
+	ruleset = make_ruleset(0, (bind->given ? BIND_TCP : 0) | (connect->given ? CONNECT_TCP : 0), ret_why);
+	if (ruleset < 0)
+		return ruleset;
+	error = allow_ports(ruleset, bind, BIND_TCP);
+	if (error == 0)
+		error = allow_ports(ruleset, connect, CONNECT_TCP);
+	return error < 0 ? complain(ret_why, -error, "cannot allow a port: %s", strerror(-error))
+			 : put_in_force(ruleset, ret_why);
 }

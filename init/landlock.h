@@ -13,3 +13,14 @@ unsigned landlock_abi(void);
  * -errno with a sentence. */
 int landlock_make_read_only(
 	const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
+
+/* From here on this process and its children bind TCP sockets to no other ports than those of `bind`, and connect them
+ * to none but those of `connect` (where the list is given). UDP is not touched, nor listen(2) of a socket that was
+ * never bound, which takes a free port. Needs ABI 4 (Linux 6.7). As above. */
+int landlock_allow_ports(const struct port_list *bind, const struct port_list *connect, struct complaint *ret_why);
+
+/* From here on this process and its children execute nothing but `command`, the files of `allowed`, what these take to
+ * be executed (program.h), and what is below the directories of `allowed`. Reading is not touched, nor what is mapped
+ * as a library: a dynamic loader that is on the list runs whatever it can read, and an interpreter any script. As
+ * above. */
+int landlock_allow_exec(const struct path_list *allowed, const char *command, struct complaint *ret_why);

@@ -50,7 +50,8 @@ void loop_init(struct loop *loop)
 		.time_to_ready_ns = -1,
 		.last_status = -1,
 		.stop_duration_ns = -1,
-		.landlock_abi = loop->landlock_abi };
+		.landlock_abi = loop->landlock_abi,
+		.own_capabilities = loop->spawn.plan->had.permitted };
 	describe_filter(&loop->spawn.plan->filter, &loop->snapshot);
 }
 
@@ -526,6 +527,8 @@ static bool take_news(struct loop *loop)
 		return true;
 	loop->executed = true;
 	loop->oom_is_known = oom_kills_read(&loop->oom_kills_before) == 0;
+	loop->snapshot.own_capabilities = confine_drop_own(
+		loop->spawn.plan, loop->wants_monitor, loop->pre_stop.argv != NULL);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);

@@ -101,7 +101,6 @@ static void drop_privileges(void)
 	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	struct confine_plan plan = { .asked = &asked };
 	struct complaint why;
-	enum layer layer;
 
 	asked.no_new_privs = true;
 	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
@@ -116,7 +115,7 @@ static void drop_privileges(void)
 		plan.requested |= 1U << LAYER_USER;
 		plan.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
 	}
-	if (confine_apply(&plan, false, &silent, &layer, &why) < 0) {
+	if (confine_apply(&plan, false, &silent, &why) < 0) {
 		log_line(LOG_LEVEL_ERROR, "monitor: %s", why.text);
 		_exit(125);
 	}

@@ -149,7 +149,10 @@ static char **monitor_argv(char **argv)
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
-	int error = confine_plan(&model.confinement, warn, &plan, ret_why);
+	int error;
+
+	plan.command = personality.command[0];
+	error = confine_plan(&model.confinement, warn, &plan, ret_why);
 
 	if (error < 0)
 		return error;

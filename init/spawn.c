@@ -4,6 +4,7 @@
 #include "base/fdio.h"
 #include "init/exec_reason.h"
 #include "init/place.h"
+#include "init/program.h"
 #include "init/report.h"
 
 #include <assert.h>
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define SHELL "/bin/sh"
 #define SHELL_ARGS_MAX 1024
 
 static_assert(sizeof(struct spawn_news) <= PIPE_BUF, "a message must arrive whole");
@@ -38,7 +37,7 @@ static void exec_as_script(const char *path, char **argv)
 	static char *shell_argv[SHELL_ARGS_MAX];
 	size_t count = 0;
 
-	shell_argv[count++] = (char *)SHELL;
+	shell_argv[count++] = (char *)PROGRAM_SHELL;
 	shell_argv[count++] = (char *)path;
 	for (char **arg = argv + 1; *arg != NULL; arg++) {
 		if (count == SHELL_ARGS_MAX - 1) {
@@ -48,7 +47,7 @@ static void exec_as_script(const char *path, char **argv)
 		shell_argv[count++] = *arg;
 	}
 	shell_argv[count] = NULL;
-	execve(SHELL, shell_argv, environ);
+	execve(PROGRAM_SHELL, shell_argv, environ);
 	errno = ENOEXEC; /* the script's own fault stays the one to tell */
 }
 
@@ -80,7 +79,6 @@ static char file[PATH_MAX], blamed[PATH_MAX];
  * on. *ret_blamed is the file to blame, or the bare name. Returns errno of the failure. */
 static int exec_in_path(char **argv, const char **ret_blamed)
 {
-	const char *path = getenv("PATH");
 	int remembered = ENOENT;
 
 	*ret_blamed = argv[0];
@@ -88,14 +86,9 @@ static int exec_in_path(char **argv, const char **ret_blamed)
 		*ret_blamed = "''";
 		return ENOENT;
 	}
-	for (path = path != NULL ? path : DEFAULT_PATH; path != NULL;) {
-		const char *end = strchrnul(path, ':');
-		/* An empty directory is the current one (environ(7)). */
-		int length = snprintf(
-			file, sizeof file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "./", argv[0]);
-
-		path = *end == ':' ? end + 1 : NULL;
-		if ((size_t)length >= sizeof file)
+	for (const char *path = program_path(); path != NULL;) {
+		path = program_next(path, argv[0], file, sizeof file);
+		if (file[0] == '\0')
 			continue;
 		exec_file(file, argv);
 		if (errno == ENOTDIR || (errno == ENOENT && access(file, F_OK) < 0))
@@ -167,13 +160,12 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 		.not_enforced = tell_not_enforced, .read_only = tell_read_only, .context = &news_fd
 	};
 	struct complaint why;
-	enum layer layer;
 	int status, error;
 
 	place_listen_pid(personality, parent);
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
-	if (confine_apply(request->plan, request->beside, &reporter, &layer, &why) < 0)
+	if (confine_apply(request->plan, request->beside, &reporter, &why) < 0)
 		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);

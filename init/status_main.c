@@ -140,6 +140,24 @@ static void print_gaps(void)
 	putchar('\n');
 }
 
+#define DETAIL_COLUMN 26
+#define KEEPS_COLUMN 16
+#define SCREEN_WIDTH 80
+
+/* " chown, net_bind_service", on as many lines as it takes: column is where the names begin, at where we are. */
+static void print_capabilities(uint64_t set, int column, int at, const char *none)
+{
+	if (set == 0)
+		printf(" %s", none);
+	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
+		if ((set >> i & 1) == 0)
+			continue;
+		if (at + (int)strlen(capname(i)) + 2 > SCREEN_WIDTH)
+			at = printf("\n%*s", column - 1, "") - 1;
+		at += printf(" %s%s", capname(i), set >> i > 1 ? "," : "");
+	}
+}
+
 static void print_service(void)
 {
 	static const char good[][8] = { "alive", "ready", "started" };
@@ -159,24 +177,9 @@ static void print_service(void)
 		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans);
 	if (snapshot->monitor_restarts > 0)
 		printf(", monitor replaced %llu times", (unsigned long long)snapshot->monitor_restarts);
+	printf("\nPID 1 keeps    ");
+	print_capabilities(snapshot->own_capabilities, KEEPS_COLUMN, KEEPS_COLUMN - 1, "no capability");
 	putchar('\n');
-}
-
-#define DETAIL_COLUMN 26
-#define SCREEN_WIDTH 80
-
-/* "  bounding set: chown, net_bind_service", on as many lines as it takes. */
-static void print_capabilities(uint64_t set)
-{
-	int at = DETAIL_COLUMN - 2 + printf("  bounding set:%s", set == 0 ? " empty" : "");
-
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
-		if ((set >> i & 1) == 0)
-			continue;
-		if (at + (int)strlen(capname(i)) + 2 > SCREEN_WIDTH)
-			at = printf("\n%*s", DETAIL_COLUMN - 1, "") - 1;
-		at += printf(" %s%s", capname(i), set >> i > 1 ? "," : "");
-	}
 }
 
 static void print_detail(enum layer layer)
@@ -185,7 +188,8 @@ static void print_detail(enum layer layer)
 	const char *how = snapshot->read_only_how;
 
 	if (layer == LAYER_CAPABILITIES)
-		print_capabilities(snapshot->capability_bounding);
+		print_capabilities(snapshot->capability_bounding, DETAIL_COLUMN,
+			DETAIL_COLUMN - 2 + printf("  bounding set:"), "empty");
 	else if (layer == LAYER_SECCOMP)
 		printf("  %s, otherwise %s", snapshot->seccomp_profile, snapshot->seccomp_default_action);
 	else if (layer == LAYER_READ_ONLY && strcmp(how, "landlock") == 0)
@@ -265,16 +269,21 @@ static void json_service(struct json_writer *json)
 	json_write_end(json);
 }
 
+static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
+{
+	json_write_array(json, key);
+	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+		if ((set >> i & 1) != 0)
+			json_write_text(json, NULL, capname(i));
+	json_write_end(json);
+}
+
 static void json_detail(struct json_writer *json, enum layer layer)
 {
 	const struct wire_snapshot *snapshot = &answer.snapshot;
 
 	if (layer == LAYER_CAPABILITIES) {
-		json_write_array(json, "bounding");
-		for (unsigned i = 0; i < CAPNAME_COUNT; i++)
-			if ((snapshot->capability_bounding >> i & 1) != 0)
-				json_write_text(json, NULL, capname(i));
-		json_write_end(json);
+		json_capabilities(json, "bounding", snapshot->capability_bounding);
 	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
 		json_write_text(json, "profile", snapshot->seccomp_profile);
 		json_write_text(json, "default_action", snapshot->seccomp_default_action);
@@ -327,6 +336,7 @@ static void print_json(void)
 	json_service(&json);
 	json_confinement(&json);
 	json_checks(&json);
+	json_capabilities(&json, "own_capabilities", answer.snapshot.own_capabilities);
 	json_write_u64(&json, "monitor_restarts", answer.snapshot.monitor_restarts);
 	json_write_u64(&json, "reaped_orphans", answer.snapshot.reaped_orphans);
 	json_write_finish(&json);

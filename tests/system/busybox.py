@@ -336,7 +336,8 @@ def layers(container):
     return said
 
 
-NOTHING = {"user": "-", "capabilities": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-"}
+NOTHING = {"user": "-", "capabilities": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-",
+           "limits": "-", "exec_allow": "-", "tcp": "-"}
 
 
 def but(**changes):

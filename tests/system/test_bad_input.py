@@ -73,6 +73,13 @@ OPTIONS = {
     "--cap-add chown;kill": "--cap-add: " + CAPABILITY.format("chown;kill"),
     "--cap-drop 7": "--cap-drop: " + CAPABILITY.format("7"),
     "--cap-drop ,all": "--cap-drop: " + CAPABILITY.format(""),
+    # identity and limits
+    "--umask 9": "--umask: '9': expected an octal mode from 0 to 777, such as 027",
+    "--workdir data": "--workdir: 'data': expected an absolute path",
+    "--ulimit nofile": "--ulimit: 'nofile': expected NAME=SOFT[:HARD], such as nofile=65536",
+    "--ulimit nofiles=1": "--ulimit: 'nofiles=1': no such limit (nofile, nproc, core ...: getrlimit(2))",
+    "--ulimit nofile=2:1": "--ulimit: 'nofile=2:1': the soft limit is above the hard one",
+    "--oom-score-adj 1001": "--oom-score-adj: '1001': expected a number from -1000 to 1000",
     # signals
     "--stop-signal TREM": SIGNAL.format("TREM"),
     "--stop-signal SIGSIGTERM": SIGNAL.format("SIGSIGTERM"),

@@ -220,9 +220,49 @@ static void does_what_is_possible(void **state)
 	}
 }
 
+static void pid_1_keeps_what_it_needs_and_stays_out_of_reach(void **state)
+{
+	const uint64_t kill = BIT(CAP_KILL), to_start = BIT(CAP_SETUID) | BIT(CAP_SETGID) | SETPCAP;
+	const struct {
+		uint64_t have, workload;
+		bool same_user, may_start_again;
+		uint64_t keep;
+	} cases[] = {
+		{ DOCKER, 0, false, false, kill },
+		{ DOCKER, 0, false, true, kill | to_start },
+		{ DOCKER, 0, true, false, kill },
+		{ DOCKER, 0, true, true, kill | to_start },
+		/* of another user, whatever it holds */
+		{ DOCKER, DOCKER, false, false, kill },
+		/* of the same, and it holds all of that: also one that it lacks */
+		{ DOCKER, kill, true, false, kill | BIT(CAP_SETFCAP) },
+		{ DOCKER, DOCKER & ~RAW, true, false, kill | RAW },
+		{ DOCKER, DOCKER & ~RAW, true, true, kill | to_start | RAW },
+		{ DOCKER, kill, true, true, kill | to_start },
+		/* there is nothing that it lacks */
+		{ DOCKER, DOCKER, true, false, kill },
+		/* what it has not it cannot keep */
+		{ 0, 0, true, true, 0 },
+		{ RAW, 0, true, true, RAW },
+		{ RAW, 0, false, true, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct capability_sets have = { .bounding = DOCKER, .permitted = cases[i].have };
+		const uint64_t keep = capability_plan_own(
+			&have, cases[i].workload, cases[i].same_user, cases[i].may_start_again ? to_start : 0);
+
+		if (keep != cases[i].keep)
+			fail_msg("%zu: %llx, expected %llx", i, (unsigned long long)keep,
+				(unsigned long long)cases[i].keep);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pid_1_keeps_what_it_needs_and_stays_out_of_reach),
 		cmocka_unit_test(plans_the_five_sets),
 		cmocka_unit_test(refuses_what_cannot_be_had),
 		cmocka_unit_test(never_gives_more_than_there_is),

@@ -206,6 +206,30 @@ static void leaves_out_a_home_that_is_too_long(void **state)
 	}
 }
 
+static void adds_groups_once_and_no_more_than_it_can_hold(void **state)
+{
+	struct identity identity = { .uid = 7 };
+	struct complaint why;
+	char number[8];
+
+	(void)state;
+	assert_int_equal(identity_add_group("video", "video:x:44:\n", &identity, &why), 0);
+	assert_int_equal(identity_add_group("44", "", &identity, &why), 0);
+	assert_int_equal(identity_add_group("4242", "", &identity, &why), 0);
+	assert_int_equal(identity.group_count, 2);
+	assert_int_equal(identity.group[0], 44);
+	assert_int_equal(identity.group[1], 4242);
+	assert_int_equal(identity_add_group("audio", "video:x:44:\n", &identity, &why), -ENOENT);
+	assert_string_equal(why.text, "group 'audio' is not in /etc/group: add it to the image or give a number");
+	for (int gid = 100; gid < 100 + IDENTITY_GROUPS_MAX - 2; gid++) {
+		snprintf(number, sizeof number, "%d", gid);
+		assert_int_equal(identity_add_group(number, "", &identity, &why), 0);
+	}
+	assert_int_equal(identity_add_group("999", "", &identity, &why), -E2BIG);
+	assert_string_equal(why.text, "group '999': more than 64 groups");
+	assert_int_equal(identity.group_count, IDENTITY_GROUPS_MAX);
+}
+
 /* Any text is a file: nothing is read behind its end (the sanitizers watch), and what is found is in it. */
 static void survives_any_file(void **state)
 {
@@ -249,6 +273,7 @@ int main(void)
 		cmocka_unit_test(needs_no_files_for_numbers),
 		cmocka_unit_test(refuses_more_groups_than_it_can_hold),
 		cmocka_unit_test(leaves_out_a_home_that_is_too_long),
+		cmocka_unit_test(adds_groups_once_and_no_more_than_it_can_hold),
 		cmocka_unit_test(survives_any_file),
 	};
 

@@ -52,12 +52,32 @@ static void say_ms(struct words *words, const char *name, int64_t ns, int64_t us
 	assert_int_equal(ns == TIME_NEVER ? 0 : ns % NS_PER_MS, 0);
 }
 
+static void say_ports(struct words *words, const char *name, const struct port_list *list)
+{
+	if (list->given)
+		say(words, "%s=", name);
+	for (size_t i = 0; i < list->count; i++)
+		say(words, "%u", list->port[i]);
+}
+
 static void say_confinement(struct words *words, const struct confinement *confinement)
 {
 	static const char modes[][10] = { "off", "auto", "remount", "landlock", "verify" };
 
 	if (confinement->user != NULL)
 		say(words, "user=%s", confinement->user);
+	for (size_t i = 0; i < confinement->groups.count; i++)
+		say(words, "group=%s", confinement->groups.group[i]);
+	if (confinement->workdir != NULL)
+		say(words, "workdir=%s", confinement->workdir);
+	if (confinement->umask_given)
+		say(words, "umask=%o", confinement->umask);
+	for (unsigned i = 0; i < ULIMIT_COUNT; i++)
+		if ((confinement->limits.given >> i & 1) != 0)
+			say(words, "%s=%" PRIi64 ":%" PRIi64, ulimit_name(i),
+				(int64_t)confinement->limits.limit[i].soft, (int64_t)confinement->limits.limit[i].hard);
+	if (confinement->limits.oom_score_adj_given)
+		say(words, "oom=%d", confinement->limits.oom_score_adj);
 	if (confinement->cap_given)
 		say(words, "caps=-%" PRIx64 "+%" PRIx64, confinement->cap_drop, confinement->cap_add);
 	if (!confinement->no_new_privs)
@@ -70,6 +90,10 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "writable=%s", confinement->writable.path[i]);
 	for (size_t i = 0; i < confinement->tmpfs.count; i++)
 		say(words, "tmpfs=%s(%s)", confinement->tmpfs.mount[i].path, confinement->tmpfs.mount[i].options);
+	say_ports(words, "bind", &confinement->tcp_bind);
+	say_ports(words, "connect", &confinement->tcp_connect);
+	for (size_t i = 0; i < confinement->exec_allow.count; i++)
+		say(words, "exec=%s", confinement->exec_allow.path[i]);
 	if (confinement->best_effort)
 		say(words, "best-effort");
 }
@@ -173,12 +197,33 @@ static const struct story {
 	{ { "--user", "-h", "true" }, { NULL }, "user=-h | true" },
 	{ { "--user=a=b", "true" }, { NULL }, "user=a=b | true" },
 	{ { "--user", "a", "--user", "b", "true" }, { NULL }, "user=b | true" },
+	/* identity and limits */
+	{ { "--group-add", "video", "--group-add=44", "true" }, { NULL }, "group=video group=44 | true" },
+	{ { "--workdir", "/app", "--workdir=/srv", "true" }, { NULL }, "workdir=/srv | true" },
+	{ { "--umask", "027", "true" }, { NULL }, "umask=27 | true" },
+	{ { "--umask=0", "true" }, { NULL }, "umask=0 | true" },
+	{ { "--umask=0777", "true" }, { NULL }, "umask=777 | true" },
+	{ { "--ulimit", "nofile=1024", "true" }, { NULL }, "nofile=1024:1024 | true" },
+	{ { "--ulimit", "nofile=1024:65536", "--ulimit=core=0", "true" }, { NULL },
+		"core=0:0 nofile=1024:65536 | true" },
+	{ { "--ulimit", "nofile=1", "--ulimit", "nofile=2:3", "true" }, { NULL }, "nofile=2:3 | true" },
+	{ { "--ulimit=core=-1", "--ulimit=memlock=unlimited", "--ulimit=stack=1:-1", "true" }, { NULL },
+		"stack=1:-1 core=-1:-1 memlock=-1:-1 | true" },
+	{ { "--ulimit=cpu=18446744073709551615", "true" }, { NULL }, "cpu=-1:-1 | true" },
+	{ { "--oom-score-adj", "-1000", "true" }, { NULL }, "oom=-1000 | true" },
+	{ { "--oom-score-adj=1000", "true" }, { NULL }, "oom=1000 | true" },
+	{ { "true" }, { "NEST_INIT_ULIMIT=nofile=1:2 nproc=3", "NEST_INIT_OOM_SCORE_ADJ=0" },
+		"nproc=3:3 nofile=1:2 oom=0 | true" },
 	/* capabilities */
 	{ { "--cap-drop", "all", "true" }, { NULL }, "caps=-ffffffffffffffff+0 | true" },
 	{ { "--cap-drop=ALL", "--cap-add=CAP_CHOWN,net_bind_service", "true" }, { NULL },
 		"caps=-ffffffffffffffff+401 | true" },
 	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
 		"caps=-10000000021+0 | true" },
+	{ { "--exec-allow", "/bin/a", "--exec-allow=/usr/bin", "true" }, { NULL }, "exec=/bin/a exec=/usr/bin | true" },
+	{ { "--tcp-bind", "0,80", "--tcp-bind=65535", "--tcp-connect=none", "true" }, { NULL },
+		"bind= 0 80 65535 connect= | true" },
+	{ { "true" }, { "NEST_INIT_TCP_CONNECT=443 5432,6379" }, "connect= 443 5432 6379 | true" },
 	/* yes or no */
 	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
 	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
@@ -343,6 +388,43 @@ static const struct refusal {
 	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
 		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
 		"'all' for every one)" },
+	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
+	{ { "--umask", "8", "true" }, { NULL }, EINVAL,
+		"--umask: '8': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--umask", "1000", "true" }, { NULL }, EINVAL,
+		"--umask: '1000': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--umask", "-1", "true" }, { NULL }, EINVAL,
+		"--umask: '-1': expected an octal mode from 0 to 777, such as 027" },
+	{ { "--ulimit", "nofile", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1:", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1:': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1:2:3", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1:2:3': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=-2", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=-2': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=1k", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=1k': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "nofile=18446744073709551616", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=18446744073709551616': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ { "--ulimit", "files=1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'files=1': no such limit (nofile, nproc, core ...: getrlimit(2))" },
+	{ { "--ulimit", "nofile=2:1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=2:1': the soft limit is above the hard one" },
+	{ { "--ulimit", "nofile=unlimited:1", "true" }, { NULL }, EINVAL,
+		"--ulimit: 'nofile=unlimited:1': the soft limit is above the hard one" },
+	{ { "--oom-score-adj", "1001", "true" }, { NULL }, EINVAL,
+		"--oom-score-adj: '1001': expected a number from -1000 to 1000" },
+	{ { "--oom-score-adj", "--5", "true" }, { NULL }, EINVAL,
+		"--oom-score-adj: '--5': expected a number from -1000 to 1000" },
+	{ { "--tcp-bind", "65536", "true" }, { NULL }, EINVAL,
+		"--tcp-bind: '65536': expected port numbers, such as 443,5432, or none" },
+	{ { "--tcp-bind", "80,,81", "true" }, { NULL }, EINVAL,
+		"--tcp-bind: '80,,81': expected port numbers, such as 443,5432, or none" },
+	{ { "--tcp-connect", "http", "true" }, { NULL }, EINVAL,
+		"--tcp-connect: 'http': expected port numbers, such as 443,5432, or none" },
 	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
 	{ { "--best-effort=2", "true" }, { NULL }, EINVAL, "--best-effort: '2': expected yes or no" },
 	{ { "--read-only=Auto", "true" }, { NULL }, EINVAL,
@@ -522,6 +604,8 @@ static void refuses_more_than_there_is_room_for(void **state)
 		const char *sentence;
 	} limits[] = {
 		{ "--writable", "/a", MODEL_PATHS_MAX, "--writable: '/a': at most 32 paths" },
+		{ "--group-add", "a", MODEL_GROUPS_MAX, "--group-add: 'a': at most 16 groups" },
+		{ "--tcp-bind", "80", MODEL_PORTS_MAX, "--tcp-bind: '80': at most 32 ports" },
 		{ "--tmpfs", "/a", MODEL_TMPFS_MAX, "--tmpfs: '/a': at most 8" },
 		{ "--ready", "tcp://a:1", MODEL_CHECKS_MAX, "--ready: 'tcp://a:1': at most 16 checks" },
 		{ "--metrics", ":1", MODEL_LISTEN_MAX, "--metrics: ':1': at most 4 addresses" },
@@ -600,6 +684,11 @@ static const struct sample {
 	bool repeatable;
 } samples[] = {
 	{ "user", "1000:1000", false },
+	{ "group-add", "video", true },
+	{ "workdir", "/app", false },
+	{ "umask", "027", false },
+	{ "ulimit", "nofile=1024:2048", true },
+	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
 	{ "cap-add", "chown", true },
 	{ "no-new-privs", "no", false },
@@ -607,6 +696,9 @@ static const struct sample {
 	{ "read-only", "landlock", false },
 	{ "writable", "/data", true },
 	{ "tmpfs", "/tmp:size=1m", true },
+	{ "exec-allow", "/bin/sh", true },
+	{ "tcp-bind", "80,443", true },
+	{ "tcp-connect", "none", true },
 	{ "best-effort", "yes", false },
 	{ "stop-signal", "QUIT", false },
 	{ "stop-on", "TERM,USR1", true },
@@ -794,7 +886,9 @@ static void variables_alone_confine_other_names(void **state)
 		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
 		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
-		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_TMPFS=/tmp", true } };
+		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
+		{ "NEST_INIT_TCP_BIND=none", true }, { "NEST_INIT_TCP_CONNECT=1", true },
+		{ "NEST_INIT_TMPFS=/tmp", true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -817,6 +911,44 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 	assert_false(model.confinement.no_new_privs);
 }
 
+/* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */
+static void exec_takes_what_confines_alone(void **state)
+{
+	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
+		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
+		"tcp-bind", "tcp-connect", "best-effort" };
+	const char *name;
+	size_t taken = 0;
+
+	(void)state;
+	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		char word[64], variable[128], sentence[128], *no_variables[] = { NULL };
+		char *by_word[] = { (char *)"exec", word, (char *)"true", NULL },
+		     *plain[] = { (char *)"exec", (char *)"true", NULL };
+		char *variables[] = { variable, NULL };
+		bool confines = false;
+		int error;
+
+		if (is_wish(name))
+			continue;
+		for (size_t c = 0; c < COUNT(confining); c++)
+			confines = confines || strcmp(confining[c], name) == 0;
+		taken += confines;
+		snprintf(word, sizeof word, "--%s=%s", name, sample_of(name)->value);
+		memset(&model, 0, sizeof model);
+		error = options_parse_exec(by_word, no_variables, &model, &wish, &why);
+		assert_int_equal(error, confines ? 0 : -EINVAL);
+		snprintf(sentence, sizeof sentence, "--%s: nest-init exec supervises nothing", name);
+		if (!confines)
+			assert_string_equal(why.text, sentence);
+		write_variable(name, confines ? sample_of(name)->value : "nonsense", variable, sizeof variable);
+		memset(&model, 0, sizeof model);
+		assert_int_equal(options_parse_exec(plain, variables, &model, &wish, &why), 0);
+		assert_int_equal(strcmp(said(&model), "| true") != 0, confines);
+	}
+	assert_int_equal(taken, COUNT(confining));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -831,6 +963,7 @@ int main(void)
 		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),
 		cmocka_unit_test(variables_alone_confine_other_names),
 		cmocka_unit_test(switching_no_new_privs_off_by_variable_holds_under_other_names),
+		cmocka_unit_test(exec_takes_what_confines_alone),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),

@@ -354,7 +354,8 @@ static void buckets_rise_from_1_ms_to_5_s(void **state)
 
 static void names_layers_and_kinds(void **state)
 {
-	static const char layers[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs" };
+	static const char layers[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs",
+		"limits", "exec_allow", "tcp" };
 	static const char kinds[][8] = { "live", "ready", "startup" };
 
 	(void)state;

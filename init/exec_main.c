@@ -1,0 +1,66 @@
+/* `nest-init exec`: the confinement of a run, for what is not the run itself (docker exec, a script's one step), and in
+ * place of gosu, su-exec and setpriv. */
+#include "init/commands.h"
+
+#include "base/log.h"
+#include "base/options.h"
+#include "base/version.h"
+#include "init/confine.h"
+#include "init/spawn.h"
+
+#include <stdio.h>
+
+extern char **environ;
+
+static const char help[] = "nest-init exec [OPTION...] [--] COMMAND [ARG...]\n"
+			   "\n"
+			   "Confines this process as the options of nest-init --help and the NEST_INIT_\n"
+			   "variables say, and becomes COMMAND: nothing is supervised. In a container whose\n"
+			   "variables confine the service, docker exec CONTAINER nest-init exec COMMAND is\n"
+			   "confined as the service is. Variables that supervise are passed over.\n"
+			   "Exit status: COMMAND's, 126 or 127 if it could not be executed, 125 refused.\n";
+
+static void warn(const char *sentence)
+{
+	log_line(LOG_LEVEL_WARNING, "%s", sentence);
+}
+
+static void tell_not_enforced(void *context, enum layer layer, const char *why)
+{
+	(void)context;
+	(void)layer;
+	log_line(LOG_LEVEL_WARNING, "not in force: %s", why);
+}
+
+static void tell_nothing(void *context, const char *how)
+{
+	(void)context;
+	(void)how;
+}
+
+int exec_main(int argc, char **argv)
+{
+	static const struct confine_reporter reporter = { .not_enforced = tell_not_enforced,
+		.read_only = tell_nothing };
+	static struct model model;
+	static struct confine_plan plan;
+	struct complaint why;
+	enum options_wish wish;
+	int error, status = STATUS_USAGE;
+
+	(void)argc;
+	error = options_parse_exec(argv, environ, &model, &wish, &why);
+	if (error == 0 && wish != OPTIONS_RUN)
+		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
+													     : status;
+	if (error == 0) {
+		plan.command = model.command[0];
+		error = confine_plan(&model.confinement, warn, &plan, &why);
+	}
+	if (error == 0)
+		error = confine_apply(&plan, false, &reporter, &why);
+	if (error == 0)
+		status = spawn_exec(model.command, &error, &why);
+	log_line(LOG_LEVEL_ERROR, "%s", why.text);
+	return status;
+}

@@ -1,0 +1,101 @@
+"""nest-init exec: confined as a run is, and then the command itself: no supervision, no process that stays."""
+import os
+import subprocess
+
+import pytest
+
+from busybox import (DOCKER_CAPS, NEST_INIT, PRIVILEGED, bits, image, needs_runc, running, status, wait_until)  # noqa: F401
+from bundle import Container
+
+pytestmark = needs_runc
+
+
+def execute(image, *words, **configuration):
+    """nest-init exec as PID 1 of a container: status, output, errors."""
+    with Container(["/nest-init", "exec", *words], image, **configuration) as c:
+        return c.wait(), c.output(), c.errors()
+
+
+def process(text):
+    return {line.split(":")[0]: " ".join(line.split(":")[1].split()) for line in text.splitlines() if ":" in line}
+
+
+def test_it_becomes_the_command(image):
+    """In place: the command is PID 1 itself, and has no child that it did not make."""
+    assert execute(image, "--", "/bin/sh", "-c", "echo $$ $PPID /proc/[0-9]*; exit 7") == (7, "1 0 /proc/1\n", "")
+    assert execute(image, "/bin/sh", "-c", "kill -9 $$; exit 3")[0] == 3  # PID 1 cannot kill itself: it is the shell
+
+
+def test_every_protection_is_in_force(image):
+    code, output, errors = execute(
+        image, "--user", "app", "--group-add", "4242", "--cap-drop", "all", "--cap-add", "kill", "--seccomp", "node",
+        "--read-only", "--writable", "/data", "--ulimit", "nofile=99", "--umask", "027", "--workdir", "/data", "--",
+        "/bin/sh", "-c", "cat /proc/self/status; pwd; umask; ulimit -n; echo $HOME; /bin/attempt create=new create=/scratch/new")
+    assert (code, errors) == (0, "")
+    found = process(output)
+    assert found["Uid"] == "1001 1001 1001 1001" and set(found["Groups"].split()) == {"44", "50", "4242"}
+    assert [found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [bits("kill")] * 5
+    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+    assert output.endswith("/data\n0027\n99\n/home/app\ncreate=new: ok\ncreate=/scratch/new: EACCES\n")
+
+
+@pytest.mark.parametrize("words, expected, sentence", [
+    (["--", "/nope"], 127, "/nope: not found"),
+    (["nope"], 127, "nope: not found in PATH"),
+    (["/etc/passwd"], 126, "/etc/passwd: permission denied (no execute bit, a directory, a noexec mount, or a parent that "
+                           "this user may not enter)"),
+    (["--user", "nobody", "/bin/sh"], 125, "user: user 'nobody' is not in /etc/passwd: add it to the image or give a number"),
+    (["--read-only=verify", "/bin/sh"], 125, "read_only: the root file system is writable (start the container with --read-only)"),
+    (["--drain", "1s", "/bin/sh"], 125, "--drain: nest-init exec supervises nothing"),
+    (["--ready=tcp://a:1", "/bin/sh"], 125, "--ready: nest-init exec supervises nothing"),
+    (["--metrics", "nonsense", "/bin/sh"], 125, "--metrics: nest-init exec supervises nothing"),
+    (["--usr", "x"], 125, "unknown option '--usr': did you mean --user?"),
+    ([], 125, "no command given: nest-init exec [OPTION...] [--] COMMAND [ARG...]"),
+])
+def test_refusals_have_the_statuses_of_a_run(image, words, expected, sentence):
+    assert execute(image, *words) == (expected, "", f"nest-init: {sentence}\n")
+
+
+def test_best_effort_warns(image):
+    code, output, errors = execute(image, "--best-effort", "--user", "1002:1002", "/bin/cat", "/proc/self/status", user=1001)
+    assert (code, process(output)["Uid"].split()[0]) == (0, "1001")
+    assert errors == ("nest-init: warning: not in force: user: cannot become group 1002: Operation not permitted "
+                      "(it needs CAP_SETGID)\n")
+
+
+@pytest.mark.parametrize("caps", [DOCKER_CAPS, PRIVILEGED], ids=["default", "privileged"])
+def test_docker_exec_gets_the_policy_of_the_container(image, caps):
+    """All by variables, those of the supervision too."""
+    env = {"NEST_INIT_USER": "app", "NEST_INIT_CAP_DROP": "all", "NEST_INIT_SECCOMP": "node", "NEST_INIT_READ_ONLY": "auto",
+           "NEST_INIT_WRITABLE": "/data", "NEST_INIT_ULIMIT": "nofile=99:199", "NEST_INIT_UMASK": "027",
+           "NEST_INIT_DRAIN": "1s", "NEST_INIT_STOP_TIMEOUT": "8s", "NEST_INIT_HEALTH_RETRIES": "3"}
+    keys = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp",
+            "Seccomp_filters", "Umask")
+    with running(image, "", "/bin/sleep 1000", env=env, caps=caps) as c:
+        wait_until(lambda: status(c)["read_only"]["enforced"])
+        [service] = [pid for pid in open(f"/proc/{c.pid}/task/{c.pid}/children").read().split()
+                     if open(f"/proc/{pid}/cmdline").read().startswith("/bin/sleep")]
+        outcome = c.exec("/nest-init", "exec", "--", "/bin/sh", "-c",
+                         "cat /proc/self/status /proc/self/limits; /bin/attempt create=/scratch/new create=/data/new")
+        assert (outcome.returncode, outcome.stderr) == (0, "")
+        found, services = process(outcome.stdout), process(open(f"/proc/{service}/status").read())
+        assert {key: found[key] for key in keys} == {key: services[key] for key in keys}
+        assert "Max open files            99                   199" in outcome.stdout
+        refusal = "EROFS" if caps is PRIVILEGED else "EACCES"
+        assert outcome.stdout.endswith(f"create=/scratch/new: {refusal}\ncreate=/data/new: ok\n")
+
+
+def test_a_misspelt_variable_is_refused_here_too(image):
+    assert execute(image, "/bin/sh", env={"NEST_INIT_CAPDROP": "all"}) == (
+        125, "", "nest-init: unknown variable NEST_INIT_CAPDROP: did you mean NEST_INIT_CAP_DROP?\n")
+
+
+def test_in_place_of_gosu():
+    """On any machine, not as PID 1, and with a descriptor and a variable that pass unchanged."""
+    reader, writer = os.pipe()
+    done = subprocess.run([NEST_INIT, "exec", "--user", "65534:65534", "bash", "-c", f"echo $(id -u):$(id -g):$X >&{writer}"],
+                          pass_fds=[writer], env={"PATH": os.environ["PATH"], "X": "y z"}, check=True)
+    os.close(writer)
+    assert done.returncode == 0
+    with os.fdopen(reader) as text:
+        assert text.read() == "65534:65534:y z\n"
