@@ -257,7 +257,7 @@ static uint64_t to_start_again(const struct confine_plan *plan)
 {
 	const uint32_t mounts = 1U << LAYER_READ_ONLY | 1U << LAYER_TMPFS;
 	const uint32_t filters = 1U << LAYER_SECCOMP | 1U << LAYER_READ_ONLY | 1U << LAYER_EXEC_ALLOW | 1U << LAYER_TCP;
-	uint64_t needed = to_change_user;
+	uint64_t needed = to_change_user | plan->capabilities.permitted | plan->capabilities.ambient;
 
 	if ((plan->requested & 1U << LAYER_LIMITS) != 0)
 		needed |= UINT64_C(1) << CAP_SYS_RESOURCE;
@@ -424,9 +424,14 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 static int apply_capabilities(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_plan *plan = apply->plan;
-	int error = plan->changes_user ? capabilities_raise(&plan->had, ret_why) : 0;
+	struct capability_sets had = plan->had;
+	int error = 0;
 
-	return error == 0 ? capabilities_apply(&plan->had, &plan->capabilities, ret_why) : error;
+	if (apply->again) /* PID 1 has given up some by now */
+		error = capabilities_read(&had, ret_why);
+	if (error == 0 && plan->changes_user)
+		error = capabilities_raise(&had, ret_why);
+	return error == 0 ? capabilities_apply(&had, &plan->capabilities, ret_why) : error;
 }
 
 static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)

@@ -169,7 +169,7 @@ def test_interpreters_come_by_themselves(either, place, script, status, output, 
     """Of the #! line, of the interpreter's own, what env looks for in PATH, and /bin/sh for a text without one."""
     with Namespace(either, place / script, options=allow(place / "programs"), env={"PATH": "/usr/bin:/bin"}) as n:
         assert (n.wait(), n.output()) == (status, output)
-        assert n.errors().endswith(errors) and bool(n.errors()) == bool(errors)
+        assert n.complaints().endswith(errors) and bool(n.errors()) == bool(errors)
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs node")

@@ -185,7 +185,8 @@ def test_it_is_confined_as_the_workload_is(nest_init, box, read_only, tmp_path):
         c.kill("TERM")
         assert c.wait(BACKSTOP) == 3, c.errors()
         assert c.output().splitlines() == [
-            "up", "1001", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "read-only", "shared", "writable", "1"]
+            "up", "1001", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "read-only", "shared", "writable",
+            "1"], c.errors()
 
 
 def test_readiness_has_fallen_before_it_runs(nest_init, box, tmp_path):
