@@ -1,6 +1,8 @@
 #include "seccomp-profiles/commands.h"
 
 #include "base/capname.h"
+#include "base/cleanup.h"
+#include "seccomp-profiles/verdict_text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -80,4 +82,38 @@ int command_take_arch(const char *name, struct seccomp_context *context)
 		return command_refuse(name, "the architectures are amd64 and arm64");
 	context->profile.arch = arch;
 	return 0;
+}
+
+int command_help(const char *help)
+{
+	return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_REFUSED : 0;
+}
+
+int command_open(const char *name, struct seccomp_context *context, struct source *ret_source)
+{
+	struct complaint why;
+	char text[1024];
+
+	context->allow_notify = true; /* nothing is loaded */
+	if (source_open(name, context, ret_source, &why) < 0) {
+		fprintf(stderr, "nest-init seccomp: %s\n", why.text);
+		return EXIT_REFUSED;
+	}
+	seccomp_warnings_text(name, &ret_source->warnings, text, sizeof text);
+	if (ret_source->warnings.count > 0)
+		fprintf(stderr, "nest-init seccomp: %s\n", text);
+	return 0;
+}
+
+void command_json_verdict(struct json_writer *json, const char *key, const struct filter_verdict *verdict)
+{
+	cleanup_free char *text = NULL;
+	size_t length;
+	FILE *memory = open_memstream(&text, &length);
+
+	if (memory == NULL)
+		return;
+	filter_verdict_print(memory, verdict);
+	if (fclose(memory) == 0)
+		json_write_text(json, key, text);
 }

@@ -115,7 +115,7 @@ int seccomp_compile_main(int argc, char **argv)
 	optind = 0; /* glibc and musl: start afresh, whatever was parsed before */
 	while ((code = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
 		if (code == OPTION_HELP)
-			return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_REFUSED : 0;
+			return command_help(help);
 		rc = take_option(code, argv, &request);
 		if (rc != 0)
 			return rc;

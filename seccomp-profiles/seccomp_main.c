@@ -14,6 +14,8 @@ static const struct {
 	int (*main)(int argc, char **argv);
 } subcommands[] = {
 	{ "compile", seccomp_compile_main },
+	{ "diff", seccomp_diff_main },
+	{ "explain", seccomp_explain_main },
 };
 
 int seccomp_main(int argc, char **argv)
@@ -21,7 +23,7 @@ int seccomp_main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-		return fputs(help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_REFUSED : 0;
+		return command_help(help);
 	for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
 		if (strcmp(name, subcommands[i].name) == 0)
 			return subcommands[i].main(argc - 1, argv + 1);
