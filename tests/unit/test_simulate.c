@@ -248,6 +248,8 @@ static void halves_become_whole_arguments(void **state)
 	/* As libseccomp compares 64 bits. */
 	SAYS("arg0 >= 0x6 -> ALLOW, else ERRNO(EPERM)", LOAD(ARG(0) + 4), IF(BPF_JGT, 0, 3, 0), LOAD(ARG(0)),
 		IF(BPF_JGT, 5, 1, 0), DENY, ALLOW);
+	SAYS("arg0 >= 0x6 -> ALLOW, else ERRNO(EPERM)", LOAD(ARG(0) + 4), IF(BPF_JEQ, 0, 0, 2), LOAD(ARG(0)),
+		IF(BPF_JGT, 5, 0, 1), ALLOW, DENY);
 	SAYS("arg0 in 0x3..0x8 -> ALLOW, else ERRNO(EPERM)", LOAD(ARG(0) + 4), IF(BPF_JEQ, 0, 0, 4), LOAD(ARG(0)),
 		IF(BPF_JGE, 3, 0, 2), IF(BPF_JGT, 8, 1, 0), ALLOW, DENY);
 }
@@ -264,6 +266,10 @@ static void ways_that_no_argument_goes_are_left_out(void **state)
 	/* Asked a second time. */
 	SAYS("arg0 & 0x6 == 0x4 -> ALLOW, else ERRNO(EPERM)", LOAD(ARG(0)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 6),
 		IF(BPF_JEQ, 4, 2, 0), IF(BPF_JEQ, 4, 0, 2), ANSWER(SECCOMP_RET_TRAP), ALLOW, DENY);
+	/* From 10 to 20, and in two parts 5. */
+	SAYS("ERRNO(EPERM)", LOAD(ARG(0)), IF(BPF_JGE, 10, 0, 7), IF(BPF_JGT, 20, 6, 0),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff), IF(BPF_JEQ, 5, 0, 4), LOAD(ARG(0)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xffffff00), IF(BPF_JEQ, 0, 0, 1), ALLOW, DENY);
 	/* Both ways say the same. */
 	SAYS("ERRNO(EPERM)", LOAD(ARG(0)), IF(BPF_JEQ, 5, 0, 1), DENY, DENY);
 	/* A bit outside of the mask. */
