@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char help[] = "Usage: nest-init seccomp SUBCOMMAND ...; SUBCOMMAND --help says more.\n"
+static const char help[] = "Usage: nest-init seccomp SUBCOMMAND ...; nest-init seccomp SUBCOMMAND --help says more.\n"
 			   "\n"
-			   "  compile FILE|NAME -o OUT  a profile to the BPF that --seccomp OUT applies\n";
+			   "  compile FILE|NAME -o OUT     a profile to the BPF that --seccomp OUT applies\n"
+			   "  explain SOURCE [SYSCALL...]  what happens to each system call, and which rule says so\n"
+			   "  diff SOURCE SOURCE           what one allows and the other does not\n";
 
 static const struct {
 	char name[8];
