@@ -45,6 +45,7 @@ struct comparison {
 	struct filter_program *both;
 	struct filter_verdict *verdict[2], *joint;
 	unsigned count[CHANGED + 1];
+	bool identical;
 };
 
 /* The architectures of a kernel, and where their numbers begin. */
@@ -78,6 +79,20 @@ static enum change compare(const struct filter_verdict *joint)
 	if (!joint->complete || (gained && lost))
 		return CHANGED;
 	return gained ? GAINED : lost ? LOST : changed ? CHANGED : SAME;
+}
+
+/* The same programs: nothing is to be found, and of some too much would have to be looked at. */
+static bool are_identical(const struct source side[2])
+{
+	if (side[0].count != side[1].count)
+		return false;
+	for (size_t i = 0; i < side[0].count; i++) {
+		const struct filter_program *a = &side[0].programs[i], *b = &side[1].programs[i];
+
+		if (a->length != b->length || memcmp(a->insn, b->insn, a->length * sizeof a->insn[0]) != 0)
+			return false;
+	}
+	return true;
 }
 
 static enum change compare_number(struct comparison *c, const struct space *space, uint32_t number)
@@ -132,7 +147,7 @@ static void tell_calls(struct comparison *c, const struct space *space, struct j
 			snprintf(name, sizeof name, "(newer)");
 		else if (seccomp_syscall_name(space->arch, space->base + number, name, sizeof name) < 0)
 			continue;
-		change = compare_number(c, space, space->base + number);
+		change = c->identical ? SAME : compare_number(c, space, space->base + number);
 		if (change == SAME || space->arch != space->target)
 			continue;
 		if (json == NULL)
@@ -223,6 +238,7 @@ static int diff(struct comparison *c, char **names, struct seccomp_context *cont
 		rc = join(c);
 	if (rc != 0)
 		return rc;
+	c->identical = are_identical(c->side);
 	differs = tell_all(c, context->profile.arch, as_json);
 	return fflush(stdout) == 0 ? differs : command_refuse("standard output", strerror(errno));
 }

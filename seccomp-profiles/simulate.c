@@ -9,6 +9,7 @@
 #define ARCH_WORD (offsetof(struct seccomp_data, arch) / 4)
 #define ANY UINT32_MAX                    /* the mask of a whole word */
 #define WAYS_MAX (4 * SIMULATE_CASES_MAX) /* those that no argument goes are no cases */
+#define STEPS_MAX (64 * BPF_MAXINSNS)     /* instructions: a file of somebody else's is not to keep us for minutes */
 
 /* A register or a cell of memory. */
 struct value {
@@ -43,7 +44,7 @@ struct path {
 struct simulation {
 	const struct filter_program *programs;
 	size_t count, side;
-	unsigned ways;
+	unsigned ways, steps;
 	struct filter_verdict *verdict;
 };
 
@@ -526,7 +527,7 @@ static bool step(struct simulation *s, struct path *path)
 static bool walk(struct simulation *s, struct path *path)
 {
 	while (path->program < s->count)
-		if (!step(s, path))
+		if (++s->steps > STEPS_MAX || !step(s, path))
 			return false;
 	return ++s->ways <= WAYS_MAX && put_case(s->verdict, path);
 }
@@ -534,7 +535,7 @@ static bool walk(struct simulation *s, struct path *path)
 void filter_simulate(const struct filter_program *programs, size_t count, size_t side, uint32_t arch, uint32_t number,
 	struct filter_verdict *ret_verdict)
 {
-	struct simulation s = { programs, count, side, 0, ret_verdict };
+	struct simulation s = { programs, count, side, 0, 0, ret_verdict };
 	struct path path = { .action = { SECCOMP_RET_ALLOW, SECCOMP_RET_ALLOW } };
 
 	for (unsigned word = 0; word < WORDS; word++)

@@ -4,7 +4,7 @@ number of every architecture of this kernel is run through theirs and ours.
 What differs does so by design, and is stated here to the number: which numbers get ENOSYS as newer than the profile.
 - crun knows no such thing: they get the default action.
 - runc counts from the highest number that the profile names, we count from the highest that libseccomp knows. A call that
-  the profile's author could have named and has not is denied by us, as Docker's documentation says; to runc it is new.
+  the profile's author could have named and has not is denied by us; to runc it is new.
 """
 import ctypes
 import errno
