@@ -16,8 +16,6 @@
 #define LIBSECCOMP_API_LEVEL 6
 /* seccomp_attr_set(3), SCMP_FLTATR_CTL_OPTIMIZE: a binary tree, sorted by syscall number. */
 #define OPTIMIZE_BINARY_TREE 2
-/* The numbers of no architecture reach this; x32's and arm's own are looked at apart. */
-#define NUMBERS_END 1024
 #define X32_BIT 0x40000000u     /* __X32_SYSCALL_BIT */
 #define ARM_PRIVATE 0x000f0000u /* __ARM_NR_BASE: breakpoint, cacheflush, set_tls */
 #define PROLOGUE_MAX 32
@@ -290,7 +288,7 @@ static void emit(struct prologue *p, uint16_t code, uint8_t jt, uint8_t jf, uint
 
 static uint32_t highest_number(uint32_t token, uint32_t base)
 {
-	for (uint32_t number = NUMBERS_END; number-- > 0;) {
+	for (uint32_t number = SECCOMP_NUMBERS_END; number-- > 0;) {
 		char *name = seccomp_syscall_resolve_num_arch(token, (int)(base + number));
 
 		free(name);
@@ -455,8 +453,9 @@ static int take_compiled(const char *path, const char *bytes, size_t length, str
 	return 0;
 }
 
-int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
-	struct seccomp_warnings *ret_warnings, struct complaint *ret_why)
+int seccomp_read_file(const char *path, const struct seccomp_context *context, struct json **ret_json,
+	struct profile **ret_profile, struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings,
+	struct complaint *ret_why)
 {
 	cleanup_json struct json *json = NULL;
 	cleanup_profile struct profile *profile = NULL;
@@ -470,14 +469,32 @@ int seccomp_compile_file(const char *path, const struct seccomp_context *context
 		rc = take_compiled(path, text, length, ret_program, ret_why);
 		if (rc == 0)
 			ret_warnings->count = 0;
-		return rc;
+	} else {
+		rc = json_parse(path, text, length, &json, ret_why);
+		if (rc == 0)
+			rc = profile_read(json, &profile, ret_why);
+		if (rc == 0)
+			rc = seccomp_compile_profile(path, profile, context, ret_program, ret_warnings, ret_why);
 	}
-	rc = json_parse(path, text, length, &json, ret_why);
-	if (rc == 0)
-		rc = profile_read(json, &profile, ret_why);
 	if (rc < 0)
 		return rc;
-	return seccomp_compile_profile(path, profile, context, ret_program, ret_warnings, ret_why);
+	*ret_json = take_pointer(&json);
+	*ret_profile = take_pointer(&profile);
+	return 0;
+}
+
+int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
+	struct seccomp_warnings *ret_warnings, struct complaint *ret_why)
+{
+	cleanup_json struct json *json = NULL;
+	cleanup_profile struct profile *profile = NULL;
+
+	return seccomp_read_file(path, context, &json, &profile, ret_program, ret_warnings, ret_why);
+}
+
+uint32_t seccomp_audit_arch(enum profile_arch arch)
+{
+	return arches[arch].token; /* libseccomp's tokens are the kernel's, but for x32 */
 }
 
 int seccomp_syscall_name(enum profile_arch arch, uint32_t number, char *ret_name, size_t size)

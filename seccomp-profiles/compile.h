@@ -29,5 +29,14 @@ int seccomp_compile_profile(const char *file, const struct profile *profile, con
 int seccomp_compile_file(const char *path, const struct seccomp_context *context, struct seccomp_program *ret_program,
 	struct seccomp_warnings *ret_warnings, struct complaint *ret_why);
 
+/* The same, and what the JSON said: NULL for a compiled file. The caller frees both, the profile first. */
+int seccomp_read_file(const char *path, const struct seccomp_context *context, struct json **ret_json,
+	struct profile **ret_profile, struct seccomp_program *ret_program, struct seccomp_warnings *ret_warnings,
+	struct complaint *ret_why);
+
+#define SECCOMP_NUMBERS_END 1024 /* the numbers of no architecture reach this; x32's and arm's own are apart */
+
+/* AUDIT_ARCH_* of an architecture; 0: libseccomp does not know it. */
+uint32_t seccomp_audit_arch(enum profile_arch arch);
 /* What libseccomp calls a number of an architecture (x32's have their bit). Returns 0 or -ENOENT. */
 int seccomp_syscall_name(enum profile_arch arch, uint32_t number, char *ret_name, size_t size);

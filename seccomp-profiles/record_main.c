@@ -1,4 +1,4 @@
-#include "seccomp-profiles/record_main.h"
+#include "seccomp-profiles/commands.h"
 
 #include "base/cleanup.h"
 #include "base/model.h"
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define EXIT_REFUSED 125
 
 static const char help[] =
 	"Usage: nest-init seccomp record -o FILE [--merge FILE] [--] COMMAND [ARG...]\n"
@@ -210,7 +209,7 @@ static int record(const struct request *request, int fd, struct record *record)
 	return exit_status(status);
 }
 
-int record_main(int argc, char **argv)
+int seccomp_record_main(int argc, char **argv)
 {
 	struct request request = { .output = NULL };
 	static struct record learnt;

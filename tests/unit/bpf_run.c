@@ -6,7 +6,7 @@
 struct machine {
 	const struct seccomp_data *data;
 	uint32_t a, x, memory[BPF_MEMWORDS];
-	bool used_args;
+	bool used_args, divided_by_zero;
 };
 
 static int load(struct machine *m, const struct sock_filter *insn)
@@ -17,6 +17,10 @@ static int load(struct machine *m, const struct sock_filter *insn)
 			return -EINVAL;
 		memcpy(&m->a, (const char *)m->data + insn->k, 4);
 		m->used_args |= insn->k >= offsetof(struct seccomp_data, args);
+		return 0;
+	case BPF_LD | BPF_W | BPF_LEN:
+	case BPF_LDX | BPF_W | BPF_LEN:
+		*(BPF_CLASS(insn->code) == BPF_LD ? &m->a : &m->x) = sizeof *m->data;
 		return 0;
 	case BPF_LD | BPF_IMM:
 		m->a = insn->k;
@@ -64,8 +68,27 @@ static int calculate(struct machine *m, const struct sock_filter *insn)
 	case BPF_SUB:
 		m->a -= operand;
 		return 0;
+	case BPF_XOR:
+		m->a ^= operand;
+		return 0;
+	case BPF_MUL:
+		m->a *= operand;
+		return 0;
+	case BPF_DIV:
+		m->divided_by_zero = operand == 0;
+		m->a = operand == 0 ? 0 : m->a / operand;
+		return 0;
+	case BPF_LSH:
+		m->a <<= operand & 31;
+		return 0;
+	case BPF_RSH:
+		m->a >>= operand & 31;
+		return 0;
+	case BPF_NEG:
+		m->a = 0 - m->a;
+		return 0;
 	default:
-		return -EINVAL; /* neither libseccomp nor we write any other */
+		return -EINVAL;
 	}
 }
 
@@ -114,6 +137,11 @@ int bpf_run(const struct sock_filter *insn, size_t length, const struct seccomp_
 		}
 		if (skip < 0)
 			return -EINVAL;
+		if (m.divided_by_zero) { /* ends the program with 0 (the kernel's bpf_convert_filter()) */
+			*ret_action = SECCOMP_RET_KILL_THREAD;
+			*ret_used_args = m.used_args;
+			return 0;
+		}
 		at += (size_t)skip;
 	}
 	return -EINVAL;
