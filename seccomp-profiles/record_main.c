@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-
 static const char help[] =
 	"Usage: nest-init seccomp record -o FILE [--merge FILE] [--] COMMAND [ARG...]\n"
 	"Run COMMAND, send it a few requests, stop it: FILE gets the seccomp profile that it needs.\n"
