@@ -89,6 +89,8 @@ CALLS = {
     "sendmsg": Call("EAGAIN ECONNREFUSED ENOBUFS EPIPE"),
     # how the workload ended
     "prctl": Call("EINVAL EPERM ENOSYS"),
+    # what PID 1 gives up once the workload runs
+    "capset": Call("EPERM ENOSYS"),
     # who descends from us, by /proc; what the cgroup says
     "open": Call("EACCES EMFILE ENFILE ENOENT ENOMEM", ASKED_ONCE, ALL, keeps="always"),
     "openat": Call("EACCES EMFILE ENFILE ENOENT ENOMEM", ASKED_ONCE, ALL, keeps="always"),
