@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -74,8 +75,7 @@ static size_t format_line(char ret_line[LINE_SIZE], enum log_level level, const 
 	int length;
 
 	if (log_format == LOG_FORMAT_TEXT) {
-		length = snprintf(ret_line, LINE_SIZE - 1, "%s: %s%s", name,
-			level == LOG_LEVEL_WARNING ? "warning: " : "", sentence);
+		length = snprintf(ret_line, LINE_SIZE - 1, "%s: %s", name, sentence);
 		if (length > LINE_SIZE - 2)
 			length = LINE_SIZE - 2;
 		complaint_flatten(ret_line);
@@ -121,11 +121,13 @@ void log_line_with(enum log_level level, const char *sentence, void (*add)(struc
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	char sentence[SENTENCE_SIZE];
+	const bool marked = level == LOG_LEVEL_WARNING && log_format == LOG_FORMAT_TEXT;
+	char sentence[SENTENCE_SIZE] = "warning: ";
+	const size_t mark = marked ? strlen(sentence) : 0;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(sentence, sizeof sentence, format, args);
+	vsnprintf(sentence + mark, sizeof sentence - mark, format, args);
 	va_end(args);
 	log_line_with(level, sentence, NULL, NULL);
 }

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* Says a sentence of that level, and nothing where the level is beyond what was asked for. A warning says that it is
- * one. */
+/* Says a sentence of that level, and nothing where the level is beyond what was asked for. A warning in
+ * text says that it is one. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 
 /* The same of one sentence (no format), and where the format is JSON with the members that `add` writes behind it. */

@@ -341,7 +341,8 @@ static int add_stop_on(const char *value, uint64_t *set, struct complaint *ret_w
 		if (set_signal(next_of_list(&value, name, sizeof name), &signal, ret_why) < 0)
 			return -EINVAL;
 		if (!can_come(signal))
-			return complain(ret_why, EINVAL, "'%s' never comes to us from outside", name);
+			return complain(ret_why, EINVAL, "'%s': %s", name,
+				signal == SIGCHLD ? "it tells of children that ended" : "nobody can catch it");
 		*set |= UINT64_C(1) << (signal - 1);
 	}
 	return 0;

@@ -27,19 +27,28 @@ static void say(struct text *text, const char *format, ...)
 		text->length = text->size - 1;
 }
 
-enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool filtered)
+enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool filtered)
 {
 	if (!WIFSIGNALED(wait_status))
 		return WIRE_CAUSE_EXIT;
+	if (ours)
+		return WIRE_CAUSE_SIGNAL;
 	if (WTERMSIG(wait_status) == SIGKILL && oom_kills > 0)
 		return WIRE_CAUSE_OOM;
 	/* The kernel kills with SIGSYS, whatever the workload made of that signal (seccomp(2)). */
 	return WTERMSIG(wait_status) == SIGSYS && filtered ? WIRE_CAUSE_SECCOMP : WIRE_CAUSE_SIGNAL;
 }
 
-bool death_is_notable(const struct death *death)
+enum log_level death_level(const struct death *death)
 {
-	return death->exit_status != 0 || death->deadline != WIRE_DEADLINE_COUNT || death->leftovers.count > 0;
+	const bool killed = death->ended && WIFSIGNALED(death->wait_status) && death->stop_signal == 0;
+
+	if (death->refusal != NULL)
+		return LOG_LEVEL_ERROR;
+	if (!death->ended || killed || death->cause == WIRE_CAUSE_OOM || death->cause == WIRE_CAUSE_SECCOMP ||
+		death->passed != 0 || death->leftovers.count > 0)
+		return LOG_LEVEL_WARNING;
+	return death->exit_status != 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
 }
 
 static void say_end(struct text *text, const struct death *death)
@@ -59,12 +68,12 @@ static void say_end(struct text *text, const struct death *death)
 static void say_cause(struct text *text, const struct death *death)
 {
 	if (death->cause == WIRE_CAUSE_OOM)
-		say(text, ": out of memory (oom_kill of its cgroup rose by %llu)",
+		say(text, ": out of memory, most likely (oom_kill of its cgroup rose by %llu)",
 			(unsigned long long)death->oom_kills);
 	else if (death->cause == WIRE_CAUSE_SECCOMP)
-		say(text, ": a seccomp filter kills for a system call that it made");
+		say(text, ": by its seccomp filter, most likely, for a system call it made");
 	else if (death->oom_kills > 0)
-		say(text, "; for want of memory the kernel killed %llu of its processes",
+		say(text, "; out of memory, the kernel killed %llu in its cgroup meanwhile",
 			(unsigned long long)death->oom_kills);
 }
 
@@ -76,13 +85,26 @@ static void say_stop(struct text *text, const struct death *death)
 		duration_format(death->stopping_ns, time);
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
 	}
-	if (death->deadline == WIRE_DEADLINE_COUNT)
-		return;
-	duration_format(death->deadline_ns, time);
-	if (death->deadline == WIRE_DEADLINE_LEFTOVERS)
-		say(text, "; what it left behind did not end within %s", time);
-	else
-		say(text, "; --%s (%s) has passed", wire_deadline_name(death->deadline), time);
+}
+
+static bool passed(const struct death *death, enum wire_deadline deadline)
+{
+	return (death->passed >> deadline & 1) != 0;
+}
+
+static void say_deadlines(struct text *text, const struct death *death)
+{
+	char time[DURATION_SIZE];
+
+	duration_format(death->pre_stop_ns, time);
+	if (passed(death, WIRE_DEADLINE_PRE_STOP))
+		say(text, "; --pre-stop-timeout (%s) has passed", time);
+	duration_format(death->stop_timeout_ns, time);
+	if (passed(death, WIRE_DEADLINE_STOP_TIMEOUT))
+		say(text, "; --stop-timeout (%s) has passed", time);
+	duration_format(death->leftovers_ns, time);
+	if (passed(death, WIRE_DEADLINE_LEFTOVERS))
+		say(text, "; what was left did not end within %s", time);
 }
 
 static unsigned named(const struct leftovers *leftovers)
@@ -112,8 +134,9 @@ void death_say(const struct death *death, size_t size, char *ret_text)
 		return;
 	}
 	say_end(&text, death);
-	say_stop(&text, death);
 	say_cause(&text, death);
+	say_stop(&text, death);
+	say_deadlines(&text, death);
 	say_leftovers(&text, &death->leftovers);
 }
 
@@ -135,8 +158,12 @@ void death_add(struct json_line *line, const void *context)
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
 		json_line_seconds(line, "stop_seconds", death->stopping_ns);
 	}
-	if (death->deadline != WIRE_DEADLINE_COUNT)
-		json_line_text(line, "deadline", wire_deadline_name(death->deadline));
+	if (json_line_open(line, "deadlines_passed", '[')) {
+		for (uint32_t deadline = 0; deadline < WIRE_DEADLINE_COUNT; deadline++)
+			if (passed(death, deadline))
+				json_line_text(line, NULL, wire_deadline_name(deadline));
+		json_line_close(line);
+	}
 	json_line_i64(line, "oom_kills", (int64_t)death->oom_kills);
 	json_line_i64(line, "killed", death->leftovers.count);
 	if (json_line_open(line, "left_over", '[')) {

@@ -32,17 +32,21 @@ struct death {
 	int64_t lived_ns;
 	int stop_signal; /* that asked for a stop; 0: none did */
 	int64_t stopping_ns;
-	enum wire_deadline deadline; /* that passed; WIRE_DEADLINE_COUNT: none */
-	int64_t deadline_ns;         /* how long that was */
-	uint64_t oom_kills;          /* in its cgroup while it lived */
+	unsigned passed;     /* a bit for each enum wire_deadline that did */
+	int64_t pre_stop_ns; /* how long each of them was */
+	int64_t stop_timeout_ns;
+	int64_t leftovers_ns;
+	uint64_t oom_kills; /* in its cgroup while it lived */
 	struct leftovers leftovers;
 };
 
-/* What ended it. oom_kills: in its cgroup while it lived. filtered: a seccomp filter is in force. */
-enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool filtered);
+/* What most likely ended it: neither the kernel nor wait(2) tells who sent a SIGKILL or a SIGSYS. oom_kills: in its
+ * cgroup while it lived. ours: we have sent it that signal ourselves. filtered: a seccomp filter is in force. */
+enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool filtered);
 
-/* False where all went as it was meant to: status 0, nobody killed. */
-bool death_is_notable(const struct death *death);
+/* How much it matters: INFO where all went as it was meant to (status 0, nobody killed), ERROR for a refusal, WARNING
+ * for what nobody asked for (a kill, a deadline that passed), NOTICE for any other status. */
+enum log_level death_level(const struct death *death);
 
 /* Writes the sentence, cut at the end of the buffer. */
 void death_say(const struct death *death, size_t size, char *ret_text);

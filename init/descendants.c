@@ -17,30 +17,35 @@
 /* A tree of processes deeper than this is not followed to its end at once: its upper part goes first. */
 #define DEPTH_MAX 256
 
-/* A process's state and parent (proc_pid_stat(5)); parent 0: there is no such process, or it has none. */
+/* A process's state, parent and group (proc_pid_stat(5)); parent 0: there is no such process, or it has none. */
 struct place {
 	char state;
-	pid_t parent;
+	pid_t parent, group;
 };
 
 static struct place place_of(pid_t pid)
 {
 	char path[32], text[256];
 	cleanup_close int fd = -1;
+	struct place place = { 0 };
 	const char *end;
 	ssize_t length;
+	char *next;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);                  /* a pseudo file never blocks */
 	length = fd < 0 ? -1 : read(fd, text, sizeof text - 1); /* the kernel gives it whole, at once */
 	if (length <= 0)
-		return (struct place){ 0 };
+		return place;
 	text[length] = '\0';
-	/* "PID (NAME) STATE PARENT": the name may hold anything, a bracket too. */
+	/* "PID (NAME) STATE PARENT GROUP": the name may hold anything, a bracket too. */
 	end = strrchr(text, ')');
 	if (end == NULL || strlen(end) <= 4)
-		return (struct place){ 0 };
-	return (struct place){ .state = end[2], .parent = (pid_t)strtol(end + 4, NULL, 10) };
+		return place;
+	place.state = end[2];
+	place.parent = (pid_t)strtol(end + 4, &next, 10);
+	place.group = (pid_t)strtol(next, NULL, 10);
+	return place;
 }
 
 static bool descends_from(pid_t pid, pid_t ancestor)
@@ -89,14 +94,19 @@ static int for_each_process(void (*visit)(pid_t pid, void *context), void *conte
 
 struct signalling {
 	int signal;
-	pid_t spared;
+	pid_t spared, spared_group;
 };
 
 static void visit_to_signal(pid_t pid, void *context)
 {
 	const struct signalling *signalling = context;
 
-	if (pid != signalling->spared)
+	if (pid == signalling->spared ||
+		(signalling->spared_group != 0 && place_of(pid).group == signalling->spared_group))
+		return;
+	if (getpid() == 1) /* whoever it is by now: all here are ours */
+		kill(pid, signalling->signal);
+	else
 		signal_descendant(pid, signalling->signal);
 }
 
@@ -140,12 +150,13 @@ void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_lef
 	for_each_process(visit_to_list, &listing);
 }
 
-int descendants_signal(int signal, pid_t spared)
+int descendants_signal(int signal, pid_t spared, pid_t spared_group)
 {
-	struct signalling signalling = { .signal = signal, .spared = spared };
+	struct signalling signalling = { .signal = signal, .spared = spared, .spared_group = spared_group };
 
 	if (getpid() != 1)
 		return for_each_process(visit_to_signal, &signalling);
-	kill(-1, signal);
+	if (spared_group == 0 || for_each_process(visit_to_signal, &signalling) < 0)
+		kill(-1, signal);
 	return 0;
 }

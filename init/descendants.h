@@ -9,9 +9,10 @@
  * be reaped. Nothing is found without /proc. */
 void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_leftovers);
 
-/* Sends a signal to every process that is left, except this one and `spared` (0: none is spared).
+/* Sends a signal to every process that is left, except this one, `spared` and the members of `spared_group` (0: none is
+ * spared).
  * PID 1 of a namespace reaches them all with kill(-1), also those that called setsid(2); the monitor blocks what it
  * can, so only SIGKILL would need sparing it, and by then it is not needed any more. A subreaper looks in /proc for
  * those that descend from it: kill(-1) would reach processes that are none of ours, and its own children alone are not
  * all, as theirs become ours only later. Returns -errno where it cannot look: nobody was sent anything then. */
-int descendants_signal(int signal, pid_t spared);
+int descendants_signal(int signal, pid_t spared, pid_t spared_group);

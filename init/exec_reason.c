@@ -3,7 +3,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define NAME_SIZE 256
 
 #define MACHINE_OFFSET 18 /* of e_machine, the same for 32 and 64 bits (elf(5)) */
 
@@ -82,9 +86,27 @@ static void format_refused(
 		complain(ret_why, ENOEXEC, "%s: neither a program nor a script with a #! line", program);
 }
 
-int exec_reason(
-	const char *program, int error, const char *head, size_t length, uint16_t machine, struct complaint *ret_why)
+static void denied(const char *program, unsigned mode, struct complaint *ret_why)
 {
+	if (S_ISDIR(mode))
+		complain(ret_why, EACCES, "%s: is a directory", program);
+	else if (S_ISREG(mode) && (mode & 0111) == 0)
+		complain(ret_why, EACCES, "%s: permission denied: it has no execute bit (chmod +x)", program);
+	else
+		complain(ret_why, EACCES,
+			"%s: permission denied (a noexec mount, an interpreter or a parent that this user may not use, "
+			"or "
+			"an execute bit that is for others)",
+			program);
+}
+
+int exec_reason(const char *named, int error, unsigned mode, const char *head, size_t length, uint16_t machine,
+	struct complaint *ret_why)
+{
+	char program[NAME_SIZE];
+
+	/* The reason is to have room behind it. */
+	snprintf(program, sizeof program, "%.*s%s", NAME_SIZE - 4, named, strlen(named) > NAME_SIZE - 4 ? "..." : "");
 	switch (error) {
 	case ENOENT:
 		if (strchr(program, '/') == NULL) {
@@ -99,10 +121,7 @@ int exec_reason(
 		complain(ret_why, ENOTDIR, "%s: a part of the path is not a directory", program);
 		return EXEC_STATUS_NOT_FOUND;
 	case EACCES:
-		complain(ret_why, EACCES,
-			"%s: permission denied (no execute bit, a directory, a noexec mount, or a parent that this "
-			"user may not enter)",
-			program);
+		denied(program, mode, ret_why);
 		break;
 	case EPERM:
 		complain(ret_why, EPERM, "%s: operation not permitted (does the seccomp profile allow execve?)",

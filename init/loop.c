@@ -44,7 +44,6 @@ void loop_init(struct loop *loop)
 	loop->news_fd = -1;
 	loop->signal_fd = -1;
 	loop->pre_stop_news_fd = -1;
-	loop->passed = WIRE_DEADLINE_COUNT;
 	loop->ended = false;
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
 		.time_to_ready_ns = -1,
@@ -264,10 +263,27 @@ static void signal_group(struct loop *loop, int signal)
 		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_GROUP_GONE }, NULL);
 }
 
-static void act_signal_orphans(struct loop *loop, int signal)
+static void act_signal_group(struct loop *loop, int signal, bool first)
 {
 	int becomes = for_leftovers(loop, signal);
-	int error = becomes != 0 ? descendants_signal(becomes, loop->monitor.pid) : 0;
+
+	/* Who is stopped could not hear of it (SIGSTOP, a terminal): woken up, as systemd does it. The signal itself
+	 * comes after it, as its answer may be that nobody is there. */
+	if (first && becomes != 0)
+		kill(-loop->main_pid, SIGCONT);
+	signal_group(loop, becomes);
+}
+
+/* Those who are asked to end for the first time, and woken up; or those who hear one more signal. Who is still in the
+ * group has been asked already: a second TERM means "now" to many. */
+static void act_signal_orphans(struct loop *loop, int signal, bool first)
+{
+	int becomes = for_leftovers(loop, signal);
+	pid_t group = first && becomes != SIGKILL && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
+	int error = becomes != 0 ? descendants_signal(becomes, loop->monitor.pid, group) : 0;
+
+	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
+		error = descendants_signal(SIGCONT, loop->monitor.pid, group);
 
 	if (error < 0 && !loop->orphans_trouble_told) {
 		loop->orphans_trouble_told = true;
@@ -286,9 +302,7 @@ static void act_not_ready(struct loop *loop, int signal)
 	if (loop->was_ready) /* nothing before READY=1 */
 		notify_send("STOPPING=1");
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (loop->wants_monitor)
-		log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping",
-			signal_name(signal, name));
+	log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping", signal_name(signal, name));
 }
 
 /* ---- the pre-stop command ---- */
@@ -298,8 +312,11 @@ static void act_pre_stop_start(struct loop *loop)
 	/* fork(2) only, never vfork(2): whatever the command waits for, PID 1 does not. */
 	int error = spawn_workload(&loop->pre_stop, &loop->pre_stop_pid, &loop->pre_stop_news_fd);
 
-	if (error == 0)
+	if (error == 0) {
+		loop->pre_stop_ends_ns = loop->machine.deadline_ns;
+		log_line(LOG_LEVEL_INFO, "--pre-stop %s started", loop->pre_stop.argv[0]);
 		return;
+	}
 	log_line(LOG_LEVEL_ERROR, "--pre-stop %s cannot be started: %s", loop->pre_stop.argv[0], strerror(-error));
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_PRE_STOP_ENDED }, NULL);
 }
@@ -308,7 +325,11 @@ static void act_pre_stop_kill(struct loop *loop)
 {
 	if (loop->pre_stop_pid == 0)
 		return;
-	log_line(LOG_LEVEL_NOTICE, "--pre-stop %s is not waited for any longer: SIGKILL", loop->pre_stop.argv[0]);
+	if (clock_now_ns() < loop->pre_stop_ends_ns)
+		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s is cut short by another stop signal", loop->pre_stop.argv[0]);
+	else
+		log_line(LOG_LEVEL_WARNING, "--pre-stop %s did not end within %lld ms: killed", loop->pre_stop.argv[0],
+			(long long)(loop->machine.policy.pre_stop_ns / NS_PER_MS));
 	/* Its group, or it alone as long as it has none; until it is reaped its number is its own. */
 	if (kill(-loop->pre_stop_pid, SIGKILL) < 0)
 		kill(loop->pre_stop_pid, SIGKILL);
@@ -332,6 +353,8 @@ static void tell_pre_stop_end(struct loop *loop, int status)
 			signal_name(WTERMSIG(status), name));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s ended with status %d", program, WEXITSTATUS(status));
+	else if (WIFEXITED(status))
+		log_line(LOG_LEVEL_INFO, "--pre-stop %s done", program);
 }
 
 static void pre_stop_ended(struct loop *loop, int status)
@@ -348,7 +371,7 @@ static void pre_stop_ended(struct loop *loop, int status)
 static void pass_deadline(struct loop *loop, enum wire_deadline deadline)
 {
 	loop->snapshot.deadlines_passed[deadline]++;
-	loop->passed = deadline;
+	loop->passed |= 1U << deadline;
 }
 
 /* Before SIGKILL is sent: who is left is known now, and in a moment no more. */
@@ -370,18 +393,6 @@ static uint64_t oom_kills_since(const struct loop *loop)
 	return kills - loop->oom_kills_before;
 }
 
-static int64_t deadline_length(const struct loop *loop)
-{
-	switch (loop->passed) {
-	case WIRE_DEADLINE_STOP_TIMEOUT:
-		return loop->machine.policy.timeout_ns;
-	case WIRE_DEADLINE_PRE_STOP:
-		return loop->machine.policy.pre_stop_ns;
-	default:
-		return loop->machine.kill_at_ns - loop->main_ended_at_ns;
-	}
-}
-
 static void fill_certificate(const struct loop *loop, struct death *ret_death)
 {
 	const int64_t end_ns = loop->machine.main_ended ? loop->main_ended_at_ns : clock_now_ns();
@@ -397,8 +408,10 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 		.lived_ns = end_ns - loop->service_started_at_ns,
 		.stop_signal = loop->asked_signal,
 		.stopping_ns = end_ns - loop->stop_began_at_ns,
-		.deadline = loop->passed,
-		.deadline_ns = deadline_length(loop),
+		.passed = loop->passed,
+		.pre_stop_ns = loop->machine.policy.pre_stop_ns,
+		.stop_timeout_ns = loop->machine.policy.timeout_ns,
+		.leftovers_ns = loop->machine.kill_at_ns - loop->main_ended_at_ns,
 		.oom_kills = loop->oom_kills,
 		.leftovers = loop->leftovers,
 	};
@@ -408,17 +421,12 @@ static void tell_death(const struct loop *loop)
 {
 	struct death death;
 	char sentence[1024];
-	bool notable;
 
 	fill_certificate(loop, &death);
-	notable = death_is_notable(&death);
 	death_say(&death, sizeof sentence, sentence);
 	if (loop->personality->kind == NULL || loop->refused)
-		log_line_with(!notable          ? LOG_LEVEL_INFO
-				: loop->refused ? LOG_LEVEL_ERROR
-						: LOG_LEVEL_NOTICE,
-			sentence, death_add, &death);
-	if (notable)
+		log_line_with(death_level(&death), sentence, death_add, &death);
+	if (death_level(&death) < LOG_LEVEL_INFO)
 		termination_log_write(sentence);
 }
 
@@ -438,7 +446,8 @@ static void act_exit(struct loop *loop, int status)
 		tell_death(loop);
 }
 
-static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info)
+/* first: with this action a new state begins. */
+static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info, bool first)
 {
 	switch (action->type) {
 	case SUPERVISE_SPAWN:
@@ -460,10 +469,10 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		if (loop->machine.policy.main_end == SUPERVISE_TERM_AND_END)
 			act_last_word(loop, action->signal);
 		else
-			signal_group(loop, for_leftovers(loop, action->signal));
+			act_signal_group(loop, action->signal, first);
 		break;
 	case SUPERVISE_SIGNAL_ORPHANS:
-		act_signal_orphans(loop, action->signal);
+		act_signal_orphans(loop, action->signal, first);
 		break;
 	case SUPERVISE_END_MONITOR:
 		monitor_link_end(&loop->monitor);
@@ -478,7 +487,7 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info)
 {
-	enum supervise_state before = loop->machine.state;
+	enum supervise_state before = loop->machine.state, state;
 	struct supervise_actions actions;
 	int64_t now = supervise_needs_time(&loop->machine, event) ? clock_now_ns() : 0;
 
@@ -488,8 +497,9 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 	if (before == SUPERVISE_PRE_STOP && loop->machine.state == SUPERVISE_STOPPING &&
 		event.type == SUPERVISE_EVENT_TIME)
 		pass_deadline(loop, WIRE_DEADLINE_PRE_STOP);
+	state = loop->machine.state; /* an action may lead to the next step at once */
 	for (size_t i = 0; i < actions.count; i++)
-		perform(loop, &actions.list[i], info);
+		perform(loop, &actions.list[i], info, state != before);
 	if (loop->machine.state != before)
 		send_snapshot(loop);
 }
@@ -535,12 +545,19 @@ static bool take_news(struct loop *loop)
 	return true;
 }
 
-/* A filter of ours, or of the runtime's, which PID 1 has as well; and nobody sent a SIGSYS through us. */
-static bool filter_may_have_killed(const struct loop *loop)
+/* We have sent it the signal that it died of: somebody asked for it through us, or its time was over. */
+static bool is_our_signal(const struct loop *loop, int status)
 {
-	return loop->snapshot.signals_forwarded[SIGSYS] == 0 &&
-		((loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 ||
-			prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER);
+	if (!WIFSIGNALED(status))
+		return false;
+	return loop->snapshot.signals_forwarded[WTERMSIG(status)] > 0 ||
+		(WTERMSIG(status) == SIGKILL && loop->machine.state == SUPERVISE_KILLING);
+}
+
+/* By a filter of ours, or of the runtime's, which PID 1 has as well. */
+static bool is_filtered(const struct loop *loop)
+{
+	return (loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 || prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 }
 
 static void note_end(struct loop *loop, int status)
@@ -555,7 +572,7 @@ static void note_end(struct loop *loop, int status)
 	if (loop->refused)
 		loop->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
 	else
-		loop->cause = death_cause(status, loop->oom_kills, filter_may_have_killed(loop));
+		loop->cause = death_cause(status, loop->oom_kills, is_our_signal(loop, status), is_filtered(loop));
 	wire_count_exit(snapshot, loop->cause, (uint32_t)supervise_exit_status(status));
 }
 
@@ -567,6 +584,10 @@ static void main_ended(struct loop *loop, int status, bool alone)
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
 	note_end(loop, status);
+	if (loop->pre_stop.argv != NULL &&
+		(loop->machine.state == SUPERVISE_DRAINING || loop->machine.state == SUPERVISE_PRE_STOP))
+		log_line(LOG_LEVEL_NOTICE, "the main process ended before --pre-stop %s was done",
+			loop->pre_stop.argv[0]);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
 		NULL);
 }

@@ -37,13 +37,14 @@ struct loop {
 	bool reap_again; /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
 	int held_signal; /* one that the workload's full queue could not take yet; 0: none */
 	siginfo_t held_info;
-	pid_t pre_stop_pid;                   /* 0 while it does not run */
+	pid_t pre_stop_pid; /* 0 while it does not run */
+	int64_t pre_stop_ends_ns;
 	int pre_stop_news_fd;                 /* -1 while it does not run */
 	int asked_signal;                     /* that asked for the stop; 0: none did */
 	uint64_t oom_kills_before, oom_kills; /* at its start; while it lived */
 	enum wire_cause cause;                /* once it ended */
 	bool oom_is_known;
-	enum wire_deadline passed; /* the last that was; WIRE_DEADLINE_COUNT: none */
+	unsigned passed; /* a bit for each enum wire_deadline that did */
 	struct leftovers leftovers;
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */

@@ -11,11 +11,13 @@
 #include "init/personality.h"
 #include "init/report.h"
 #include "init/signals.h"
+#include "init/termination_log.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -44,6 +46,8 @@ static void warn(const char *sentence)
 static int refuse(const struct complaint *why)
 {
 	log_line(LOG_LEVEL_ERROR, "%s", why->text);
+	if (getpid() == 1)
+		termination_log_write(why->text);
 	return STATUS_USAGE;
 }
 
@@ -232,6 +236,8 @@ static int parse_own(char **argv)
 
 	int error = options_parse(argv, environ, &model, &wish, &why);
 
+	if (error < 0 && model.log_format == LOG_FORMAT_TEXT)
+		return refuse(&why); /* a format in a variable is not read yet */
 	log_set(model.log_format, model.log_level);
 	if (error < 0)
 		return refuse(&why);
@@ -245,6 +251,15 @@ static int parse_own(char **argv)
 	return -1;
 }
 
+/* Before all else is read: a complaint about that is to be in the right format already. */
+static void take_log_format(void)
+{
+	const char *format = getenv("NEST_INIT_LOG_FORMAT");
+
+	if (format != NULL && strcmp(format, "json") == 0)
+		log_set(LOG_FORMAT_JSON, LOG_LEVEL_NOTICE);
+}
+
 int run_main(int argc, char **argv)
 {
 	const struct personality_kind *kind = personality_find(argv[0]);
@@ -253,6 +268,7 @@ int run_main(int argc, char **argv)
 	int status;
 
 	signals_block_all(&entry_mask);
+	take_log_format();
 	hold_standard_descriptors();
 	status = kind != NULL ? parse_as(kind, argc, argv) : parse_own(argv);
 	if (status >= 0)

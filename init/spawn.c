@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SHELL_ARGS_MAX 1024
 
@@ -113,6 +114,7 @@ static size_t read_head(const char *path, char *head, size_t size)
 int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why)
 {
 	const char *tried = argv[0];
+	struct stat status;
 	char head[128];
 	int error;
 
@@ -123,7 +125,8 @@ int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why)
 		error = exec_in_path(argv, &tried);
 	}
 	*ret_error = error;
-	return exec_reason(tried, error, head, read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
+	return exec_reason(tried, error, stat(tried, &status) == 0 ? status.st_mode : 0, head,
+		read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
 }
 
 /* ---- the child ---- */

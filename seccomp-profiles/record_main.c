@@ -47,7 +47,7 @@ static int execute(char **argv, struct complaint *ret_why)
 
 static void signal_rest(int signal)
 {
-	descendants_signal(signal, 0);
+	descendants_signal(signal, 0, 0);
 }
 
 /* ---- the summary ---- */

@@ -58,6 +58,22 @@ def test_levels_below_leave_it_out(either):
         assert (n.wait(), n.errors()) == (1, "")
 
 
+@pytest.mark.parametrize("level, said", [("warning", True), ("error", False)])
+def test_a_crash_is_a_warning(either, level, said):
+    with Namespace(either, "sh", "-c", "kill -SEGV $$", options=["--log-level", level]) as n:
+        assert n.wait() == 139
+        assert (n.certificate() is not None) == said
+
+
+def test_info_tells_the_steps_of_a_stop(either):
+    with Namespace(either, "sleep", "1000", options=["--log-level", "info", "--pre-stop", "true"]) as n:
+        n.workload()
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 143
+        assert n.complaints().splitlines() == ["nest-init: SIGTERM: stopping", "nest-init: --pre-stop true started",
+                                               "nest-init: --pre-stop true done"]
+
+
 def test_what_a_stop_came_to(either):
     with Namespace(either, "sleep", "1000") as n:
         n.workload()
@@ -117,13 +133,13 @@ def test_json_has_every_field(either):
         assert n.wait() == 3
         record = death(n.errors())
         assert re.fullmatch(TIME, record["time"])
-        assert (record["level"], record["program"]) == ("notice", "nest-init")
+        assert (record["level"], record["program"]) == ("warning", "nest-init")
         assert record["message"].startswith("sh (pid 2) ended with status 3 after ")
         died = record["death"]
         assert 0 <= died.pop("lived_seconds") < BACKSTOP and 0 <= died.pop("stop_seconds") < BACKSTOP
         assert died.pop("left_over")[0] == "sh" and died.pop("killed") >= 1
         assert died == {"program": "sh", "pid": 2, "cause": "exit", "status": 3, "stop_signal": "TERM",
-                        "deadline": "stop-timeout", "oom_kills": 0}
+                        "deadlines_passed": ["stop-timeout"], "oom_kills": 0}
 
 
 @pytest.mark.parametrize("command, cause, status", [
@@ -145,6 +161,16 @@ def test_json_names_a_refusal(nest_init):
         record = death(n.errors())
         assert record["level"] == "error" and record["death"]["cause"] == "refused"
         assert record["message"].startswith("read_only: the root file system is writable")
+
+
+@pytest.mark.parametrize("options, env", [
+    (["--drain", "x"], {}), (["--nope"], {}), ([], {"NEST_INIT_DRAIN": "x"}), ([], {"NEST_INIT_NOPE": "x"}),
+])
+def test_a_format_in_a_variable_holds_for_complaints_too(nest_init, options, env):
+    with Namespace(nest_init, "true", options=options, env={"NEST_INIT_LOG_FORMAT": "json", **env}) as n:
+        assert n.wait() == 125
+        [record] = records(n.errors())
+        assert record["level"] == "error"
 
 
 def test_every_line_is_json(nest_init):
@@ -183,8 +209,20 @@ def test_out_of_memory_is_told_by_the_cgroup(nest_init, box):
 def test_out_of_memory_of_a_child_is_told_as_well(nest_init, box):
     with container(nest_init, box, [], "sh", "-c", "busybox tail /dev/zero; exit 4", memory=32 << 20) as c:
         assert c.wait(BACKSTOP) == 4
-        assert re.search(r"ended with status 4 after \S+; for want of memory the kernel killed 1 of its processes$",
+        assert re.search(r"ended with status 4 after \S+; out of memory, the kernel killed 1 in its cgroup meanwhile$",
                          c.errors())
+
+
+def test_a_kill_of_ours_is_not_out_of_memory(nest_init, box):
+    """... whatever was killed before it."""
+    script = "exec 2>/dev/null; busybox tail /dev/zero; trap '' TERM; echo up; while :; do busybox sleep 0.1; done"
+    with container(nest_init, box, ["--log-format=json", "--stop-timeout=300ms"], "sh", "-c", script, memory=32 << 20) as c:
+        wait_until(lambda: "up" in c.output())
+        c.kill("TERM")
+        assert c.wait(BACKSTOP) == 137
+        record = death(c.errors())
+        assert record["level"] == "warning"
+        assert (record["death"]["cause"], record["death"]["oom_kills"]) == ("signal", 1)
 
 
 def test_a_kill_that_is_none_of_the_kernels_is_not_out_of_memory(nest_init, box):
@@ -203,7 +241,7 @@ def test_version_2_counts_in_memory_events(nest_init, tmp_path):
     script = 'sleep 0.1; printf "oom 0\\noom_kill 3\\noom_group_kill 0\\n" >/sys/fs/cgroup/memory.events; kill -9 $$'
     with Namespace(nest_init, "sh", "-c", script, wrap=["sh", "-c", mount, "sh"]) as n:
         assert n.wait() == 137
-        assert n.certificate().endswith(": out of memory (oom_kill of its cgroup rose by 1)")
+        assert n.certificate().endswith(": out of memory, most likely (oom_kill of its cgroup rose by 1)")
 
 
 PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
@@ -215,7 +253,7 @@ def test_a_kill_by_our_filter_is_told(either, tmp_path):
     profile.write_text(json.dumps(PROFILE))
     with Namespace(either, BUSYBOX, "uname", options=["--seccomp", profile]) as n:
         assert n.wait() == 159
-        assert re.fullmatch(r"was killed by SIGSYS after \S+: a seccomp filter kills for a system call that it made",
+        assert re.fullmatch(r"was killed by SIGSYS after \S+: by its seccomp filter, most likely, for a system call it made",
                             n.certificate())
 
 
@@ -251,6 +289,19 @@ def test_a_read_only_root_does_not_hold_it_up(nest_init, box, tmp_path, options)
     with container(nest_init, box, options, "sh", "-c", "exit 7", mounts=[bundle.bind(log, "/dev/termination-log")]) as c:
         assert c.wait(BACKSTOP) == 7
     assert re.fullmatch(r"busybox \(pid \d+\) ended with status 7 after \S+\n", log.read_text())
+
+
+@pytest.mark.parametrize("options, status, said", [
+    (["--user=nosuch"], 125, "user: user 'nosuch' is not in /etc/passwd"),
+    (["--drain", "x"], 125, "--drain: 'x': expected a duration"),
+    (["--read-only=verify"], 125, "read_only: the root file system is writable"),
+])
+def test_a_refusal_is_in_the_termination_log(nest_init, box, tmp_path, options, status, said):
+    log = tmp_path / "termination-log"
+    log.write_text("")
+    with container(nest_init, box, options, "true", mounts=[bundle.bind(log, "/dev/termination-log")]) as c:
+        assert c.wait(BACKSTOP) == status
+    assert log.read_text().startswith(said) and log.read_text().count("\n") == 1
 
 
 def test_a_success_leaves_the_termination_log_alone(nest_init, box, tmp_path):

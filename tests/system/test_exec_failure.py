@@ -14,7 +14,9 @@ from namespace import Namespace
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
-DENIED = "permission denied (no execute bit, a directory, a noexec mount, or a parent that this user may not enter)"
+DENIED = ("permission denied (a noexec mount, an interpreter or a parent that this user may not use, or an execute bit that "
+          "is for others)")
+NO_EXECUTE_BIT = "permission denied: it has no execute bit (chmod +x)"
 MACHINES = {"x86_64": (62, "amd64"), "aarch64": (183, "arm64")}
 
 
@@ -87,17 +89,17 @@ def test_a_missing_dynamic_loader(either, tmp_path):
 
 def test_a_file_without_an_execute_bit(either, tmp_path):
     script = program(tmp_path / "nest-script", "#!/bin/sh\n", mode=0o644)
-    assert run(either, script) == (NOT_EXECUTABLE, "", f"nest-init: {script}: {DENIED}\n")
+    assert run(either, script) == (NOT_EXECUTABLE, "", f"nest-init: {script}: {NO_EXECUTE_BIT}\n")
 
 
 def test_a_file_without_an_execute_bit_in_path(either, tmp_path):
     script = program(tmp_path / "nest-script", "#!/bin/sh\n", mode=0o644)
     assert run(either, "nest-script", env={"PATH": f"{tmp_path}:/usr/bin:/bin"}) == \
-        (NOT_EXECUTABLE, "", f"nest-init: {script}: {DENIED}\n")
+        (NOT_EXECUTABLE, "", f"nest-init: {script}: {NO_EXECUTE_BIT}\n")
 
 
 def test_a_directory(either, tmp_path):
-    assert run(either, tmp_path) == (NOT_EXECUTABLE, "", f"nest-init: {tmp_path}: {DENIED}\n")
+    assert run(either, tmp_path) == (NOT_EXECUTABLE, "", f"nest-init: {tmp_path}: is a directory\n")
 
 
 def test_a_directory_that_the_user_may_not_enter(either, workload, public):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import bundle
-from namespace import Namespace, children, wait_until
+from namespace import Namespace, children, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -82,7 +82,7 @@ def test_its_own_deadline_ends_it_with_all_it_started(either, tmp_path):
         n.kill(signal.SIGTERM)
         assert n.wait() == 3
         assert 0.3 <= time.monotonic() - start < 8
-        assert n.complaints() == f"nest-init: --pre-stop {script} is not waited for any longer: SIGKILL\n"
+        assert n.complaints() == f"nest-init: warning: --pre-stop {script} did not end within 300 ms: killed\n"
         assert n.certificate().endswith("asked for a stop; --pre-stop-timeout (300ms) has passed")
 
 
@@ -97,7 +97,8 @@ def test_another_stop_signal_goes_on_to_the_stop_signal(either, tmp_path):
         n.kill(signal.SIGQUIT)
         assert n.wait() == 3  # the first one decided what the workload gets
         assert n.lines() == ["up", "pre-stop up", "hup", "term"]
-        assert "deadline" not in n.errors() and "has passed" not in n.errors()
+        assert n.complaints() == f"nest-init: --pre-stop {script} is cut short by another stop signal\n"
+        assert "has passed" not in n.certificate()
 
 
 def test_the_whole_budget_holds_for_it(either, tmp_path):
@@ -141,6 +142,7 @@ def test_a_main_process_that_ends_meanwhile_ends_it_too(either, tmp_path):
         main, _ = sorted(children(n.pid))
         os.kill(main, signal.SIGTERM)
         assert n.wait() == 3
+        assert n.complaints() == f"nest-init: the main process ended before --pre-stop {script} was done\n"
 
 
 def test_what_it_leaves_behind_is_ended_like_all_else(either, tmp_path):
@@ -151,6 +153,36 @@ def test_what_it_leaves_behind_is_ended_like_all_else(either, tmp_path):
         n.kill(signal.SIGTERM)
         assert n.wait() == 3
         assert n.lines() == ["up", "left up", "term", "left"]
+
+
+# --- what is left ---------------------------------------------------------------------------------------------------
+
+LOUD = "trap 'echo {0} term' TERM; trap 'echo {0} cont' CONT; echo {0} up; while :; do sleep 0.02; done"
+
+
+def test_who_stays_is_asked_once_and_killed_in_the_end(either):
+    """The group first, others half of the time later; nobody hears a second TERM, which means "now" to many."""
+    script = f"sh -c \"{LOUD.format('group')}\" & setsid sh -c \"{LOUD.format('orphan')}\" & trap 'exit 3' TERM; echo up; wait"
+    with Namespace(either, "sh", "-c", script, options=["--stop-timeout", "1s"]) as n:
+        n.wait_for("up", "group up", "orphan up")
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 3
+        heard = n.lines()[3:]
+        assert sorted(heard) == ["group cont", "group term", "orphan cont", "orphan term"]
+        assert max(map(heard.index, ("group cont", "group term"))) < min(map(heard.index, ("orphan cont", "orphan term")))
+
+
+def test_who_is_stopped_is_woken_up_to_hear_of_it(either):
+    script = ("setsid sh -c 'kill -STOP $$' & sh -c 'kill -STOP $$' & trap 'exit 3' TERM; echo up; "
+              "while :; do sleep 0.02; done")
+    with Namespace(either, "sh", "-c", script) as n:
+        n.wait_for("up")
+        wait_until(lambda: sum(status_of(pid)["State"].startswith("T") for pid in n.members()) == 2)
+        start = time.monotonic()
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 3
+        assert time.monotonic() - start < 4.5  # nobody had to be killed
+        assert "killed" not in n.certificate()
 
 
 @pytest.fixture(scope="module")

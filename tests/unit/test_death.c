@@ -22,9 +22,8 @@ static struct death death_of(int wait_status, int exit_status)
 		.ended = true,
 		.wait_status = wait_status,
 		.exit_status = exit_status,
-		.cause = death_cause(wait_status, 0, false),
+		.cause = death_cause(wait_status, 0, false, false),
 		.lived_ns = 192 * NS_PER_S,
-		.deadline = WIRE_DEADLINE_COUNT,
 	};
 }
 
@@ -41,20 +40,23 @@ static void cause_is_what_the_kernel_knows(void **state)
 	static const struct {
 		int status;
 		uint64_t oom_kills;
-		bool filtered;
+		bool ours, filtered;
 		enum wire_cause cause;
 	} cases[] = {
-		{ EXITED(0), 0, false, WIRE_CAUSE_EXIT },
-		{ EXITED(137), 1, true, WIRE_CAUSE_EXIT }, /* a status is a status, whatever it looks like */
-		{ SIGTERM, 3, true, WIRE_CAUSE_SIGNAL }, { SIGKILL, 0, true, WIRE_CAUSE_SIGNAL },
-		{ SIGKILL, 1, false, WIRE_CAUSE_OOM }, { SIGSYS, 0, false, WIRE_CAUSE_SIGNAL },
-		{ SIGSYS, 1, true, WIRE_CAUSE_SECCOMP },
-		{ SIGSYS | 0x80, 0, true, WIRE_CAUSE_SECCOMP }, /* with a core */
+		{ EXITED(0), 0, false, false, WIRE_CAUSE_EXIT },
+		/* a status is a status, whatever it looks like */
+		{ EXITED(137), 1, false, true, WIRE_CAUSE_EXIT }, { SIGTERM, 3, false, true, WIRE_CAUSE_SIGNAL },
+		{ SIGKILL, 0, false, true, WIRE_CAUSE_SIGNAL }, { SIGKILL, 1, false, false, WIRE_CAUSE_OOM },
+		{ SIGKILL, 1, true, false, WIRE_CAUSE_SIGNAL }, /* the budget was spent, and memory short before */
+		{ SIGSYS, 0, false, false, WIRE_CAUSE_SIGNAL }, { SIGSYS, 1, false, true, WIRE_CAUSE_SECCOMP },
+		{ SIGSYS, 1, true, true, WIRE_CAUSE_SIGNAL },
+		{ SIGSYS | 0x80, 0, false, true, WIRE_CAUSE_SECCOMP }, /* with a core */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		assert_int_equal(death_cause(cases[i].status, cases[i].oom_kills, cases[i].filtered), cases[i].cause);
+		assert_int_equal(death_cause(cases[i].status, cases[i].oom_kills, cases[i].ours, cases[i].filtered),
+			cases[i].cause);
 }
 
 static void says_how_it_ended_and_how_long_it_lived(void **state)
@@ -73,18 +75,22 @@ static void says_what_the_kernel_killed_for(void **state)
 
 	(void)state;
 	death.oom_kills = 2;
-	death.cause = death_cause(death.wait_status, death.oom_kills, false);
+	death.cause = death_cause(death.wait_status, death.oom_kills, false, false);
 	assert_string_equal(said(&death),
-		"node (pid 7) was killed by SIGKILL after 3m12s: out of memory (oom_kill of its cgroup rose by 2)");
+		"node (pid 7) was killed by SIGKILL after 3m12s: out of memory, most likely (oom_kill of its cgroup "
+		"rose "
+		"by 2)");
 	death = death_of(EXITED(1), 1);
 	death.oom_kills = 1;
 	assert_string_equal(said(&death),
-		"node (pid 7) ended with status 1 after 3m12s; for want of memory the kernel killed 1 of its "
-		"processes");
+		"node (pid 7) ended with status 1 after 3m12s; out of memory, the kernel killed 1 in its cgroup "
+		"meanwhile");
 	death = death_of(SIGSYS, 159);
 	death.cause = WIRE_CAUSE_SECCOMP;
 	assert_string_equal(said(&death),
-		"node (pid 7) was killed by SIGSYS after 3m12s: a seccomp filter kills for a system call that it made");
+		"node (pid 7) was killed by SIGSYS after 3m12s: by its seccomp filter, most likely, for a system call "
+		"it "
+		"made");
 }
 
 static void says_what_a_stop_came_to(void **state)
@@ -94,8 +100,8 @@ static void says_what_a_stop_came_to(void **state)
 	(void)state;
 	death.stop_signal = SIGTERM;
 	death.stopping_ns = 8 * NS_PER_S;
-	death.deadline = WIRE_DEADLINE_STOP_TIMEOUT;
-	death.deadline_ns = 8 * NS_PER_S;
+	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
+	death.stop_timeout_ns = 8 * NS_PER_S;
 	death.leftovers.count = 1;
 	death.leftovers.some[0].pid = 12;
 	strcpy(death.leftovers.some[0].name, "sh");
@@ -103,12 +109,13 @@ static void says_what_a_stop_came_to(void **state)
 		"node (pid 7) was killed by SIGKILL after 3m12s, 8s after SIGTERM asked for a stop; --stop-timeout "
 		"(8s) has "
 		"passed; killed 1 that was left: sh (12)");
-	death.deadline = WIRE_DEADLINE_PRE_STOP;
-	death.deadline_ns = 500 * NS_PER_MS;
+	death.passed = 1U << WIRE_DEADLINE_PRE_STOP | 1U << WIRE_DEADLINE_LEFTOVERS;
+	death.pre_stop_ns = 500 * NS_PER_MS;
+	death.leftovers_ns = 5 * NS_PER_S;
 	death.leftovers.count = 0;
 	assert_string_equal(said(&death),
 		"node (pid 7) was killed by SIGKILL after 3m12s, 8s after SIGTERM asked for a stop; --pre-stop-timeout "
-		"(500ms) has passed");
+		"(500ms) has passed; what was left did not end within 5s");
 }
 
 static void names_the_first_of_many_leftovers(void **state)
@@ -116,16 +123,15 @@ static void names_the_first_of_many_leftovers(void **state)
 	struct death death = death_of(EXITED(0), 0);
 
 	(void)state;
-	death.deadline = WIRE_DEADLINE_LEFTOVERS;
-	death.deadline_ns = 5 * NS_PER_S;
+	death.passed = 1U << WIRE_DEADLINE_LEFTOVERS;
+	death.leftovers_ns = 5 * NS_PER_S;
 	death.leftovers.count = 10;
 	for (int i = 0; i < LEFTOVER_NAMES_MAX; i++) {
 		death.leftovers.some[i].pid = 20 + i;
 		snprintf(death.leftovers.some[i].name, LEFTOVER_NAME_SIZE, "w%d", i);
 	}
 	assert_string_equal(said(&death),
-		"node (pid 7) ended with status 0 after 3m12s; what it left behind did not end within 5s; killed 10 "
-		"that "
+		"node (pid 7) ended with status 0 after 3m12s; what was left did not end within 5s; killed 10 that "
 		"were left: w0 (20), w1 (21), w2 (22), w3 (23), w4 (24), w5 (25), w6 (26), w7 (27) and 2 more");
 }
 
@@ -148,20 +154,28 @@ static void one_that_cannot_be_killed_is_said_to_be(void **state)
 	assert_string_equal(said(&death), "node (pid 7) does not end, not even by SIGKILL, after 3m12s");
 }
 
-static void only_what_went_as_it_was_meant_to_is_not_notable(void **state)
+static void the_level_says_how_much_it_matters(void **state)
 {
 	struct death death = death_of(EXITED(0), 0);
 
 	(void)state;
-	assert_false(death_is_notable(&death));
-	death.exit_status = 143;
-	assert_true(death_is_notable(&death));
-	death.exit_status = 0;
-	death.deadline = WIRE_DEADLINE_LEFTOVERS;
-	assert_true(death_is_notable(&death));
-	death.deadline = WIRE_DEADLINE_COUNT;
+	assert_int_equal(death_level(&death), LOG_LEVEL_INFO);
+	death.exit_status = 143; /* of its own accord, or after a stop */
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death = death_of(SIGTERM, 143);
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death.stop_signal = SIGTERM;
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death.passed = 0;
+	death.cause = WIRE_CAUSE_OOM;
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death = death_of(EXITED(0), 0);
 	death.leftovers.count = 1;
-	assert_true(death_is_notable(&death));
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death.refusal = "no";
+	assert_int_equal(death_level(&death), LOG_LEVEL_ERROR);
 }
 
 static void a_long_sentence_is_cut(void **state)
@@ -187,7 +201,7 @@ static void json_has_it_field_by_field(void **state)
 	(void)state;
 	death.stop_signal = SIGTERM;
 	death.stopping_ns = 8001 * NS_PER_MS;
-	death.deadline = WIRE_DEADLINE_STOP_TIMEOUT;
+	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
 	death.leftovers.count = 1;
 	strcpy(death.leftovers.some[0].name, "s\"h");
 	json_line_begin(&line, text, sizeof text);
@@ -196,7 +210,7 @@ static void json_has_it_field_by_field(void **state)
 	assert_string_equal(text,
 		"{\"death\":{\"program\":\"node\",\"pid\":7,\"cause\":\"signal\",\"status\":137,\"signal\":\"KILL\","
 		"\"lived_seconds\":192.000,\"stop_signal\":\"TERM\",\"stop_seconds\":8.001,"
-		"\"deadline\":\"stop-timeout\",\"oom_kills\":0,\"killed\":1,\"left_over\":[\"s\\\"h\"]}}\n");
+		"\"deadlines_passed\":[\"stop-timeout\"],\"oom_kills\":0,\"killed\":1,\"left_over\":[\"s\\\"h\"]}}\n");
 }
 
 int main(void)
@@ -209,7 +223,7 @@ int main(void)
 		cmocka_unit_test(names_the_first_of_many_leftovers),
 		cmocka_unit_test(a_refusal_speaks_for_itself),
 		cmocka_unit_test(one_that_cannot_be_killed_is_said_to_be),
-		cmocka_unit_test(only_what_went_as_it_was_meant_to_is_not_notable),
+		cmocka_unit_test(the_level_says_how_much_it_matters),
 		cmocka_unit_test(a_long_sentence_is_cut),
 		cmocka_unit_test(json_has_it_field_by_field),
 	};

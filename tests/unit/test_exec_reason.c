@@ -58,9 +58,9 @@ static const struct failure {
 	{ "/app/run", ENOENT, HEAD("\177ELF\2\1\1"), 127, "/app/run: not found" },
 	{ "/etc/passwd/run", ENOTDIR, NO_HEAD, 127, "/etc/passwd/run: a part of the path is not a directory" },
 	{ "/app/run", EACCES, HEAD("#!/bin/sh\n"), 126,
-		"/app/run: permission denied (no execute bit, a directory, a noexec mount, or a parent that this user "
-		"may "
-		"not enter)" },
+		"/app/run: permission denied (a noexec mount, an interpreter or a parent that this user may not use, "
+		"or an "
+		"execute bit that is for others)" },
 	{ "/app/run", EPERM, ELF_X86_64, 126,
 		"/app/run: operation not permitted (does the seccomp profile allow execve?)" },
 	{ "/app/run", ENOEXEC, ELF_AARCH64, 126, "/app/run: built for arm64, this machine is amd64" },
@@ -83,12 +83,46 @@ static void says_why(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(failures); i++) {
 		struct complaint why = { "" };
-		const int status = exec_reason(
-			failures[i].program, failures[i].error, failures[i].head, failures[i].length, EM_X86_64, &why);
+		const int status = exec_reason(failures[i].program, failures[i].error, 0, failures[i].head,
+			failures[i].length, EM_X86_64, &why);
 
 		if (strcmp(why.text, failures[i].sentence) != 0 || status != failures[i].status)
 			fail_msg("%zu: %d, %s", i, status, why.text);
 	}
+}
+
+static void looks_at_the_mode_of_what_is_denied(void **state)
+{
+	static const struct {
+		unsigned mode;
+		const char *sentence;
+	} cases[] = {
+		{ 0040755, "/app/run: is a directory" },
+		{ 0100644, "/app/run: permission denied: it has no execute bit (chmod +x)" },
+		{ 0100700, "/app/run: permission denied (a noexec mount" },
+		{ 0, "/app/run: permission denied (a noexec mount" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct complaint why;
+
+		assert_int_equal(exec_reason("/app/run", EACCES, cases[i].mode, NO_HEAD, EM_X86_64, &why), 126);
+		assert_memory_equal(why.text, cases[i].sentence, strlen(cases[i].sentence));
+	}
+}
+
+static void a_long_name_leaves_room_for_the_reason(void **state)
+{
+	char name[4096];
+	struct complaint why;
+
+	(void)state;
+	memset(name, 'y', sizeof name - 1);
+	name[0] = '/';
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(exec_reason(name, ENAMETOOLONG, 0, NO_HEAD, EM_X86_64, &why), 126);
+	assert_non_null(strstr(why.text, "yyy...: File name too long"));
 }
 
 static void names_this_machine(void **state)
@@ -96,7 +130,7 @@ static void names_this_machine(void **state)
 	struct complaint why;
 
 	(void)state;
-	assert_int_equal(exec_reason("/app/run", ENOEXEC, ELF_X86_64, EM_AARCH64, &why), 126);
+	assert_int_equal(exec_reason("/app/run", ENOEXEC, 0100755, ELF_X86_64, EM_AARCH64, &why), 126);
 	assert_string_equal(why.text, "/app/run: built for amd64, this machine is arm64");
 }
 
@@ -121,7 +155,7 @@ static void reads_no_byte_behind_the_head(void **state)
 			struct complaint why;
 
 			memcpy(head, bytes, length);
-			exec_reason("/app/run", errors[i % COUNT(errors)], head, length, EM_X86_64, &why);
+			exec_reason("/app/run", errors[i % COUNT(errors)], 0, head, length, EM_X86_64, &why);
 			assert_true(strlen(why.text) > strlen("/app/run: "));
 			free(head);
 		}
@@ -132,6 +166,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_why),
+		cmocka_unit_test(looks_at_the_mode_of_what_is_denied),
+		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
 		cmocka_unit_test(names_this_machine),
 		cmocka_unit_test(reads_no_byte_behind_the_head),
 	};

@@ -444,8 +444,8 @@ static const struct refusal {
 		"--stop-timeout: '99999999999h': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--stop-on", "TREM", "true" }, { NULL }, EINVAL,
 		"--stop-on: unknown signal 'TREM' (TERM, SIGTERM, 15, RTMIN+3 ...)" },
-	{ { "--stop-on", "TERM,KILL", "true" }, { NULL }, EINVAL, "--stop-on: 'KILL' never comes to us from outside" },
-	{ { "--stop-on", "CHLD", "true" }, { NULL }, EINVAL, "--stop-on: 'CHLD' never comes to us from outside" },
+	{ { "--stop-on", "TERM,KILL", "true" }, { NULL }, EINVAL, "--stop-on: 'KILL': nobody can catch it" },
+	{ { "--stop-on", "CHLD", "true" }, { NULL }, EINVAL, "--stop-on: 'CHLD': it tells of children that ended" },
 	{ { "--pre-stop", " \t ", "true" }, { NULL }, EINVAL, "--pre-stop: names no command" },
 	{ { "--pre-stop=a", "--pre-stop-timeout", "7s", "--drain=1s", "--stop-timeout=8s", "true" }, { NULL }, EINVAL,
 		"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed without a "
