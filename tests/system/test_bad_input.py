@@ -456,7 +456,7 @@ def test_more_rules_than_the_kernel_takes(refused, tmp_path):
     """Refused by number, and within the container's memory."""
     profile = tmp_path / "profile.json"
     rules = [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": i, "op": "SCMP_CMP_EQ"}]}
-             for i in range(6000)]
+             for i in range(4200)]
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}))
     sentence = refused("--seccomp /profile.json", files={"/profile.json": profile}, memory=128 << 20)
     assert re.fullmatch(r"seccomp: /profile\.json: \d+ instructions, the kernel takes 4096", sentence)

@@ -42,8 +42,7 @@ def test_every_protection_is_in_force(image):
 @pytest.mark.parametrize("words, expected, sentence", [
     (["--", "/nope"], 127, "/nope: not found"),
     (["nope"], 127, "nope: not found in PATH"),
-    (["/etc/passwd"], 126, "/etc/passwd: permission denied (no execute bit, a directory, a noexec mount, or a parent that "
-                           "this user may not enter)"),
+    (["/etc/passwd"], 126, "/etc/passwd: permission denied: it has no execute bit (chmod +x)"),
     (["--user", "nobody", "/bin/sh"], 125, "user: user 'nobody' is not in /etc/passwd: add it to the image or give a number"),
     (["--read-only=verify", "/bin/sh"], 125, "read_only: the root file system is writable (start the container with --read-only)"),
     (["--drain", "1s", "/bin/sh"], 125, "--drain: nest-init exec supervises nothing"),

@@ -549,6 +549,12 @@ def test_a_stopped_pid_1_delays_a_page_by_a_moment_only(start):
 
 # --- who spins ----------------------------------------------------------------------------------------------------
 
+def is_quiet_for_a_second(pid):
+    before = cpu_ticks(pid)
+    time.sleep(1)
+    return cpu_ticks(pid) - before <= 0.2 * os.sysconf("SC_CLK_TCK")
+
+
 def test_no_client_makes_it_spin(start):
     """Half a request, half a connection, answers that nobody reads, a control client that says nothing."""
     container = start(*METRICS)
@@ -571,9 +577,8 @@ def test_no_client_makes_it_spin(start):
         control = stack.enter_context(container.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         control.connect(control_name(container))
         time.sleep(0.3)
-        before = cpu_ticks(pid)
-        time.sleep(1)
-        assert cpu_ticks(pid) - before <= 0.2 * os.sysconf("SC_CLK_TCK")
+        # What is on its way may take a busy machine longer; who spins is never quiet.
+        assert any(is_quiet_for_a_second(pid) for _ in range(5))
         assert container.http(f"{MONITOR}/livez").status == 200
     assert monitor(container) == pid
 
