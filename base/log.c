@@ -104,13 +104,18 @@ static void confess_dropped(void)
 		dropped = 0;
 }
 
+bool log_wants(enum log_level level)
+{
+	return level <= log_level;
+}
+
 void log_line_with(enum log_level level, const char *sentence, void (*add)(struct json_line *line, const void *context),
 	const void *context)
 {
 	char line[LINE_SIZE];
 	size_t length;
 
-	if (level > log_level)
+	if (!log_wants(level))
 		return;
 	length = format_line(line, level, sentence, add, context);
 	if (dropped > 0)

@@ -4,6 +4,7 @@
 #include "base/json_line.h"
 #include "base/model.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Says a sentence of that level, and nothing where the level is beyond what was asked for. A warning in
@@ -13,6 +14,9 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 /* The same of one sentence (no format), and where the format is JSON with the members that `add` writes behind it. */
 void log_line_with(enum log_level level, const char *sentence, void (*add)(struct json_line *line, const void *context),
 	const void *context);
+
+/* True if a sentence of that level would be said. */
+bool log_wants(enum log_level level);
 
 /* Writes text as it is to standard output or standard error, and never blocks where log_line() does not. */
 void log_raw(int fd, const char *text, size_t length);

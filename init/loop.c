@@ -419,14 +419,19 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 
 static void tell_death(const struct loop *loop)
 {
+	const bool own_name = loop->personality->kind == NULL;
 	struct death death;
 	char sentence[1024];
+	enum log_level level;
 
 	fill_certificate(loop, &death);
+	level = death_level(&death);
+	if (level == LOG_LEVEL_INFO && !(own_name && log_wants(level)))
+		return; /* what nobody hears need not be put into words */
 	death_say(&death, sizeof sentence, sentence);
-	if (loop->personality->kind == NULL || loop->refused)
-		log_line_with(death_level(&death), sentence, death_add, &death);
-	if (death_level(&death) < LOG_LEVEL_INFO)
+	if (own_name || loop->refused)
+		log_line_with(level, sentence, death_add, &death);
+	if (level < LOG_LEVEL_INFO)
 		termination_log_write(sentence);
 }
 
@@ -554,9 +559,11 @@ static bool is_our_signal(const struct loop *loop, int status)
 		(WTERMSIG(status) == SIGKILL && loop->machine.state == SUPERVISE_KILLING);
 }
 
-/* By a filter of ours, or of the runtime's, which PID 1 has as well. */
-static bool is_filtered(const struct loop *loop)
+/* By a filter of ours, or of the runtime's, which PID 1 has as well: as far as SIGSYS tells. */
+static bool is_filtered(const struct loop *loop, int status)
 {
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+		return false;
 	return (loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 || prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 }
 
@@ -572,7 +579,8 @@ static void note_end(struct loop *loop, int status)
 	if (loop->refused)
 		loop->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
 	else
-		loop->cause = death_cause(status, loop->oom_kills, is_our_signal(loop, status), is_filtered(loop));
+		loop->cause = death_cause(
+			status, loop->oom_kills, is_our_signal(loop, status), is_filtered(loop, status));
 	wire_count_exit(snapshot, loop->cause, (uint32_t)supervise_exit_status(status));
 }
 

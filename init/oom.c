@@ -8,15 +8,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TEXT_SIZE 2048
-#define PATH_SIZE 512
+/* Small: what PID 1's stack once touched stays its own. A place that is too long is not looked at. */
+#define CGROUPS_SIZE 1024
+#define TEXT_SIZE 256
+#define PATH_SIZE 200
 #define MOUNT "/sys/fs/cgroup"
 
-static int read_text(const char *path, char ret_text[TEXT_SIZE])
+static int read_text(const char *path, size_t size, char *ret_text)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	/* One read: the kernel gives such a file whole, at once. */
-	ssize_t length = fd < 0 ? -1 : read(fd, ret_text, TEXT_SIZE - 1);
+	ssize_t length = fd < 0 ? -1 : read(fd, ret_text, size - 1);
 
 	if (length < 0)
 		return -errno;
@@ -29,7 +31,7 @@ static int read_kills(const char *mount, const char *place, const char *file, ui
 	char path[PATH_SIZE + 64], text[TEXT_SIZE];
 
 	snprintf(path, sizeof path, "%s%s/%s", mount, place, file);
-	return read_text(path, text) == 0 ? cgroup_parse_field(text, "oom_kill", ret_kills) : -ENODATA;
+	return read_text(path, sizeof text, text) == 0 ? cgroup_parse_field(text, "oom_kill", ret_kills) : -ENODATA;
 }
 
 /* Where the mount shows the whole hierarchy the path leads to our own cgroup; in a container the mount is that. */
@@ -46,9 +48,9 @@ static int read_either(
 
 int oom_kills_read(uint64_t *ret_kills)
 {
-	char cgroups[TEXT_SIZE];
+	char cgroups[CGROUPS_SIZE];
 
-	if (read_text("/proc/self/cgroup", cgroups) < 0)
+	if (read_text("/proc/self/cgroup", sizeof cgroups, cgroups) < 0)
 		cgroups[0] = '\0';
 	if (read_either(cgroups, "", MOUNT, "memory.events", ret_kills) == 0 ||
 		read_either(cgroups, "memory", MOUNT "/memory", "memory.oom_control", ret_kills) == 0)
