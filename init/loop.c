@@ -3,21 +3,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signame.h"
+#include "init/certificate.h"
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
-#include "init/oom.h"
 #include "init/report.h"
 #include "init/signals.h"
-#include "init/termination_log.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -368,73 +365,6 @@ static void pre_stop_ended(struct loop *loop, int status)
 
 /* ---- the end ---- */
 
-static void pass_deadline(struct loop *loop, enum wire_deadline deadline)
-{
-	loop->snapshot.deadlines_passed[deadline]++;
-	loop->passed |= 1U << deadline;
-}
-
-/* Before SIGKILL is sent: who is left is known now, and in a moment no more. */
-static void note_killing(struct loop *loop)
-{
-	const bool budget = loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER;
-
-	pass_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
-	descendants_list(loop->monitor.pid, loop->machine.main_ended ? 0 : loop->main_pid, &loop->leftovers);
-	loop->snapshot.leftovers_killed += loop->leftovers.count;
-}
-
-static uint64_t oom_kills_since(const struct loop *loop)
-{
-	uint64_t kills;
-
-	if (!loop->oom_is_known || oom_kills_read(&kills) < 0 || kills < loop->oom_kills_before)
-		return 0;
-	return kills - loop->oom_kills_before;
-}
-
-static void fill_certificate(const struct loop *loop, struct death *ret_death)
-{
-	const int64_t end_ns = loop->machine.main_ended ? loop->main_ended_at_ns : clock_now_ns();
-
-	*ret_death = (struct death){
-		.program = personality_basename(loop->spawn.argv[0]),
-		.pid = loop->main_pid,
-		.ended = loop->machine.main_ended,
-		.wait_status = loop->machine.main_status,
-		.exit_status = loop->exit_status,
-		.cause = loop->cause,
-		.refusal = loop->refused ? loop->refusal.text : NULL,
-		.lived_ns = end_ns - loop->service_started_at_ns,
-		.stop_signal = loop->asked_signal,
-		.stopping_ns = end_ns - loop->stop_began_at_ns,
-		.passed = loop->passed,
-		.pre_stop_ns = loop->machine.policy.pre_stop_ns,
-		.stop_timeout_ns = loop->machine.policy.timeout_ns,
-		.leftovers_ns = loop->machine.kill_at_ns - loop->main_ended_at_ns,
-		.oom_kills = loop->oom_kills,
-		.leftovers = loop->leftovers,
-	};
-}
-
-static void tell_death(const struct loop *loop)
-{
-	const bool own_name = loop->personality->kind == NULL;
-	struct death death;
-	char sentence[1024];
-	enum log_level level;
-
-	fill_certificate(loop, &death);
-	level = death_level(&death);
-	if (level == LOG_LEVEL_INFO && !(own_name && log_wants(level)))
-		return; /* what nobody hears need not be put into words */
-	death_say(&death, sizeof sentence, sentence);
-	if (own_name || loop->refused)
-		log_line_with(level, sentence, death_add, &death);
-	if (level < LOG_LEVEL_INFO)
-		termination_log_write(sentence);
-}
-
 static void act_exit(struct loop *loop, int status)
 {
 	const struct personality *personality = loop->personality;
@@ -448,7 +378,7 @@ static void act_exit(struct loop *loop, int status)
 			loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
 	}
 	if (loop->main_pid > 0)
-		tell_death(loop);
+		certificate_tell(loop);
 }
 
 /* first: with this action a new state begins. */
@@ -498,10 +428,10 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 
 	supervise_step(&loop->machine, event, now, &actions);
 	if (loop->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
-		note_killing(loop);
+		certificate_killing(loop);
 	if (before == SUPERVISE_PRE_STOP && loop->machine.state == SUPERVISE_STOPPING &&
 		event.type == SUPERVISE_EVENT_TIME)
-		pass_deadline(loop, WIRE_DEADLINE_PRE_STOP);
+		certificate_deadline(loop, WIRE_DEADLINE_PRE_STOP);
 	state = loop->machine.state; /* an action may lead to the next step at once */
 	for (size_t i = 0; i < actions.count; i++)
 		perform(loop, &actions.list[i], info, state != before);
@@ -541,47 +471,13 @@ static bool take_news(struct loop *loop)
 	if (loop->refused)
 		return true;
 	loop->executed = true;
-	loop->oom_is_known = oom_kills_read(&loop->oom_kills_before) == 0;
+	certificate_begin(loop);
 	loop->snapshot.own_capabilities = confine_drop_own(
 		loop->spawn.plan, loop->wants_monitor, loop->pre_stop.argv != NULL);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
 	return true;
-}
-
-/* We have sent it the signal that it died of: somebody asked for it through us, or its time was over. */
-static bool is_our_signal(const struct loop *loop, int status)
-{
-	if (!WIFSIGNALED(status))
-		return false;
-	return loop->snapshot.signals_forwarded[WTERMSIG(status)] > 0 ||
-		(WTERMSIG(status) == SIGKILL && loop->machine.state == SUPERVISE_KILLING);
-}
-
-/* By a filter of ours, or of the runtime's, which PID 1 has as well: as far as SIGSYS tells. */
-static bool is_filtered(const struct loop *loop, int status)
-{
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-		return false;
-	return (loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 || prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
-}
-
-static void note_end(struct loop *loop, int status)
-{
-	struct wire_snapshot *snapshot = &loop->snapshot;
-
-	loop->main_ended_at_ns = clock_now_ns();
-	if (loop->asked_signal != 0)
-		snapshot->stop_duration_ns = loop->main_ended_at_ns - loop->stop_began_at_ns;
-	/* What ended well lacked nothing: the files of its cgroup are not read for that. */
-	loop->oom_kills = status != 0 ? oom_kills_since(loop) : 0;
-	if (loop->refused)
-		loop->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
-	else
-		loop->cause = death_cause(
-			status, loop->oom_kills, is_our_signal(loop, status), is_filtered(loop, status));
-	wire_count_exit(snapshot, loop->cause, (uint32_t)supervise_exit_status(status));
 }
 
 static void main_ended(struct loop *loop, int status, bool alone)
@@ -591,7 +487,7 @@ static void main_ended(struct loop *loop, int status, bool alone)
 	loop->held_signal = 0; /* whom it was for is gone */
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
-	note_end(loop, status);
+	certificate_end(loop, status);
 	if (loop->pre_stop.argv != NULL &&
 		(loop->machine.state == SUPERVISE_DRAINING || loop->machine.state == SUPERVISE_PRE_STOP))
 		log_line(LOG_LEVEL_NOTICE, "the main process ended before --pre-stop %s was done",

@@ -49,7 +49,7 @@ def test_a_file_includes_only_its_own_floor_and_those_below(path):
             assert other in MAY_INCLUDE[room], f"{room}/ must not include {header}"
 
 
-PURE = {"init": ["init_lib"], "health": ["health_lib"], "metrics": ["metrics_sources"],
+PURE = {"init": ["init_lib", "supervise_lib"], "health": ["health_lib"], "metrics": ["metrics_sources"],
         "seccomp-profiles": ["profile_sources", "record_sources"]}
 
 

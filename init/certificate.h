@@ -1,0 +1,20 @@
+/* What the loop knows of the workload's end, gathered on the way and told when it is over (init/death.h). No call here
+ * waits for anybody, and none allocates but the list of /proc, whose size is bounded (opendir(3)). */
+#pragma once
+
+#include "init/loop.h"
+
+/* The workload executes: what the kernel counted before that is none of its doing. */
+void certificate_begin(struct loop *loop);
+
+/* A deadline has passed. */
+void certificate_deadline(struct loop *loop, enum wire_deadline deadline);
+
+/* SIGKILL is about to be sent to all: who is left is known now, and in a moment no more. */
+void certificate_killing(struct loop *loop);
+
+/* The main process was reaped with this wait status. */
+void certificate_end(struct loop *loop, int status);
+
+/* All is over: one line in the log, and Kubernetes' file. */
+void certificate_tell(const struct loop *loop);
