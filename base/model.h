@@ -20,6 +20,7 @@
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
 #define MODEL_PRE_STOP_WORDS 63
+#define MODEL_PRE_STOP_SIZE 2048
 
 /* The protections, each of which is asked for or not, and in force or not. */
 enum layer {

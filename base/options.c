@@ -350,13 +350,17 @@ static int add_stop_on(const char *value, uint64_t *set, struct complaint *ret_w
 
 static int set_pre_stop(const char *value, char ***ret_command, struct complaint *ret_why)
 {
+	/* The model's, for the process's life. */
+	static char text[MODEL_PRE_STOP_SIZE];
 	static char *words[MODEL_PRE_STOP_WORDS + 1];
-	char *copy = strdup(value); /* the model's, for the process's life */
-	int count = copy != NULL ? words_split(copy, sizeof words / sizeof words[0], words) : -ENOMEM;
+	int count = -E2BIG;
 
+	if (snprintf(text, sizeof text, "%s", value) < MODEL_PRE_STOP_SIZE)
+		count = words_split(text, sizeof words / sizeof words[0], words);
 	if (count < 0)
-		return complain(ret_why, -count, "'%.100s': %s (at most %d words)", value, strerror(-count),
-			MODEL_PRE_STOP_WORDS);
+		return complain(ret_why, -count,
+			"'%.100s...': too long (at most %d words and %d characters; put them into a script)", value,
+			MODEL_PRE_STOP_WORDS, MODEL_PRE_STOP_SIZE - 1);
 	if (count == 0)
 		return complain(ret_why, EINVAL, "names no command");
 	*ret_command = words;

@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, end_bench);
 	signal(SIGTERM, end_bench);
 	srandom((unsigned)time(NULL));
-	programs_locate(own, argv[optind]);
+	programs_locate(own);
 	settled = instance_settle_process();
 	snprintf(path, sizeof path, "%s/results.tsv", own);
 	results = fopen(path, "we");

@@ -39,7 +39,7 @@ extern struct program programs[PROGRAMS];
 extern char workload_path[256];
 
 /* Finds every program; the bench's own are in `own_dir`. */
-void programs_locate(const char *own_dir, const char *nest_init);
+void programs_locate(const char *own_dir);
 
 /* instance.c */
 

@@ -40,18 +40,18 @@ static void find_in_path(const char *file, char *ret_path, size_t size)
 
 static void set_path(struct program *program, const char *dir, const char *file)
 {
-	snprintf(program->path, sizeof program->path, "%s%s%s", dir, *dir ? "/" : "", file);
+	snprintf(program->path, sizeof program->path, "%s/%s", dir, file);
 	if (access(program->path, X_OK) != 0)
 		*program->path = '\0';
 }
 
-void programs_locate(const char *own_dir, const char *nest_init)
+void programs_locate(const char *own_dir)
 {
 	snprintf(workload_path, sizeof workload_path, "%s/workload", own_dir);
 	set_path(&programs[DIRECT], own_dir, "workload");
 	set_path(&programs[FLOOR], own_dir, "floor");
-	set_path(&programs[NEST], "", nest_init);
-	set_path(&programs[NEST_CONFINED], "", nest_init);
+	set_path(&programs[NEST], own_dir, "nest-init");
+	set_path(&programs[NEST_CONFINED], own_dir, "nest-init");
 	for (int i = 0; i < PROGRAMS; i++)
 		if (programs[i].file)
 			find_in_path(programs[i].file, programs[i].path, sizeof programs[i].path);
