@@ -866,7 +866,7 @@ static bool is_option(const char *name, size_t length)
 static void help_names_no_option_that_is_none(void **state)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
 
 	(void)state;
 	for (const char *at = help_text; (at = strstr(at, "--")) != NULL;) {
