@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\n";
+	return "leak:set_from_variable\nleak:set_pre_stop\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
