@@ -84,6 +84,7 @@ struct confinement {
 	bool no_new_privs;   /* on unless switched off */
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	enum read_only_mode read_only;
+	bool hardened; /* the preset; of it the members say all but the allow-list of COMMAND's own program */
 	bool best_effort;
 	bool umask_given;
 	mode_t umask;
@@ -91,7 +92,7 @@ struct confinement {
 	struct limits limits;
 	struct group_list groups; /* supplementary ones, beside the user's own */
 	struct port_list tcp_bind, tcp_connect;
-	struct path_list exec_allow; /* programs, and directories of programs; empty: all */
+	struct path_list exec_allow; /* programs, and directories of programs; empty: all, unless hardened */
 	struct path_list writable;
 	struct tmpfs_list tmpfs;
 };

@@ -41,6 +41,7 @@ enum option {
 	OPTION_EXEC_ALLOW,
 	OPTION_TCP_BIND,
 	OPTION_TCP_CONNECT,
+	OPTION_SECURITY_LEVEL,
 	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
@@ -90,6 +91,7 @@ static const struct rule {
 	[OPTION_EXEC_ALLOW] = { "exec-allow", VALUE_NEEDED, true },
 	[OPTION_TCP_BIND] = { "tcp-bind", VALUE_NEEDED, true },
 	[OPTION_TCP_CONNECT] = { "tcp-connect", VALUE_NEEDED, true },
+	[OPTION_SECURITY_LEVEL] = { "security-level", VALUE_NEEDED, false },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
@@ -367,6 +369,14 @@ static int set_pre_stop(const char *value, char ***ret_command, struct complaint
 	return 0;
 }
 
+static int set_security_level(const char *value, bool *ret_hardened, struct complaint *ret_why)
+{
+	if (strcmp(value, "standard") != 0 && strcmp(value, "hardened") != 0)
+		return complain(ret_why, EINVAL, "'%s': expected standard or hardened", value);
+	*ret_hardened = value[0] == 'h';
+	return 0;
+}
+
 static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
 {
 	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
@@ -506,6 +516,8 @@ static int set_option(enum option option, const char *value, struct model *model
 		return add_ports(value, &confinement->tcp_bind, ret_why);
 	case OPTION_TCP_CONNECT:
 		return add_ports(value, &confinement->tcp_connect, ret_why);
+	case OPTION_SECURITY_LEVEL:
+		return set_security_level(value, &confinement->hardened, ret_why);
 	case OPTION_BEST_EFFORT:
 		return set_bool(value, &confinement->best_effort, ret_why);
 	case OPTION_STOP_SIGNAL:
@@ -811,6 +823,28 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 	return 0;
 }
 
+/* The name that services know already; what else it may hold is theirs. */
+static bool has_hardened_variable(char **env)
+{
+	while (*env != NULL && strcmp(*env, "SECURITY_LEVEL=hardened") != 0)
+		env++;
+	return *env != NULL;
+}
+
+/* What is not said itself. A capability that is added is kept, a program that is allowed comes beside COMMAND's. */
+static void harden(const bool seen[static OPTION_COUNT], struct confinement *confinement)
+{
+	if (!seen[OPTION_CAP_DROP])
+		confinement->cap_drop = UINT64_MAX;
+	confinement->cap_given = true;
+	if (!seen[OPTION_NO_NEW_PRIVS])
+		confinement->no_new_privs = true;
+	if (!seen[OPTION_SECCOMP])
+		confinement->seccomp = "default";
+	if (!seen[OPTION_READ_ONLY])
+		confinement->read_only = READ_ONLY_AUTO;
+}
+
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
@@ -834,6 +868,10 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 
 	if (error < 0)
 		return error;
+	if (!parse->seen[OPTION_SECURITY_LEVEL])
+		model->confinement.hardened = has_hardened_variable(env);
+	if (model->confinement.hardened)
+		harden(parse->seen, &model->confinement);
 	for (size_t i = 0; i < model->check_count; i++)
 		model->check[i].timing = model->timing;
 	return check_together(model, ret_why);

@@ -56,7 +56,7 @@ static_assert(sizeof phases / sizeof phases[0] == PHASE_COUNT, "a row for every 
 /* One sentence in both C libraries. */
 static const struct {
 	int error;
-	const char *text;
+	char text[32];
 } errors[] = {
 	{ ECONNREFUSED, "connection refused" },
 	{ ECONNRESET, "connection reset" },

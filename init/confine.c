@@ -36,7 +36,7 @@ static uint32_t requested_layers(const struct confinement *asked)
 		(uint32_t)asks_for_seccomp(asked) << LAYER_SECCOMP |
 		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
 		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS |
-		(uint32_t)(asked->exec_allow.count > 0) << LAYER_EXEC_ALLOW |
+		(uint32_t)(asked->hardened || asked->exec_allow.count > 0) << LAYER_EXEC_ALLOW |
 		(uint32_t)(asked->tcp_bind.given || asked->tcp_connect.given) << LAYER_TCP |
 		(uint32_t)(asked->limits.given != 0 || asked->limits.oom_score_adj_given) << LAYER_LIMITS;
 }

@@ -6,12 +6,11 @@
 #include "base/control_client.h"
 #include "base/duration.h"
 #include "base/json_write.h"
+#include "base/paint.h"
 #include "base/version.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TIMEOUT_NS INT64_C(5000000000)
 
@@ -54,32 +53,6 @@ static bool asked(enum layer layer)
 }
 
 /* ---- for people ---- */
-
-enum colour { PLAIN, RED, GREEN, YELLOW };
-static bool in_colour;
-
-static void paint(enum colour colour)
-{
-	static const char codes[][8] = { "\033[0m", "\033[1;31m", "\033[32m", "\033[1;33m" };
-
-	if (in_colour)
-		fputs(codes[colour], stdout);
-}
-
-/* Only for somebody who looks, and who has not said that it is unwelcome (no-color.org). */
-static bool wants_colour(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
-}
-
-static void word(enum colour colour, const char *text)
-{
-	paint(colour);
-	fputs(text, stdout);
-	paint(PLAIN);
-}
 
 struct text {
 	char at[DURATION_SIZE];
@@ -208,10 +181,10 @@ static void print_confinement(void)
 
 		printf("  %-14s", layer_name(layer));
 		if (in_force(layer)) {
-			word(GREEN, "in force");
+			paint_text(GREEN, "in force");
 			print_detail(layer);
 		} else {
-			word(asked(layer) ? RED : PLAIN, asked(layer) ? "NOT in force" : "not asked for");
+			paint_text(asked(layer) ? RED : PLAIN, asked(layer) ? "NOT in force" : "not asked for");
 		}
 		putchar('\n');
 	}
@@ -220,11 +193,11 @@ static void print_confinement(void)
 static void print_check(const struct wire_check *check)
 {
 	if (check->healthy == 1)
-		word(GREEN, "  ok        ");
+		paint_text(GREEN, "  ok        ");
 	else if (check->settled == 1)
-		word(RED, "  FAILED    ");
+		paint_text(RED, "  FAILED    ");
 	else
-		word(YELLOW, "  waiting   ");
+		paint_text(YELLOW, "  waiting   ");
 	printf("%-9s%s\n%21s%s", check_kind_name((enum check_kind)check->kind), check->name, "",
 		check->reason[0] != '\0' ? check->reason : "no result yet");
 	if (check->consecutive_failures > 1)
@@ -237,7 +210,7 @@ static void print_check(const struct wire_check *check)
 /* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
-	in_colour = wants_colour();
+	paint_begin();
 	print_verdict();
 	print_gaps();
 	print_service();

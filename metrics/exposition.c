@@ -36,7 +36,7 @@ static bool well_named(const struct family *family)
 
 void exposition_family(struct exposition *page, const struct family *family)
 {
-	page->family = family;
+	page->family = *family;
 	page->headed = false;
 	if (!well_named(family))
 		buffer_fail(&page->buffer, -EINVAL);
@@ -64,8 +64,8 @@ static void add_escaped(struct buffer *buffer, const char *text, bool quotes)
 static void add_subject(struct exposition *page, const char *keyword)
 {
 	buffer_add_text(&page->buffer, keyword);
-	buffer_add_text(&page->buffer, page->family->name);
-	if (page->family->type == METRIC_COUNTER && page->format == EXPOSITION_TEXT)
+	buffer_add_text(&page->buffer, page->family.name);
+	if (page->family.type == METRIC_COUNTER && page->format == EXPOSITION_TEXT)
 		buffer_add_text(&page->buffer, "_total");
 	buffer_add_text(&page->buffer, " ");
 }
@@ -75,14 +75,14 @@ static void add_head(struct exposition *page)
 	struct buffer *buffer = &page->buffer;
 
 	add_subject(page, "# HELP ");
-	add_escaped(buffer, page->family->help, page->format == EXPOSITION_OPENMETRICS);
+	add_escaped(buffer, page->family.help, page->format == EXPOSITION_OPENMETRICS);
 	buffer_add_text(buffer, "\n");
 	add_subject(page, "# TYPE ");
-	buffer_add_text(buffer, type_names[page->family->type]);
+	buffer_add_text(buffer, type_names[page->family.type]);
 	buffer_add_text(buffer, "\n");
-	if (page->family->unit != NULL && page->format == EXPOSITION_OPENMETRICS) {
+	if (page->family.unit != NULL && page->format == EXPOSITION_OPENMETRICS) {
 		add_subject(page, "# UNIT ");
-		buffer_add_text(buffer, page->family->unit);
+		buffer_add_text(buffer, page->family.unit);
 		buffer_add_text(buffer, "\n");
 	}
 }
@@ -101,14 +101,14 @@ static void begin_sample(struct exposition *page, const char *suffix, const stru
 {
 	struct buffer *buffer = &page->buffer;
 
-	if (page->family == NULL || count > EXPOSITION_LABELS_MAX) {
+	if (page->family.name == NULL || count > EXPOSITION_LABELS_MAX) {
 		buffer_fail(buffer, -EINVAL);
 		return;
 	}
 	if (!page->headed)
 		add_head(page);
 	page->headed = true;
-	buffer_add_text(buffer, page->family->name);
+	buffer_add_text(buffer, page->family.name);
 	buffer_add_text(buffer, suffix);
 	for (size_t i = 0; i < count; i++)
 		add_label(buffer, i == 0 ? "{" : ",", &labels[i]);
@@ -118,9 +118,9 @@ static void begin_sample(struct exposition *page, const char *suffix, const stru
 /* The same for a gauge or a counter; a histogram has samples of its own. */
 static void begin_plain(struct exposition *page, const struct label *labels, size_t count)
 {
-	bool counter = page->family != NULL && page->family->type == METRIC_COUNTER;
+	bool counter = page->family.name != NULL && page->family.type == METRIC_COUNTER;
 
-	if (page->family != NULL && page->family->type == METRIC_HISTOGRAM)
+	if (page->family.name != NULL && page->family.type == METRIC_HISTOGRAM)
 		buffer_fail(&page->buffer, -EINVAL);
 	begin_sample(page, counter ? "_total" : "", labels, count);
 }
@@ -173,7 +173,7 @@ void exposition_histogram(struct exposition *page, const struct label *labels, s
 	uint64_t cumulative = 0;
 	char bound[32];
 
-	if (page->family == NULL || page->family->type != METRIC_HISTOGRAM || count >= EXPOSITION_LABELS_MAX) {
+	if (page->family.name == NULL || page->family.type != METRIC_HISTOGRAM || count >= EXPOSITION_LABELS_MAX) {
 		buffer_fail(&page->buffer, -EINVAL);
 		return;
 	}
@@ -197,6 +197,6 @@ int exposition_close(struct exposition *page, char **ret_text, size_t *ret_lengt
 {
 	if (page->format == EXPOSITION_OPENMETRICS)
 		buffer_add_text(&page->buffer, "# EOF\n");
-	page->family = NULL;
+	page->family.name = NULL;
 	return buffer_take(&page->buffer, ret_text, ret_length);
 }

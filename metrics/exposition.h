@@ -31,15 +31,16 @@ struct label {
 struct exposition {
 	struct buffer buffer;
 	enum exposition_format format;
-	const struct family *family; /* borrowed; the one that samples belong to */
-	bool headed;                 /* its HELP and TYPE are written */
+	struct family family; /* that samples belong to; its texts are borrowed; name NULL: none yet */
+	bool headed;          /* its HELP and TYPE are written */
 };
 
 /* Begins a page of at most `limit` bytes. */
 void exposition_open(struct exposition *page, enum exposition_format format, size_t limit);
 
-/* Begins a family; it must live until the next one begins. Its HELP and TYPE (and UNIT) come with its first sample:
- * a family without one is not on the page. A family whose name lacks its unit or has _total fails the page (-EINVAL).
+/* Begins a family; its texts must live until the next one begins. Its HELP and TYPE (and UNIT) come with its first
+ * sample: a family without one is not on the page. A family whose name lacks its unit or has _total fails the page
+ * (-EINVAL).
  */
 void exposition_family(struct exposition *page, const struct family *family);
 

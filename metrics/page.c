@@ -18,6 +18,9 @@ static const struct label main_service[] = { { "service", "main" } };
 #define MAIN main_service, COUNT(main_service)
 #define NONE NULL, 0
 
+typedef void check_writer(
+	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
+
 /* Names of the checks as labels. They are cleaned first, and compared after: two that are alike once they are clean (or
  * were cut alike) would be one series twice, and that breaks the scrape. */
 struct names {
@@ -26,17 +29,6 @@ struct names {
 
 typedef void check_writer(
 	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
-
-/* A family, and one of the ways to its samples. Each writes nothing where the figure is not known. */
-struct entry {
-	struct family family;
-	void (*of_facts)(struct exposition *page, const struct page_facts *facts);
-	void (*of_snapshot)(struct exposition *page, const struct wire_snapshot *snapshot);
-	check_writer *of_check;  /* for each {check,probe} */
-	check_writer *of_checks; /* for each {check}: one target may be looked at for several kinds, and they add up */
-	void (*of_readings)(struct exposition *page, const struct readings *readings, enum reading first);
-	enum reading first;
-};
 
 /* PID 1 */
 
@@ -317,117 +309,6 @@ static void write_seccomp(struct exposition *page, const struct page_facts *fact
 			3, 1);
 }
 
-#define GAUGE(name, unit, help) .family = { PREFIX name, METRIC_GAUGE, unit, help }
-#define COUNTER(name, unit, help) .family = { PREFIX name, METRIC_COUNTER, unit, help }
-#define HISTOGRAM(name, unit, help) .family = { PREFIX name, METRIC_HISTOGRAM, unit, help }
-
-/* In the order of the page. */
-static const struct entry entries[] = {
-	{ GAUGE("build_info", NULL, "The nest-init that runs here; always 1."), .of_facts = write_build },
-	{ GAUGE("start_time_seconds", "seconds", "When PID 1 of this container started, seconds since the epoch."),
-		.of_snapshot = write_start_time },
-	{ GAUGE("ready", NULL, "1 if /readyz answers 200: PID 1 is running and every ready check is healthy."),
-		.of_facts = write_ready },
-	{ GAUGE("state", NULL, "1 for the phase of life that PID 1 is in, 0 for the others."),
-		.of_snapshot = write_state },
-	{ GAUGE("service_up", NULL, "1 while the main process of the service is alive."), .of_snapshot = write_up },
-	{ GAUGE("service_start_time_seconds", "seconds", "When the service was last started, seconds since the epoch."),
-		.of_snapshot = write_service_start },
-	{ GAUGE("service_last_exit_code", NULL,
-		  "Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before."),
-		.of_snapshot = write_last_exit },
-	{ COUNTER("service_starts", NULL, "How often the service was started."), .of_snapshot = write_starts },
-	{ COUNTER("service_exits", NULL,
-		  "How often the main process of the service ended, by what ended it and with what."),
-		.of_snapshot = write_exits },
-	{ COUNTER("service_cpu_seconds", "seconds",
-		  "CPU time of the processes in the service's session and of the children they waited for."),
-		.of_readings = write_service_cpu, .first = READING_CPU_USER_NS },
-	{ GAUGE("service_resident_memory_bytes", "bytes",
-		  "Resident memory of the processes in the service's session; shared pages count for each."),
-		.of_readings = write_service_reading, .first = READING_RESIDENT_BYTES },
-	{ GAUGE("service_open_fds", NULL,
-		  "Descriptors that the processes in the service's session have open. Absent before Linux 6.2."),
-		.of_readings = write_service_reading, .first = READING_OPEN_FDS },
-	{ GAUGE("service_threads", NULL, "Threads of the processes in the service's session."),
-		.of_readings = write_service_reading, .first = READING_THREADS },
-	{ GAUGE("service_processes", NULL, "Processes in the service's session, zombies included."),
-		.of_readings = write_service_reading, .first = READING_PROCESSES },
-	{ GAUGE("time_to_ready_seconds", "seconds",
-		  "From the service's start to the first time that it was ready. Absent until then."),
-		.of_snapshot = write_time_to_ready },
-	{ GAUGE("shutdown_deadline_timestamp_seconds", "seconds",
-		  "When SIGKILL falls due, seconds since the epoch. Absent unless a stop was asked for."),
-		.of_snapshot = write_deadline },
-	{ GAUGE("shutdown_duration_seconds", "seconds",
-		  "From the last request to stop to the end of the service's main process. Absent before."),
-		.of_snapshot = write_stop_duration },
-	{ COUNTER("deadlines_passed", NULL, "Deadlines of a stop that passed, so that somebody was killed."),
-		.of_snapshot = write_deadlines_passed },
-	{ COUNTER("leftover_processes_killed", NULL,
-		  "Processes that were left when the time of a stop was over, and got SIGKILL."),
-		.of_snapshot = write_leftovers },
-	{ COUNTER("reaped_processes", NULL,
-		  "Processes that PID 1 reaped: the service's own, and orphans that it adopted."),
-		.of_snapshot = write_reaped },
-	{ COUNTER("signals_received", NULL, "Signals that PID 1 received; TERM, and those that were seen."),
-		.of_snapshot = write_received },
-	{ COUNTER("signals_forwarded", NULL,
-		  "Signals that PID 1 sent to the service, by what was sent; TERM, and those that were seen."),
-		.of_snapshot = write_forwarded },
-	{ GAUGE("healthcheck_up", NULL,
-		  "Verdict of a check: 1 healthy, 0 after as many failures in a row as it allows. Absent before."),
-		.of_check = write_check_up },
-	{ GAUGE("healthcheck_consecutive_failures", NULL,
-		  "Failures of a check since its last success; those in its start period do not count."),
-		.of_check = write_check_failures },
-	{ GAUGE("healthcheck_last_success_timestamp_seconds", "seconds",
-		  "When a check last succeeded, seconds since the epoch. Absent until then."),
-		.of_check = write_check_last_success },
-	{ COUNTER("healthcheck_runs", NULL, "Runs of a check, by result."), .of_checks = write_check_runs },
-	{ HISTOGRAM("healthcheck_duration_seconds", "seconds",
-		  "How long the runs of a check took, whatever their result."),
-		.of_checks = write_check_duration },
-	{ GAUGE("hardening_requested", NULL, "1 if this layer of confinement was asked for."),
-		.of_snapshot = write_requested },
-	{ GAUGE("hardening_enforced", NULL,
-		  "1 if this layer of confinement is in force. Less than requested only after --best-effort."),
-		.of_snapshot = write_enforced },
-	{ GAUGE("capability_bounding", NULL,
-		  "1 for each capability in the service's bounding set: what it could still get hold of."),
-		.of_snapshot = write_capabilities },
-	{ GAUGE("landlock_abi", NULL, "Version of Landlock that the kernel offers; 0 if it has none."),
-		.of_snapshot = write_landlock },
-	{ GAUGE("seccomp_info", NULL, "The system call filter of the service; always 1. Absent without one."),
-		.of_facts = write_seccomp },
-	{ COUNTER("monitor_restarts", NULL, "How often PID 1 had to replace the monitor, which serves this page."),
-		.of_snapshot = write_monitor_restarts },
-	{ GAUGE("cgroup_memory_usage_bytes", "bytes", "Memory of the container's cgroup, page cache included."),
-		.of_readings = write_reading, .first = READING_CGROUP_MEMORY_BYTES },
-	{ GAUGE("cgroup_memory_limit_bytes", "bytes",
-		  "Memory limit of the container's cgroup. Absent if there is none."),
-		.of_readings = write_reading, .first = READING_CGROUP_MEMORY_LIMIT_BYTES },
-	{ GAUGE("cgroup_pids", NULL, "Tasks in the container's cgroup, threads included."),
-		.of_readings = write_reading, .first = READING_CGROUP_PIDS },
-	{ GAUGE("cgroup_pids_limit", NULL,
-		  "Most tasks that the container's cgroup may have. Absent if there is no limit."),
-		.of_readings = write_reading, .first = READING_CGROUP_PIDS_LIMIT },
-	{ COUNTER("cgroup_oom_kills", NULL,
-		  "Processes of the container's cgroup that the kernel killed for want of memory."),
-		.of_readings = write_reading, .first = READING_CGROUP_OOM_KILLS },
-	{ COUNTER("cgroup_cpu_seconds", "seconds", "CPU time of the container's cgroup."),
-		.of_readings = write_reading_seconds, .first = READING_CGROUP_CPU_NS },
-	{ COUNTER("cgroup_cpu_throttled_seconds", "seconds",
-		  "Time that the container's cgroup was held back because its CPU quota was used up."),
-		.of_readings = write_reading_seconds, .first = READING_CGROUP_THROTTLED_NS },
-	{ COUNTER("cgroup_pressure_waiting_seconds", "seconds",
-		  "Time in which at least one task of the container's cgroup waited for the resource (PSI some)."),
-		.of_readings = write_pressure, .first = READING_CGROUP_CPU_WAITING_NS },
-	{ COUNTER("cgroup_pressure_stalled_seconds", "seconds",
-		  "Time in which every busy task of the container's cgroup waited for the resource (PSI full)."),
-		.of_readings = write_pressure, .first = READING_CGROUP_CPU_STALLED_NS },
-};
-
 static bool seen_before(const struct page_facts *facts, const struct names *names, size_t index, bool same_kind)
 {
 	for (size_t i = 0; i < index; i++)
@@ -475,20 +356,195 @@ static void write_check_sums(
 	}
 }
 
-static void write_entry(
-	struct exposition *page, const struct page_facts *facts, const struct names *names, const struct entry *entry)
+/* ---- the families, in the order of the page ---- */
+
+static void family(struct exposition *page, enum metric_type type, const char *name, const char *unit, const char *help)
 {
-	exposition_family(page, &entry->family);
-	if (entry->of_facts != NULL)
-		entry->of_facts(page, facts);
-	if (entry->of_snapshot != NULL && facts->snapshot != NULL)
-		entry->of_snapshot(page, facts->snapshot);
-	if (entry->of_check != NULL)
-		write_each_check(page, facts, names, entry->of_check);
-	if (entry->of_checks != NULL)
-		write_check_sums(page, facts, names, entry->of_checks);
-	if (entry->of_readings != NULL && facts->readings != NULL)
-		entry->of_readings(page, facts->readings, entry->first);
+	exposition_family(page, &(struct family){ name, type, unit, help });
+}
+
+static void write_build_and_start(struct exposition *page, const struct page_facts *facts)
+{
+	family(page, METRIC_GAUGE, PREFIX "build_info", NULL, "The nest-init that runs here; always 1.");
+	write_build(page, facts);
+	if (facts->snapshot == NULL)
+		return;
+	family(page, METRIC_GAUGE, PREFIX "start_time_seconds", "seconds",
+		"When PID 1 of this container started, seconds since the epoch.");
+	write_start_time(page, facts->snapshot);
+}
+
+static void write_readiness(struct exposition *page, const struct page_facts *facts)
+{
+	family(page, METRIC_GAUGE, PREFIX "ready", NULL,
+		"1 if /readyz answers 200: PID 1 is running and every ready check is healthy.");
+	write_ready(page, facts);
+	if (facts->snapshot == NULL)
+		return;
+	family(page, METRIC_GAUGE, PREFIX "state", NULL, "1 for the phase of life that PID 1 is in, 0 for the others.");
+	write_state(page, facts->snapshot);
+}
+
+static void write_service(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	family(page, METRIC_GAUGE, PREFIX "service_up", NULL, "1 while the main process of the service is alive.");
+	write_up(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "service_start_time_seconds", "seconds",
+		"When the service was last started, seconds since the epoch.");
+	write_service_start(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "service_last_exit_code", NULL,
+		"Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before.");
+	write_last_exit(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "service_starts", NULL, "How often the service was started.");
+	write_starts(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "service_exits", NULL,
+		"How often the main process of the service ended, by what ended it and with what.");
+	write_exits(page, snapshot);
+}
+
+static void write_service_readings(struct exposition *page, const struct readings *readings)
+{
+	family(page, METRIC_COUNTER, PREFIX "service_cpu_seconds", "seconds",
+		"CPU time of the processes in the service's session and of the children they waited for.");
+	write_service_cpu(page, readings, READING_CPU_USER_NS);
+	family(page, METRIC_GAUGE, PREFIX "service_resident_memory_bytes", "bytes",
+		"Resident memory of the processes in the service's session; shared pages count for each.");
+	write_service_reading(page, readings, READING_RESIDENT_BYTES);
+	family(page, METRIC_GAUGE, PREFIX "service_open_fds", NULL,
+		"Descriptors that the processes in the service's session have open. Absent before Linux 6.2.");
+	write_service_reading(page, readings, READING_OPEN_FDS);
+	family(page, METRIC_GAUGE, PREFIX "service_threads", NULL,
+		"Threads of the processes in the service's session.");
+	write_service_reading(page, readings, READING_THREADS);
+	family(page, METRIC_GAUGE, PREFIX "service_processes", NULL,
+		"Processes in the service's session, zombies included.");
+	write_service_reading(page, readings, READING_PROCESSES);
+}
+
+static void write_stop(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	family(page, METRIC_GAUGE, PREFIX "time_to_ready_seconds", "seconds",
+		"From the service's start to the first time that it was ready. Absent until then.");
+	write_time_to_ready(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "shutdown_deadline_timestamp_seconds", "seconds",
+		"When SIGKILL falls due, seconds since the epoch. Absent unless a stop was asked for.");
+	write_deadline(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "shutdown_duration_seconds", "seconds",
+		"From the last request to stop to the end of the service's main process. Absent before.");
+	write_stop_duration(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "deadlines_passed", NULL,
+		"Deadlines of a stop that passed, so that somebody was killed.");
+	write_deadlines_passed(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "leftover_processes_killed", NULL,
+		"Processes that were left when the time of a stop was over, and got SIGKILL.");
+	write_leftovers(page, snapshot);
+}
+
+static void write_reaped_and_signals(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	family(page, METRIC_COUNTER, PREFIX "reaped_processes", NULL,
+		"Processes that PID 1 reaped: the service's own, and orphans that it adopted.");
+	write_reaped(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "signals_received", NULL,
+		"Signals that PID 1 received; TERM, and those that were seen.");
+	write_received(page, snapshot);
+	family(page, METRIC_COUNTER, PREFIX "signals_forwarded", NULL,
+		"Signals that PID 1 sent to the service, by what was sent; TERM, and those that were seen.");
+	write_forwarded(page, snapshot);
+}
+
+static void write_checks(struct exposition *page, const struct page_facts *facts, const struct names *names)
+{
+	family(page, METRIC_GAUGE, PREFIX "healthcheck_up", NULL,
+		"Verdict of a check: 1 healthy, 0 after as many failures in a row as it allows. Absent before.");
+	write_each_check(page, facts, names, write_check_up);
+	family(page, METRIC_GAUGE, PREFIX "healthcheck_consecutive_failures", NULL,
+		"Failures of a check since its last success; those in its start period do not count.");
+	write_each_check(page, facts, names, write_check_failures);
+	family(page, METRIC_GAUGE, PREFIX "healthcheck_last_success_timestamp_seconds", "seconds",
+		"When a check last succeeded, seconds since the epoch. Absent until then.");
+	write_each_check(page, facts, names, write_check_last_success);
+	family(page, METRIC_COUNTER, PREFIX "healthcheck_runs", NULL, "Runs of a check, by result.");
+	write_check_sums(page, facts, names, write_check_runs);
+	family(page, METRIC_HISTOGRAM, PREFIX "healthcheck_duration_seconds", "seconds",
+		"How long the runs of a check took, whatever their result.");
+	write_check_sums(page, facts, names, write_check_duration);
+}
+
+static void write_confinement(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	family(page, METRIC_GAUGE, PREFIX "hardening_requested", NULL, "1 if this layer of confinement was asked for.");
+	write_requested(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "hardening_enforced", NULL,
+		"1 if this layer of confinement is in force. Less than requested only after --best-effort.");
+	write_enforced(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "capability_bounding", NULL,
+		"1 for each capability in the service's bounding set: what it could still get hold of.");
+	write_capabilities(page, snapshot);
+	family(page, METRIC_GAUGE, PREFIX "landlock_abi", NULL,
+		"Version of Landlock that the kernel offers; 0 if it has none.");
+	write_landlock(page, snapshot);
+}
+
+static void write_monitor(struct exposition *page, const struct page_facts *facts)
+{
+	family(page, METRIC_GAUGE, PREFIX "seccomp_info", NULL,
+		"The system call filter of the service; always 1. Absent without one.");
+	write_seccomp(page, facts);
+	if (facts->snapshot == NULL)
+		return;
+	family(page, METRIC_COUNTER, PREFIX "monitor_restarts", NULL,
+		"How often PID 1 had to replace the monitor, which serves this page.");
+	write_monitor_restarts(page, facts->snapshot);
+}
+
+static void write_cgroup(struct exposition *page, const struct readings *readings)
+{
+	family(page, METRIC_GAUGE, PREFIX "cgroup_memory_usage_bytes", "bytes",
+		"Memory of the container's cgroup, page cache included.");
+	write_reading(page, readings, READING_CGROUP_MEMORY_BYTES);
+	family(page, METRIC_GAUGE, PREFIX "cgroup_memory_limit_bytes", "bytes",
+		"Memory limit of the container's cgroup. Absent if there is none.");
+	write_reading(page, readings, READING_CGROUP_MEMORY_LIMIT_BYTES);
+	family(page, METRIC_GAUGE, PREFIX "cgroup_pids", NULL, "Tasks in the container's cgroup, threads included.");
+	write_reading(page, readings, READING_CGROUP_PIDS);
+	family(page, METRIC_GAUGE, PREFIX "cgroup_pids_limit", NULL,
+		"Most tasks that the container's cgroup may have. Absent if there is no limit.");
+	write_reading(page, readings, READING_CGROUP_PIDS_LIMIT);
+	family(page, METRIC_COUNTER, PREFIX "cgroup_oom_kills", NULL,
+		"Processes of the container's cgroup that the kernel killed for want of memory.");
+	write_reading(page, readings, READING_CGROUP_OOM_KILLS);
+	family(page, METRIC_COUNTER, PREFIX "cgroup_cpu_seconds", "seconds", "CPU time of the container's cgroup.");
+	write_reading_seconds(page, readings, READING_CGROUP_CPU_NS);
+	family(page, METRIC_COUNTER, PREFIX "cgroup_cpu_throttled_seconds", "seconds",
+		"Time that the container's cgroup was held back because its CPU quota was used up.");
+	write_reading_seconds(page, readings, READING_CGROUP_THROTTLED_NS);
+	family(page, METRIC_COUNTER, PREFIX "cgroup_pressure_waiting_seconds", "seconds",
+		"Time in which at least one task of the container's cgroup waited for the resource (PSI some).");
+	write_pressure(page, readings, READING_CGROUP_CPU_WAITING_NS);
+	family(page, METRIC_COUNTER, PREFIX "cgroup_pressure_stalled_seconds", "seconds",
+		"Time in which every busy task of the container's cgroup waited for the resource (PSI full).");
+	write_pressure(page, readings, READING_CGROUP_CPU_STALLED_NS);
+}
+
+static void write_all(struct exposition *page, const struct page_facts *facts, const struct names *names)
+{
+	write_build_and_start(page, facts);
+	write_readiness(page, facts);
+	if (facts->snapshot != NULL)
+		write_service(page, facts->snapshot);
+	if (facts->readings != NULL)
+		write_service_readings(page, facts->readings);
+	if (facts->snapshot != NULL) {
+		write_stop(page, facts->snapshot);
+		write_reaped_and_signals(page, facts->snapshot);
+	}
+	write_checks(page, facts, names);
+	if (facts->snapshot != NULL)
+		write_confinement(page, facts->snapshot);
+	write_monitor(page, facts);
+	if (facts->readings != NULL)
+		write_cgroup(page, facts->readings);
 }
 
 int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length)
@@ -501,7 +557,6 @@ int metrics_page(const struct page_facts *facts, enum exposition_format format, 
 	for (size_t i = 0; i < facts->check_count; i++)
 		utf8_clean(facts->checks[i].name, names.text[i], NAME_SIZE);
 	exposition_open(&page, format, METRICS_PAGE_MAX);
-	for (size_t i = 0; i < COUNT(entries); i++)
-		write_entry(&page, facts, &names, &entries[i]);
+	write_all(&page, facts, &names);
 	return exposition_close(&page, ret_text, ret_length);
 }

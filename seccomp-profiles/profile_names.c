@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const action_names[] = {
+/* Arrays, not pointers: a static PIE relocates every pointer when it starts. */
+static const char action_names[][22] = {
 	[PROFILE_KILL_PROCESS] = "SCMP_ACT_KILL_PROCESS",
 	[PROFILE_KILL_THREAD] = "SCMP_ACT_KILL_THREAD",
 	[PROFILE_TRAP] = "SCMP_ACT_TRAP",
@@ -15,7 +16,7 @@ static const char *const action_names[] = {
 };
 _Static_assert(sizeof action_names / sizeof action_names[0] == PROFILE_ACTION_COUNT, "a name for each action");
 
-static const char *const op_names[] = {
+static const char op_names[][20] = {
 	[PROFILE_NE] = "SCMP_CMP_NE",
 	[PROFILE_LT] = "SCMP_CMP_LT",
 	[PROFILE_LE] = "SCMP_CMP_LE",
@@ -29,7 +30,7 @@ _Static_assert(sizeof op_names / sizeof op_names[0] == PROFILE_OP_COUNT, "a name
 /* `architectures` has libseccomp's names; includes and excludes have those of Docker's loader, which are Go's where Go
  * has the architecture. */
 static const struct {
-	const char *name, *go_name;
+	char name[22], go_name[12];
 } arch_names[] = {
 	[PROFILE_X86] = { "SCMP_ARCH_X86", "x86" },
 	[PROFILE_X86_64] = { "SCMP_ARCH_X86_64", "amd64" },
@@ -62,7 +63,7 @@ _Static_assert(sizeof arch_names / sizeof arch_names[0] == PROFILE_ARCH_COUNT, "
 #define NAMED(name) { #name, name }
 /* clang-format on */
 static const struct {
-	char name[16]; /* an array: a static PIE relocates every pointer when it starts */
+	char name[16];
 	int number;
 } errno_names[] = { NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),
 	NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD), NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT),

@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\n";
+	return "leak:set_from_variable\nleak:set_pre_stop\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -94,6 +94,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 	say_ports(words, "connect", &confinement->tcp_connect);
 	for (size_t i = 0; i < confinement->exec_allow.count; i++)
 		say(words, "exec=%s", confinement->exec_allow.path[i]);
+	if (confinement->hardened)
+		say(words, "hardened");
 	if (confinement->best_effort)
 		say(words, "best-effort");
 }
@@ -176,6 +178,8 @@ static int parse(const char *const *words, const char *const *variables)
 	return options_parse((char **)argv, (char **)env, &model, &wish, &why);
 }
 
+#define HARDENED "caps=-ffffffffffffffff+0 seccomp=default read-only=auto hardened"
+
 static const struct story {
 	const char *argv[WORDS_MAX], *env[WORDS_MAX];
 	const char *model;
@@ -224,6 +228,23 @@ static const struct story {
 	{ { "--tcp-bind", "0,80", "--tcp-bind=65535", "--tcp-connect=none", "true" }, { NULL },
 		"bind= 0 80 65535 connect= | true" },
 	{ { "true" }, { "NEST_INIT_TCP_CONNECT=443 5432,6379" }, "connect= 443 5432 6379 | true" },
+	/* the preset, and what is said beside it */
+	{ { "--security-level=standard", "true" }, { NULL }, "| true" },
+	{ { "--security-level", "hardened", "true" }, { NULL }, HARDENED " | true" },
+	{ { "--security-level=hardened", "--cap-drop=chown", "--seccomp=unconfined", "--read-only=no", "true" },
+		{ "NEST_INIT_NO_NEW_PRIVS=no", "NEST_INIT_EXEC_ALLOW=/bin/a" },
+		"caps=-1+0 new-privs seccomp=unconfined exec=/bin/a hardened | true" },
+	{ { "--cap-add=chown", "true" }, { "NEST_INIT_SECCOMP=", "NEST_INIT_SECURITY_LEVEL=hardened" },
+		"caps=-ffffffffffffffff+1 seccomp=default read-only=auto hardened | true" },
+	{ { "--read-only=landlock", "true" }, { "NEST_INIT_SECCOMP=node", "NEST_INIT_SECURITY_LEVEL=hardened" },
+		"caps=-ffffffffffffffff+0 seccomp=node read-only=landlock hardened | true" },
+	{ { "true" }, { "SECURITY_LEVEL=hardened" }, HARDENED " | true" },
+	{ { "true" }, { "SECURITY_LEVEL=hardened", "NEST_INIT_SECURITY_LEVEL=" }, HARDENED " | true" },
+	{ { "true" }, { "SECURITY_LEVEL=hardened", "NEST_INIT_SECURITY_LEVEL=standard" }, "| true" },
+	{ { "--security-level=standard", "true" }, { "SECURITY_LEVEL=hardened" }, "| true" },
+	{ { "true" }, { "NEST_INIT_SECURITY_LEVEL=hardened", "SECURITY_LEVEL=standard" }, HARDENED " | true" },
+	{ { "true" }, { "SECURITY_LEVEL=high" }, "| true" },
+	{ { "true" }, { "SECURITY_LEVEL=Hardened" }, "| true" },
 	/* yes or no */
 	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
 	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
@@ -388,6 +409,8 @@ static const struct refusal {
 	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
 		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
 		"'all' for every one)" },
+	{ { "--security-level", "paranoid", "true" }, { NULL }, EINVAL,
+		"--security-level: 'paranoid': expected standard or hardened" },
 	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
 	{ { "--umask", "8", "true" }, { NULL }, EINVAL,
 		"--umask: '8': expected an octal mode from 0 to 777, such as 027" },
@@ -699,6 +722,7 @@ static const struct sample {
 	{ "exec-allow", "/bin/sh", true },
 	{ "tcp-bind", "80,443", true },
 	{ "tcp-connect", "none", true },
+	{ "security-level", "hardened", false },
 	{ "best-effort", "yes", false },
 	{ "stop-signal", "QUIT", false },
 	{ "stop-on", "TERM,USR1", true },
@@ -842,7 +866,7 @@ static bool is_option(const char *name, size_t length)
 static void help_names_no_option_that_is_none(void **state)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
 
 	(void)state;
 	for (const char *at = help_text; (at = strstr(at, "--")) != NULL;) {
@@ -886,6 +910,7 @@ static void variables_alone_confine_other_names(void **state)
 		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
 		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
+		{ "SECURITY_LEVEL=hardened", true }, { "SECURITY_LEVEL=standard", false },
 		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
 		{ "NEST_INIT_TCP_BIND=none", true }, { "NEST_INIT_TCP_CONNECT=1", true },
 		{ "NEST_INIT_TMPFS=/tmp", true } };
@@ -916,7 +941,7 @@ static void exec_takes_what_confines_alone(void **state)
 {
 	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
 		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
-		"tcp-bind", "tcp-connect", "best-effort" };
+		"tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
 	size_t taken = 0;
 

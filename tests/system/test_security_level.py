@@ -1,0 +1,39 @@
+"""--security-level: what the preset puts in force, and what is said beside it."""
+import pytest
+
+from busybox import but, image, layers, needs_runc, run, running  # noqa: F401
+
+pytestmark = needs_runc
+
+ALL = {"capabilities": "in force", "seccomp": "in force", "read_only": "in force", "exec_allow": "in force"}
+
+
+@pytest.mark.parametrize("options, environment, expected", [
+    ("--security-level hardened", {}, but(**ALL)),
+    ("", {"NEST_INIT_SECURITY_LEVEL": "hardened"}, but(**ALL)),
+    ("", {"SECURITY_LEVEL": "hardened"}, but(**ALL)),
+    ("", {"SECURITY_LEVEL": "strict"}, but()),
+    ("--security-level standard", {"SECURITY_LEVEL": "hardened"}, but()),
+    ("--security-level hardened --read-only=no --seccomp unconfined", {}, but(**{**ALL, "read_only": "-", "seccomp": "-"})),
+])
+def test_status_spells_the_preset_out(image, options, environment, expected):
+    with running(image, options, "/bin/sleep 1000", env=environment) as c:
+        assert layers(c) == expected
+
+
+def test_hardened_leaves_nothing_but_the_command(image):
+    outcome = run(image, "--security-level hardened", "/bin/attempt create=/marker/new call=ptrace root")
+    assert outcome.answers() == {"create=/marker/new": "EACCES", "call=ptrace": "EPERM", "root": "ok"}
+    assert run(image, "--security-level hardened", ["/bin/sh", "-c", "exec /bin/attempt root"]).status == 126
+    process = run(image, "--security-level hardened", "/bin/cat /proc/self/status").process()
+    assert {process[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert process["NoNewPrivs"] == "1"
+
+
+def test_what_is_said_beside_it_wins(image):
+    """A capability that is added is kept, a writable path stays so, an allowed program may be executed."""
+    outcome = run(image, "--security-level hardened --cap-add kill --writable /marker --exec-allow /bin/attempt",
+                  ["/bin/sh", "-c", "exec /bin/attempt create=/marker/new create=/data/new"])
+    assert outcome.answers() == {"create=/marker/new": "ok", "create=/data/new": "EACCES"}
+    process = run(image, "--security-level hardened --cap-add kill", "/bin/cat /proc/self/status").process()
+    assert process["CapBnd"] == process["CapEff"] == "%016x" % (1 << 5)
