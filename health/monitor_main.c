@@ -337,6 +337,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	enum options_wish wish;
 	int error = options_parse(argv, environ, &monitor.model, &wish, ret_why);
 
+	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
 	checks_init(&monitor.checks, &monitor.model);
