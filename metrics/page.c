@@ -317,6 +317,15 @@ static void write_seccomp(struct exposition *page, const struct page_facts *fact
 			3, 1);
 }
 
+static void write_denials(struct exposition *page, const struct page_facts *facts)
+{
+	for (size_t i = 0; i < facts->denial_count; i++)
+		exposition_u64(page,
+			(const struct label[]){
+				{ "syscall", facts->denials[i].syscall }, { "action", facts->denials[i].action } },
+			2, facts->denials[i].count);
+}
+
 #define GAUGE(name, unit, help) .family = { PREFIX name, METRIC_GAUGE, unit, help }
 #define COUNTER(name, unit, help) .family = { PREFIX name, METRIC_COUNTER, unit, help }
 #define HISTOGRAM(name, unit, help) .family = { PREFIX name, METRIC_HISTOGRAM, unit, help }
@@ -400,6 +409,9 @@ static const struct entry entries[] = {
 		.of_snapshot = write_landlock },
 	{ GAUGE("seccomp_info", NULL, "The system call filter of the service; always 1. Absent without one."),
 		.of_facts = write_seccomp },
+	{ COUNTER("seccomp_denials", NULL,
+		  "Calls that the service's filter denied, by its answer. Only with --seccomp-report."),
+		.of_facts = write_denials },
 	{ COUNTER("monitor_restarts", NULL, "How often PID 1 had to replace the monitor, which serves this page."),
 		.of_snapshot = write_monitor_restarts },
 	{ GAUGE("cgroup_memory_usage_bytes", "bytes", "Memory of the container's cgroup, page cache included."),
