@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
 
 int fd_write_all(int fd, const void *bytes, size_t length)
 {
@@ -80,4 +82,40 @@ int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_lengt
 	if (fd < 0)
 		return -errno;
 	return fd_read_file(fd, limit, ret_text, ret_length);
+}
+
+/* As cmsg(3) has it: room for one descriptor, aligned. */
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int fd_send(int channel, const void *message, size_t length, int fd)
+{
+	struct iovec part = { (void *)message, length };
+	union control control = {
+		.head = { .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS }
+	};
+	const struct msghdr all = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+	return sendmsg(channel, &all, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+ssize_t fd_receive(int channel, void *buffer, size_t size, int *ret_fd)
+{
+	struct iovec part = { buffer, size };
+	union control control;
+	struct msghdr all = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
+	ssize_t count = recvmsg(channel, &all, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *head = count > 0 ? CMSG_FIRSTHDR(&all) : NULL;
+
+	*ret_fd = -1;
+	if (head != NULL && head->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(head), sizeof *ret_fd);
+	return count;
 }

@@ -15,3 +15,9 @@ ssize_t fd_read_all(int fd, void *buffer, size_t size);
 int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_length);
 /* The same from an open descriptor (borrowed). */
 int fd_read_file(int fd, size_t limit, char **ret_text, size_t *ret_length);
+
+/* Sends one message and a descriptor with it (SCM_RIGHTS, unix(7)). Returns 0 or -errno. */
+int fd_send(int channel, const void *message, size_t length, int fd);
+
+/* As read(2) of a socket; *ret_fd is the descriptor that came with it (CLOEXEC, the caller's), or -1. */
+ssize_t fd_receive(int channel, void *buffer, size_t size, int *ret_fd);

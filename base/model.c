@@ -59,5 +59,5 @@ bool model_shapes_stop(const struct model *model)
 
 bool model_wants_monitor(const struct model *model)
 {
-	return model->check_count > 0 || model->listen_count > 0;
+	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report;
 }

@@ -83,6 +83,7 @@ struct confinement {
 	bool cap_given;      /* --cap-drop or --cap-add was given */
 	bool no_new_privs;   /* on unless switched off */
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
+	bool seccomp_report; /* the monitor answers for the filter where it denies, and tells */
 	enum read_only_mode read_only;
 	bool hardened; /* the preset; of it the members say all but the allow-list of COMMAND's own program */
 	bool best_effort;
@@ -158,5 +159,5 @@ void model_defaults(struct model *ret_model);
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 
-/* True if the model asks for the monitor: a check, an address for metrics. */
+/* True if the model asks for the monitor: a check, an address for metrics, denial reports. */
 bool model_wants_monitor(const struct model *model);

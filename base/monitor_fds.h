@@ -3,4 +3,5 @@
 
 #define MONITOR_FD_CHANNEL 3
 #define MONITOR_FD_CONTROL 4
-#define MONITOR_FD_LISTEN 5 /* and those after it, one for each --metrics */
+/* One for each --metrics; behind them the listener of --seccomp-report and the memory that goes with it. */
+#define MONITOR_FD_LISTEN 5

@@ -43,6 +43,7 @@ enum option {
 	OPTION_TCP_CONNECT,
 	OPTION_SECURITY_LEVEL,
 	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
+	OPTION_SECCOMP_REPORT,
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
 	OPTION_STOP_ON,
@@ -93,6 +94,7 @@ static const struct rule {
 	[OPTION_TCP_CONNECT] = { "tcp-connect", VALUE_NEEDED, true },
 	[OPTION_SECURITY_LEVEL] = { "security-level", VALUE_NEEDED, false },
 	[OPTION_BEST_EFFORT] = { "best-effort", VALUE_OPTIONAL, false },
+	[OPTION_SECCOMP_REPORT] = { "seccomp-report", VALUE_OPTIONAL, false },
 	[OPTION_STOP_SIGNAL] = { "stop-signal", VALUE_NEEDED, false },
 	[OPTION_REWRITE] = { "rewrite", VALUE_NEEDED, true },
 	[OPTION_STOP_ON] = { "stop-on", VALUE_NEEDED, true },
@@ -504,6 +506,8 @@ static int set_option(enum option option, const char *value, struct model *model
 	case OPTION_SECCOMP:
 		confinement->seccomp = value;
 		return 0;
+	case OPTION_SECCOMP_REPORT:
+		return set_bool(value, &confinement->seccomp_report, ret_why);
 	case OPTION_READ_ONLY:
 		return set_read_only(value, &confinement->read_only, ret_why);
 	case OPTION_WRITABLE:
@@ -849,7 +853,11 @@ static void harden(const bool seen[static OPTION_COUNT], struct confinement *con
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
 	const struct stop_policy *stop = &model->stop;
+	const struct confinement *confinement = &model->confinement;
 
+	if (confinement->seccomp_report &&
+		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
+		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");

@@ -16,6 +16,7 @@
 #include "metrics/read_cgroup.h"
 #include "metrics/read_proc.h"
 #include "metrics/serve.h"
+#include "seccomp-profiles/denial_reports.h"
 #include "seccomp-profiles/embedded.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ static struct monitor {
 	struct checks checks;
 	struct control_server control;
 	struct serve *serve; /* NULL without --metrics */
+	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct cpu_mark cpu;
 	int proc_fd;
@@ -183,6 +185,24 @@ static const char *architecture(void)
 #endif
 }
 
+struct denial_texts {
+	struct page_denial denial[PAGE_DENIALS_MAX];
+	char syscall[PAGE_DENIALS_MAX][SECCOMP_NAME_SIZE], action[PAGE_DENIALS_MAX][ACTION_TEXT_SIZE];
+	size_t count;
+};
+
+static void collect_denials(struct denial_texts *texts)
+{
+	texts->count = 0;
+	for (size_t i = 0; i <= DENIALS_KINDS_MAX; i++) {
+		char *name = texts->syscall[texts->count], *action = texts->action[texts->count];
+		uint64_t count = denial_reports_at(&monitor.denials, i, name, action);
+
+		if (count > 0)
+			texts->denial[texts->count++] = (struct page_denial){ name, action, count };
+	}
+}
+
 static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
@@ -191,12 +211,14 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 	const struct page_seccomp seccomp = { snapshot->seccomp_profile, snapshot->seccomp_sha256,
 		snapshot->seccomp_default_action };
 	struct readings readings;
+	struct denial_texts denials;
 	struct facts facts;
 	enum media media = MEDIA_TEXT;
 
 	(void)context;
 	refresh();
 	collect(&facts);
+	collect_denials(&denials);
 	read_figures(&readings);
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	ret_reply->status = 200;
@@ -210,6 +232,8 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 			.check_count = facts.health.check_count,
 			.readings = &readings,
 			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
+			.denials = denials.denial,
+			.denial_count = denials.count,
 		},
 		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body,
 		&ret_reply->length);
@@ -304,6 +328,26 @@ static void answer_client(void *context, const struct wire_ask *ask, int client)
 	control_reply(client, &end, WIRE_END);
 }
 
+/* ---- denial reports ---- */
+
+static void tell_denial(const char *sentence)
+{
+	log_line(LOG_LEVEL_NOTICE, "%s", sentence);
+}
+
+static int open_denials(struct complaint *ret_why)
+{
+	const int listener = MONITOR_FD_LISTEN + (int)monitor.model.listen_count;
+	int error;
+
+	monitor.denials.listener = -1;
+	if (!monitor.model.confinement.seccomp_report)
+		return 0;
+	error = denial_reports_open(
+		listener, listener + 1, monitor.model.confinement.seccomp, tell_denial, &monitor.denials);
+	return error < 0 ? complain(ret_why, -error, "--seccomp-report: %s", strerror(-error)) : 0;
+}
+
 /* ---- start ---- */
 
 /* The tightest filter of all, last: no execve, no open for writing, death for anything else. */
@@ -337,13 +381,16 @@ static int prepare(char **argv, struct complaint *ret_why)
 	enum options_wish wish;
 	int error = options_parse(argv, environ, &monitor.model, &wish, ret_why);
 
+	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
 	checks_init(&monitor.checks, &monitor.model);
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
-	error = open_server(ret_why);
+	error = open_denials(ret_why);
+	if (error == 0)
+		error = open_server(ret_why);
 	return error < 0 ? error : close_the_cage(ret_why);
 }
 
@@ -356,12 +403,14 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[1 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + MODEL_CHECKS_MAX];
+	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + MODEL_CHECKS_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
 	struct timespec limit;
 
 	slots[count++] = (struct pollfd){ .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
+	if (monitor.denials.listener >= 0)
+		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
 	count += checks_pollfds(&monitor.checks, slots + count);
 	deadline = earliest(deadline, checks_deadline_ns(&monitor.checks));
 	if (settled(now)) {
@@ -382,6 +431,7 @@ static void wait_for_something(void)
 static void do_what_is_due(void)
 {
 	drain_channel();
+	denial_reports_run(&monitor.denials, tell_denial);
 	checks_run(&monitor.checks, clock_now_ns());
 	tell_health();
 	if (!settled(clock_now_ns()))
@@ -395,6 +445,9 @@ int monitor_main(int argc, char **argv)
 {
 	struct complaint why;
 
+	/* Who answers for a filter is out of reach of those under it, also where they are of the same user
+	 * (PTRACE_MODE_ATTACH, ptrace(2)). */
+	prctl(PR_SET_DUMPABLE, 0);
 	log_name("nest-init monitor");
 	if (fcntl(MONITOR_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || fcntl(MONITOR_FD_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 		argc < 2) {

@@ -466,7 +466,16 @@ static int apply_tcp(struct apply *apply, struct complaint *ret_why)
 static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_filter *filter = &apply->plan->filter;
+	const struct confine_reporter *reporter = apply->reporter;
+	int error;
 
+	if (apply->plan->asked->seccomp_report && !apply->again) {
+		error = filter_load_reported(
+			filter->insn, filter->length, filter->flags, reporter->listener, reporter->context, ret_why);
+		if (error == 0 || !apply->plan->asked->best_effort)
+			return error;
+		reporter->no_listener(reporter->context, ret_why->text);
+	}
 	return filter_load(filter->profile, filter->insn, filter->length, filter->flags, ret_why);
 }
 

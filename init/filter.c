@@ -1,5 +1,8 @@
 #include "init/filter.h"
 
+#include "seccomp-profiles/denials.h"
+#include "seccomp-profiles/listener.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -61,6 +64,30 @@ int filter_load(
 		return complain(ret_why, errno, "cannot load profile %s: %s%s", profile, strerror(errno),
 			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
 	return 0;
+}
+
+static int explain_listener(int error, struct complaint *ret_why)
+{
+	const char *hint = " (--seccomp-report needs Linux 5.0)";
+
+	if (error == -EBUSY)
+		hint = " (a filter that is in force here has a listener already: leave out --seccomp-report)";
+	else if (error == -EACCES)
+		hint = " (it needs no_new_privs or CAP_SYS_ADMIN)";
+	else if (error == -EAGAIN)
+		hint = " (is the limit of processes too low?)";
+	return complain(ret_why, -error, "cannot listen to what the filter denies: %s%s", strerror(-error), hint);
+}
+
+int filter_load_reported(const struct sock_filter *insn, uint16_t length, uint32_t flags,
+	void (*give)(void *context, int listener), void *context, struct complaint *ret_why)
+{
+	static struct sock_filter asking[BPF_MAXINSNS];
+	int error;
+
+	denials_notify(insn, length, asking);
+	error = listener_load(asking, length, flags, give, context);
+	return error < 0 ? explain_listener(error, ret_why) : 0;
 }
 
 int filter_programs_in_memory(struct complaint *ret_why)

@@ -10,6 +10,11 @@
 int filter_load(const char *profile, const struct sock_filter *insn, uint16_t length, uint32_t flags,
 	struct complaint *ret_why);
 
+/* The same of one that asks a listener where it would deny. `give` gets the listener before any call is denied, as
+ * listener_load() has it: it ends the process where it cannot hand it over. */
+int filter_load_reported(const struct sock_filter *insn, uint16_t length, uint32_t flags,
+	void (*give)(void *context, int listener), void *context, struct complaint *ret_why);
+
 /* What memfd_create(2) makes is on no file system that Landlock sees, and could be executed: refused with EPERM, unless
  * it is sealed against that (MFD_NOEXEC_SEAL, Linux 6.3). */
 int filter_programs_in_memory(struct complaint *ret_why);

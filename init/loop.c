@@ -108,9 +108,9 @@ static int64_t wall_of(int64_t monotonic_ns)
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[4 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel };
-	size_t count = 4;
+	int ours[6 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
+		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials };
+	size_t count = 6;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
@@ -339,7 +339,7 @@ static void tell_pre_stop_end(struct loop *loop, int status)
 	char name[SIGNAL_NAME_SIZE];
 	struct spawn_news news;
 
-	while (spawn_read_news(loop->pre_stop_news_fd, &news) == 1) {
+	while (spawn_read_news(loop->pre_stop_news_fd, &news, NULL) == 1) {
 		if (news.type == SPAWN_REFUSED) {
 			log_line(LOG_LEVEL_ERROR, "--pre-stop: %s", news.text.text);
 			return;
@@ -441,15 +441,33 @@ static void step(struct loop *loop, struct supervise_event event, const siginfo_
 
 /* ---- events ---- */
 
+/* As soon as there is something for it. Where denials are reported that is the listener of the workload's filter, which
+ * the monitor gets as it gets the other descriptors. */
+static void start_monitor(struct loop *loop)
+{
+	if (loop->wants_monitor && loop->monitor.pid == 0)
+		loop->monitor.restart_at_ns = 0;
+}
+
 /* Returns whether there was any. */
 static bool take_news(struct loop *loop)
 {
+	const bool reported = spawn_is_reported(&loop->spawn);
 	struct spawn_news news;
 	bool any = false;
-	int taken;
+	int taken, listener;
 
-	while ((taken = spawn_read_news(loop->news_fd, &news)) == 1) {
+	while ((taken = spawn_read_news(loop->news_fd, &news, reported ? &listener : NULL)) == 1) {
 		any = true;
+		if (news.type == SPAWN_LISTENER) {
+			loop->monitor.listener = listener;
+			start_monitor(loop);
+			continue;
+		}
+		if (news.type == SPAWN_NO_LISTENER) {
+			log_line(LOG_LEVEL_WARNING, "not reported: seccomp: %s", news.text.text);
+			continue;
+		}
 		if (news.type == SPAWN_READ_ONLY) {
 			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
 			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
@@ -470,6 +488,8 @@ static bool take_news(struct loop *loop)
 	loop->news_fd = -1;
 	if (loop->refused)
 		return true;
+	if (reported && loop->monitor.listener < 0)
+		start_monitor(loop);
 	loop->executed = true;
 	certificate_begin(loop);
 	loop->snapshot.own_capabilities = confine_drop_own(
@@ -705,8 +725,8 @@ int loop_run(struct loop *loop)
 	int64_t sleep_ns;
 
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_START }, NULL);
-	if (loop->wants_monitor && !loop->ended)
-		loop->monitor.restart_at_ns = 0;
+	if (!loop->ended && !spawn_is_reported(&loop->spawn))
+		start_monitor(loop);
 	while (!loop->ended) {
 		if (loop->held_signal != 0)
 			pass_on_held(loop);

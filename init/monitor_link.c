@@ -35,6 +35,8 @@ void monitor_link_none(struct monitor_link *link)
 {
 	*link = (struct monitor_link){ .executable = -1,
 		.control = -1,
+		.listener = -1,
+		.denials = -1,
 		.channel = -1,
 		.restart_at_ns = TIME_NEVER,
 		.backoff_ns = BACKOFF_FIRST_NS };
@@ -134,10 +136,14 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[2 + MODEL_LISTEN_MAX] = { channel, link->control };
+	int from[4 + MODEL_LISTEN_MAX] = { channel, link->control };
 	size_t count = 2 + link->listen_count;
 
 	memcpy(from + 2, link->listen, link->listen_count * sizeof from[0]);
+	if (link->listener >= 0) {
+		from[count++] = link->listener;
+		from[count++] = link->denials;
+	}
 	for (size_t i = 0; i < count; i++)
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
 	for (size_t i = 0; i < count; i++)
@@ -244,6 +250,8 @@ void monitor_link_end(struct monitor_link *link)
 	link->restart_at_ns = TIME_NEVER;
 	/* It has another uid, and we may lack CAP_KILL: it ends by itself when the channel does. */
 	close_channel(link);
+	if (link->listener >= 0)
+		close(take_fd(&link->listener));
 	if (link->pid > 0)
 		kill(link->pid, SIGKILL);
 }

@@ -14,8 +14,10 @@ struct monitor_link {
 	int control;    /* the listening sockets live here, so that they outlive the monitor */
 	int listen[MODEL_LISTEN_MAX];
 	size_t listen_count;
-	int channel; /* -1 while there is no monitor */
-	pid_t pid;   /* 0 while there is none */
+	int listener; /* of the workload's filter: callers wait there; -1 without --seccomp-report */
+	int denials;  /* the memory that goes with it (seccomp-profiles/denial_reports.h) */
+	int channel;  /* -1 while there is no monitor */
+	pid_t pid;    /* 0 while there is none */
 	int64_t started_at_ns;
 	int64_t restart_at_ns; /* TIME_NEVER while it runs, or when it is not to come back */
 	int64_t backoff_ns;
@@ -34,7 +36,7 @@ void monitor_link_start(struct monitor_link *link, int64_t now);
 /* The monitor was reaped with this wait status: says so, and sets the time of the next start. */
 void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
 
-/* Kills the monitor for good. */
+/* Kills the monitor for good. Nobody answers for the filter then: what it would deny is ENOSYS. */
 void monitor_link_end(struct monitor_link *link);
 
 /* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */

@@ -12,6 +12,7 @@
 #include "init/report.h"
 #include "init/signals.h"
 #include "init/termination_log.h"
+#include "seccomp-profiles/denial_reports.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -166,6 +167,12 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
 		if (error < 0)
 			return error;
+		if (model.confinement.seccomp_report) {
+			error = denial_reports_memory(plan.filter.insn, plan.filter.length);
+			if (error < 0)
+				return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
+			loop.monitor.denials = error;
+		}
 		loop.landlock_abi = landlock_abi();
 		confine_read_capabilities(&plan);
 	}

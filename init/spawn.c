@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define SHELL_ARGS_MAX 1024
@@ -150,17 +151,38 @@ static void tell_read_only(void *context, const char *how)
 	tell(*(int *)context, SPAWN_READ_ONLY, LAYER_READ_ONLY, how);
 }
 
+static void tell_no_listener(void *context, const char *why)
+{
+	tell(*(int *)context, SPAWN_NO_LISTENER, LAYER_SECCOMP, why);
+}
+
 static _Noreturn void refuse(int fd, int status, const struct complaint *why)
 {
 	tell(fd, SPAWN_REFUSED, 0, why->text);
 	_exit(status);
 }
 
+static void send_listener(void *context, int listener)
+{
+	const struct spawn_news news = { .type = SPAWN_LISTENER };
+	struct complaint why;
+	int error = fd_send(*(int *)context, &news, sizeof news, listener);
+
+	if (error < 0) {
+		complain(&why, -error, "seccomp: cannot hand the listener over: %s", strerror(-error));
+		refuse(*(int *)context, SPAWN_STATUS_REFUSED, &why);
+	}
+}
+
 static _Noreturn void become_workload(const struct spawn_request *request, pid_t parent, int news_fd)
 {
 	const struct personality *personality = request->personality;
 	struct confine_reporter reporter = {
-		.not_enforced = tell_not_enforced, .read_only = tell_read_only, .context = &news_fd
+		.not_enforced = tell_not_enforced,
+		.read_only = tell_read_only,
+		.listener = send_listener,
+		.no_listener = tell_no_listener,
+		.context = &news_fd,
 	};
 	struct complaint why;
 	int status, error;
@@ -180,12 +202,18 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 
 /* ---- the parent ---- */
 
+bool spawn_is_reported(const struct spawn_request *request)
+{
+	return request->plan->asked->seccomp_report && !request->beside;
+}
+
 int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd)
 {
 	pid_t parent = getpid(), pid;
 	int news[2];
 
-	if (pipe2(news, O_CLOEXEC | O_NONBLOCK) < 0)
+	if ((spawn_is_reported(request) ? socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, news)
+					: pipe2(news, O_CLOEXEC | O_NONBLOCK)) < 0)
 		return -errno;
 	/* vfork(2) spares the copy of our page tables, a quarter of a plain start. It holds PID 1 until the child
 	 * executes, and the child writes into our memory: both only where it has nothing to do but that. */
@@ -205,10 +233,12 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 	return 0;
 }
 
-int spawn_read_news(int fd, struct spawn_news *ret_news)
+int spawn_read_news(int fd, struct spawn_news *ret_news, int *ret_listener)
 {
 	struct spawn_news news;
-	ssize_t count = read(fd, &news, sizeof news);
+	/* Neither blocks: pipe and sockets are made so. */
+	ssize_t count = ret_listener != NULL ? fd_receive(fd, &news, sizeof news, ret_listener)
+					     : read(fd, &news, sizeof news);
 
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return -EAGAIN;

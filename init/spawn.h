@@ -24,6 +24,8 @@ enum spawn_news_type {
 	SPAWN_REFUSED,      /* the child ends with 125, 126 or 127; text says why */
 	SPAWN_NOT_ENFORCED, /* a layer could not be put in force, the start goes on (best effort); text says why */
 	SPAWN_READ_ONLY,    /* text says how the root became read-only */
+	SPAWN_LISTENER,     /* with the listener of its filter */
+	SPAWN_NO_LISTENER,  /* the filter is in force without one (best effort); text says why */
 	SPAWN_NEWS_COUNT,
 };
 
@@ -34,14 +36,18 @@ struct spawn_news {
 	struct complaint text;
 };
 
+/* True if a listener is to come: such a child has a socket for a pipe. */
+bool spawn_is_reported(const struct spawn_request *request);
+
 /* Forks, or vforks where the plan is light. The child tells its news through a pipe that exec closes: end of file
  * without SPAWN_REFUSED means that it is the workload now. Returns 0, the child's pid and the pipe's reading end
  * (non-blocking, the caller's), or -errno of pipe2(2) or fork(2). */
 int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd);
 
 /* Reads one message. Returns 1, 0 at the end of the pipe, or -EAGAIN when there is nothing yet. Bytes that are no
- * message count as the end. */
-int spawn_read_news(int fd, struct spawn_news *ret_news);
+ * message count as the end. ret_listener: NULL where no listener is asked for; else *ret_listener is the one that came
+ * with SPAWN_LISTENER (the caller's, CLOEXEC), or -1. */
+int spawn_read_news(int fd, struct spawn_news *ret_news, int *ret_listener);
 
 /* Executes argv as execvp(3) does: a name without a slash is looked for in PATH, a script without #! goes to /bin/sh.
  * Returns only on failure: 126 or 127 and a sentence, and errno of the failure. */

@@ -309,6 +309,15 @@ static void write_seccomp(struct exposition *page, const struct page_facts *fact
 			3, 1);
 }
 
+static void write_denials(struct exposition *page, const struct page_facts *facts)
+{
+	for (size_t i = 0; i < facts->denial_count; i++)
+		exposition_u64(page,
+			(const struct label[]){
+				{ "syscall", facts->denials[i].syscall }, { "action", facts->denials[i].action } },
+			2, facts->denials[i].count);
+}
+
 static bool seen_before(const struct page_facts *facts, const struct names *names, size_t index, bool same_kind)
 {
 	for (size_t i = 0; i < index; i++)
@@ -491,6 +500,9 @@ static void write_monitor(struct exposition *page, const struct page_facts *fact
 	family(page, METRIC_GAUGE, PREFIX "seccomp_info", NULL,
 		"The system call filter of the service; always 1. Absent without one.");
 	write_seccomp(page, facts);
+	family(page, METRIC_COUNTER, PREFIX "seccomp_denials", NULL,
+		"Calls that the service's filter denied, by its answer. Only with --seccomp-report.");
+	write_denials(page, facts);
 	if (facts->snapshot == NULL)
 		return;
 	family(page, METRIC_COUNTER, PREFIX "monitor_restarts", NULL,

@@ -23,6 +23,13 @@ struct page_seccomp {
 	const char *default_action; /* "errno", "kill_process": as seccomp(2) has it, lower case */
 };
 
+#define PAGE_DENIALS_MAX 65
+
+struct page_denial {
+	const char *syscall, *action; /* "ptrace", "ERRNO(EPERM)"; each pair once */
+	uint64_t count;
+};
+
 struct page_facts { /* everything is borrowed; NULL: not known, and its families are left out */
 	const struct page_build *build;
 	const struct wire_snapshot *snapshot;
@@ -31,6 +38,8 @@ struct page_facts { /* everything is borrowed; NULL: not known, and its families
 	size_t check_count; /* at most MODEL_CHECKS_MAX, else -E2BIG */
 	const struct readings *readings;
 	const struct page_seccomp *seccomp;
+	const struct page_denial *denials;
+	size_t denial_count;
 };
 
 /* Writes the page: whole or not at all. Returns 0 or -errno as exposition_close() does. */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "seccomp-profiles/listener.h"
 #include "seccomp-profiles/record_look.h"
 
 #include <errno.h>
@@ -9,19 +10,13 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
-#endif
-
 #define STATUS_REFUSED 125
-#define NOTIFICATION_ROOM 256 /* for kernels whose structures have grown: SECCOMP_GET_NOTIF_SIZES */
 
 /* What the child says before it executes the command: nothing is wrong and here is the listener, or what is. */
 struct news {
@@ -31,48 +26,22 @@ struct news {
 
 /* ---- the child ---- */
 
-/* The message that hands the listener over. Its address is in the filter, and the kernel's struct user_msghdr is musl's
- * and glibc's on 64 bits, with the padding zero. */
-static struct news listener_news;
-static struct iovec listener_part = { &listener_news, sizeof listener_news };
-static union {
-	struct cmsghdr head;
-	char bytes[CMSG_SPACE(sizeof(int))];
-} listener_control;
-static struct msghdr listener_message = { .msg_iov = &listener_part, .msg_iovlen = 1 };
-
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
-#define LOAD_HIGH(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field) + 4)
-#define UNLESS(value, skipped) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, skipped)
-
-/* Every syscall waits for us, except the one that sends us the listener: nobody could answer it yet. */
-static int install(int *ret_listener)
+static void hand_over(void *channel, int listener)
 {
-	const uint64_t message = (uint64_t)(uintptr_t)&listener_message;
-	struct sock_filter insn[] = {
-		LOAD(nr),
-		UNLESS(SYS_sendmsg, 5),
-		LOAD(args[1]),
-		UNLESS(message, 3),
-		LOAD_HIGH(args[1]),
-		UNLESS(message >> 32, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-	};
-	struct sock_fprog program = { sizeof insn / sizeof insn[0], insn };
-	/* A signal does not make a syscall start over that we have already been told of. */
-	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-	long listener;
+	const struct news news = { .status = 0 };
+
+	if (fd_send(*(int *)channel, &news, sizeof news, listener) < 0)
+		_exit(STATUS_REFUSED);
+}
+
+/* Every syscall waits for us. */
+static int install(int channel)
+{
+	static const struct sock_filter insn = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-	if (listener < 0 && errno == EINVAL)
-		listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-	if (listener < 0)
-		return -errno;
-	*ret_listener = (int)listener;
-	return 0;
+	return listener_load(&insn, 1, 0, hand_over, &channel);
 }
 
 static int explain_install(int error, struct complaint *ret_why)
@@ -86,17 +55,6 @@ static int explain_install(int error, struct complaint *ret_why)
 	return complain(ret_why, -error, "cannot listen to syscalls: %s%s", strerror(-error), hint);
 }
 
-static void hand_over(int channel, int listener)
-{
-	listener_message.msg_control = &listener_control;
-	listener_message.msg_controllen = sizeof listener_control;
-	listener_control.head = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
-	};
-	memcpy(CMSG_DATA(&listener_control.head), &listener, sizeof listener);
-	syscall(SYS_sendmsg, channel, &listener_message, 0); /* not libc's, which may send a copy */
-}
-
 static void tell(int channel, int status, const struct complaint *why)
 {
 	struct news news = { .status = status, .why = *why };
@@ -107,14 +65,12 @@ static void tell(int channel, int status, const struct complaint *why)
 static _Noreturn void become_command(const struct record_request *request, int channel, const sigset_t *mask)
 {
 	struct complaint why = { "" };
-	int listener = -1, error, status = STATUS_REFUSED;
+	int error, status = STATUS_REFUSED;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* without us every syscall would be ENOSYS */
 	setsid();                         /* as under nest-init: a terminal's ^C comes by way of us */
-	error = install(&listener);
+	error = install(channel);
 	if (error == 0) {
-		hand_over(channel, listener);
-		close(listener);
 		sigprocmask(SIG_SETMASK, mask, NULL);
 		status = request->execute(request->argv, &why);
 	} else {
@@ -140,23 +96,9 @@ struct recording {
 /* Waits for the listener, or for the reason why there is none. */
 static int take_listener(int channel, int *ret_listener, struct news *ret_news)
 {
-	struct iovec part = { ret_news, sizeof *ret_news };
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-	};
-	struct cmsghdr *head;
-	ssize_t count = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+	ssize_t count = fd_receive(channel, ret_news, sizeof *ret_news, ret_listener);
 
-	if (count != sizeof *ret_news)
-		return count < 0 ? -errno : -EPROTO;
-	head = CMSG_FIRSTHDR(&message);
-	if (head != NULL && head->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_listener, CMSG_DATA(head), sizeof *ret_listener);
-	return 0;
+	return count == sizeof *ret_news ? 0 : count < 0 ? -errno : -EPROTO;
 }
 
 /* One syscall: looked at, and told to go on. What has died meanwhile (ENOENT) needs no answer. */
@@ -164,20 +106,20 @@ static void serve(struct recording *recording)
 {
 	union {
 		struct seccomp_notif call;
-		char room[NOTIFICATION_ROOM];
+		char room[LISTENER_ROOM];
 	} in = { .room = { 0 } };
 	union {
 		struct seccomp_notif_resp answer;
-		char room[NOTIFICATION_ROOM];
+		char room[LISTENER_ROOM];
 	} out = { .room = { 0 } };
 
-	if (record_ask(recording->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
+	if (listener_ask(recording->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return;
 	if (recording->error == 0)
 		recording->error = record_look(recording->listener, &in.call, recording->record);
 	out.answer.id = in.call.id;
 	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	record_ask(recording->listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
+	listener_ask(recording->listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 }
 
 static int64_t now_ms(void)
@@ -240,14 +182,6 @@ static void listen_to(struct recording *recording)
 		recording->has_ended = true;
 }
 
-static bool fits_the_kernel(void)
-{
-	struct seccomp_notif_sizes sizes;
-
-	return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0 &&
-		sizes.seccomp_notif <= NOTIFICATION_ROOM && sizes.seccomp_notif_resp <= NOTIFICATION_ROOM;
-}
-
 static int follow(struct recording *recording, int channel, int *ret_status, struct complaint *ret_why)
 {
 	struct news news = { .status = STATUS_REFUSED };
@@ -274,8 +208,6 @@ int record_run(const struct record_request *request, struct record *record, int 
 	int ends[2], error;
 
 	*ret_status = STATUS_REFUSED;
-	if (!fits_the_kernel())
-		return explain_install(-ENOSYS, ret_why);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return complain(ret_why, errno, "socketpair: %s", strerror(errno));
 	ours = ends[0];

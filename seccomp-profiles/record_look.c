@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "seccomp-profiles/compile.h"
+#include "seccomp-profiles/listener.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -116,7 +117,7 @@ static ssize_t read_memory(const struct look *look, uint64_t address, void *buff
 	if (count < 0)
 		return -errno;
 	/* Its number may have passed on to another process before we opened that one's memory. */
-	return record_ask(look->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -ENOENT : count;
+	return listener_ask(look->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -ENOENT : count;
 }
 
 static int read_text(const struct look *look, uint64_t address, char *ret_text)

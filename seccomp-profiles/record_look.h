@@ -4,16 +4,7 @@
 #include "seccomp-profiles/record_profile.h"
 
 #include <linux/seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
-
-/* ioctl(2) on the listener. Its third word is an int to musl, and these numbers are larger. */
-static inline int record_ask(int listener, unsigned long request, void *argument)
-{
-	return (int)syscall(SYS_ioctl, listener, request, argument);
-}
 
 /* Notes a syscall of a process that waits for its answer: name, paths, socket domain, namespaces. `listener` tells
  * whether it still waits when its memory has been read (seccomp_unotify(2)). Returns 0 or -ENOMEM. */

@@ -154,9 +154,9 @@ def loaded_by_crun(image, oci, caps, directory):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """The unit tests' own machine, which shares nothing with what nest-init simulates: bpf_run.h."""
+    """The machine of denial reports and unit tests, which shares nothing with what simulates: bpf_run.h."""
     library = tmp_path_factory.mktemp("machine") / "bpf_run.so"
-    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", f"-I{REPO}", "-o", library, REPO / "tests/unit/bpf_run.c"], check=True)
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", f"-I{REPO}", "-o", library, REPO / "seccomp-profiles/bpf_run.c"], check=True)
     bpf_run = ctypes.CDLL(library).bpf_run
     answer, looked = ctypes.c_uint32(), ctypes.c_bool()
 

@@ -1,7 +1,7 @@
 #include "tests/unit/simulate_agrees.h"
 
+#include "seccomp-profiles/bpf_run.h"
 #include "seccomp-profiles/simulate.h"
-#include "tests/unit/bpf_run.h"
 
 #include <linux/bpf_common.h>
 #include <stdlib.h>

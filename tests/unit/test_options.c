@@ -84,6 +84,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "new-privs");
 	if (confinement->seccomp != NULL)
 		say(words, "seccomp=%s", confinement->seccomp);
+	if (confinement->seccomp_report)
+		say(words, "report");
 	if (confinement->read_only != READ_ONLY_OFF)
 		say(words, "read-only=%s", modes[confinement->read_only]);
 	for (size_t i = 0; i < confinement->writable.count; i++)
@@ -254,6 +256,9 @@ static const struct story {
 	{ { "--best-effort=on", "true" }, { NULL }, "best-effort | true" },
 	{ { "--best-effort", "--best-effort=0", "true" }, { NULL }, "| true" },
 	{ { "--best-effort", "no" }, { NULL }, "best-effort | no" },
+	{ { "--seccomp-report", "--seccomp", "node", "true" }, { NULL }, "seccomp=node report | true" },
+	{ { "--seccomp=node", "true" }, { "NEST_INIT_SECCOMP_REPORT=yes" }, "seccomp=node report | true" },
+	{ { "--seccomp-report=no", "true" }, { "NEST_INIT_SECCOMP_REPORT=yes" }, "| true" },
 	/* the root */
 	{ { "--read-only", "true" }, { NULL }, "read-only=auto | true" },
 	{ { "--read-only=auto", "true" }, { NULL }, "read-only=auto | true" },
@@ -450,6 +455,10 @@ static const struct refusal {
 		"--tcp-connect: 'http': expected port numbers, such as 443,5432, or none" },
 	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
 	{ { "--best-effort=2", "true" }, { NULL }, EINVAL, "--best-effort: '2': expected yes or no" },
+	{ { "--seccomp-report", "true" }, { NULL }, EINVAL,
+		"--seccomp-report: there is no filter to report on; give a --seccomp" },
+	{ { "--seccomp-report", "--seccomp=unconfined", "true" }, { NULL }, EINVAL,
+		"--seccomp-report: there is no filter to report on; give a --seccomp" },
 	{ { "--read-only=Auto", "true" }, { NULL }, EINVAL,
 		"--read-only: 'Auto': expected auto, remount, landlock or verify" },
 	{ { "--writable", "tmp", "true" }, { NULL }, EINVAL, "--writable: 'tmp': expected an absolute path" },
@@ -724,6 +733,7 @@ static const struct sample {
 	{ "tcp-connect", "none", true },
 	{ "security-level", "hardened", false },
 	{ "best-effort", "yes", false },
+	{ "seccomp-report", "yes", false },
 	{ "stop-signal", "QUIT", false },
 	{ "stop-on", "TERM,USR1", true },
 	{ "drain", "2s", false },
@@ -784,12 +794,13 @@ static const char *outcome_of(const char *const *words, const char *const *varia
 
 static void every_option_has_a_variable_that_means_the_same(void **state)
 {
-	const char *const none[] = { NULL };
 	const char *name;
 	size_t count = 0;
 
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
+		/* What it cannot do without. */
+		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node" : NULL;
 		char option[64], variable[128], by_option[1024];
 
 		if (is_wish(name))
@@ -798,11 +809,12 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 		snprintf(option, sizeof option, "--%s=%s", name, sample_of(name)->value);
 		write_variable(name, sample_of(name)->value, variable, sizeof variable);
 		snprintf(by_option, sizeof by_option, "%s",
-			outcome_of((const char *const[]){ option, "true", NULL }, none));
+			outcome_of(
+				(const char *const[]){ option, "true", NULL }, (const char *const[]){ beside, NULL }));
 		assert_string_not_equal(by_option, "| true");
 		assert_memory_not_equal(by_option, "error", 5);
-		assert_string_equal(
-			outcome_of((const char *const[]){ "true", NULL }, (const char *const[]){ variable, NULL }),
+		assert_string_equal(outcome_of((const char *const[]){ "true", NULL },
+					    (const char *const[]){ variable, beside, NULL }),
 			by_option);
 	}
 	assert_int_equal(count, COUNT(samples));

@@ -93,6 +93,8 @@ static const struct wire_check checks[] = {
 	{ .kind = CHECK_STARTUP, .successes = 2, .duration_bucket = { 2 }, .name = "file:/run/\xfe" },
 };
 
+static const struct page_denial denials[] = { { "ptrace", "ERRNO(EPERM)", 3 }, { "other", "other", 7 } };
+
 static struct readings full_readings(void)
 {
 	struct readings readings = { 0 };
@@ -129,7 +131,8 @@ static void the_page_is_the_golden_one(void **state)
 	};
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
-	struct page_facts facts = { &build, &snapshot, false, checks, COUNT(checks), &readings, &seccomp };
+	struct page_facts facts = { &build, &snapshot, false, checks, COUNT(checks), &readings, &seccomp, denials,
+		COUNT(denials) };
 
 	(void)state;
 	for (enum exposition_format format = 0; format < EXPOSITION_FORMAT_COUNT; format++) {
@@ -149,7 +152,7 @@ static void what_is_not_known_is_left_out(void **state)
 	cleanup_free char *nothing = NULL, *early = NULL;
 	size_t length;
 	static const char *const absent[] = { "last_exit_code", "service_start_time", "time_to_ready", "shutdown_",
-		"cpu_seconds", "cgroup", "capability_bounding", "seccomp_info", "healthcheck", "build_info" };
+		"cpu_seconds", "cgroup", "capability_bounding", "seccomp_", "healthcheck", "build_info" };
 
 	(void)state;
 	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &nothing, &length), 0);
@@ -169,14 +172,19 @@ static void what_is_not_known_is_left_out(void **state)
 static void the_longest_page_is_within_its_limit(void **state)
 {
 	static struct wire_check longest[MODEL_CHECKS_MAX];
+	static struct page_denial many[PAGE_DENIALS_MAX];
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
-	struct page_facts facts = { &build, &snapshot, true, longest, MODEL_CHECKS_MAX, &readings, &seccomp };
+	struct page_facts facts = { &build, &snapshot, true, longest, MODEL_CHECKS_MAX, &readings, &seccomp, many,
+		PAGE_DENIALS_MAX };
 	cleanup_free char *text = NULL;
 	size_t length = 0;
 
 	(void)state;
 	memset(longest, 0xff, sizeof longest);
+	for (size_t i = 0; i < PAGE_DENIALS_MAX; i++)
+		many[i] = (struct page_denial){ "mips64n32:a_syscall_of_a_very_long_name", "ERRNO(ESOCKTNOSUPPORT)",
+			UINT64_MAX };
 	memset(snapshot.signals_received, 0xff, sizeof snapshot.signals_received);
 	memset(snapshot.signals_forwarded, 0xff, sizeof snapshot.signals_forwarded);
 	snapshot.capability_bounding = UINT64_MAX;

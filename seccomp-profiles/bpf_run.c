@@ -1,4 +1,4 @@
-#include "tests/unit/bpf_run.h"
+#include "seccomp-profiles/bpf_run.h"
 
 #include <errno.h>
 #include <string.h>
