@@ -51,6 +51,8 @@ int capabilities_read(struct capability_sets *ret_sets, struct complaint *ret_wh
 	struct capability_sets sets = { 0 };
 	uint64_t may_be_ambient;
 
+	/* Its first call looks around and allocates: now, not below the point of no return (capabilities_keep()). */
+	capng_clear(CAPNG_SELECT_ALL);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return complain(ret_why, errno, "cannot read the capabilities of this process: %s", strerror(errno));
 	sets.permitted = both_halves(data[0].permitted, data[1].permitted);
