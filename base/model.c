@@ -35,6 +35,12 @@ void model_defaults(struct model *ret_model)
 	ret_model->confinement.no_new_privs = true;
 	ret_model->stop.timeout_ns = TIME_NEVER;
 	ret_model->log_level = LOG_LEVEL_NOTICE;
+	ret_model->restart = (struct restart_policy){
+		.backoff_ns = NS_PER_S,
+		.max_backoff_ns = 30 * NS_PER_S,
+		.attempts = 5,
+		.window_ns = 300 * NS_PER_S,
+	};
 	ret_model->timing = (struct check_timing){
 		.interval_ns = 30 * NS_PER_S,
 		.start_interval_ns = NS_PER_S,
