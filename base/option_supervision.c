@@ -93,6 +93,44 @@ static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct comp
 	return 0;
 }
 
+/* POLICY[:ATTEMPTS], in docker run's words; never is Compose's and Kubernetes' word for no. */
+static int set_restart(const char *value, struct restart_policy *policy, struct complaint *ret_why)
+{
+	static const struct {
+		const char name[16];
+		enum restart_kind kind;
+	} kinds[] = { { "no", RESTART_NEVER }, { "never", RESTART_NEVER }, { "on-failure", RESTART_ON_FAILURE },
+		{ "always", RESTART_ALWAYS }, { "unless-stopped", RESTART_ALWAYS } };
+	const size_t length = strcspn(value, ":");
+	int attempts = (int)policy->attempts;
+
+	if (value[length] == ':' && value_read_number(value + length + 1, 0, RETRIES_MAX, &attempts, ret_why) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, value, length) == 0) {
+			policy->kind = kinds[i].kind;
+			policy->attempts = (unsigned)attempts;
+			return 0;
+		}
+	}
+	return complain(ret_why, EINVAL, "'%s': expected no, on-failure or always, and :ATTEMPTS if you like", value);
+}
+
+static int set_on_unhealthy(const char *value, struct model *model, struct complaint *ret_why)
+{
+	if (strcmp(value, "none") == 0)
+		model->on_unhealthy = UNHEALTHY_NONE;
+	else if (strcmp(value, "stop") == 0)
+		model->on_unhealthy = UNHEALTHY_STOP;
+	else if (strcmp(value, "restart") == 0)
+		model->on_unhealthy = UNHEALTHY_RESTART;
+	else if (value_read_signal(value, &model->unhealthy_signal, ret_why) == 0)
+		model->on_unhealthy = UNHEALTHY_SIGNAL;
+	else
+		return complain(ret_why, EINVAL, "'%s': expected none, stop, restart or a signal, such as USR1", value);
+	return 0;
+}
+
 static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
 {
 	struct check *check = &model->check[model->check_count];
@@ -161,6 +199,10 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 		return set_pre_stop(value, member, ret_why);
 	case ADD_CLEAN_EXIT:
 		return add_clean_exit(value, member, ret_why);
+	case SET_RESTART:
+		return set_restart(value, member, ret_why);
+	case SET_ON_UNHEALTHY:
+		return set_on_unhealthy(value, member, ret_why);
 	case ADD_READY:
 		return add_check(value, CHECK_READY, member, ret_why);
 	case ADD_LIVE:

@@ -242,6 +242,14 @@ static void harden(const bool seen[static OPTION_COUNT], struct confinement *con
 		confinement->read_only = READ_ONLY_AUTO;
 }
 
+static bool has_check_of_life(const struct model *model)
+{
+	for (size_t i = 0; i < model->check_count; i++)
+		if (model->check[i].kind != CHECK_READY)
+			return true;
+	return false;
+}
+
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
@@ -251,6 +259,9 @@ static int check_together(const struct model *model, struct complaint *ret_why)
 	if (confinement->seccomp_report &&
 		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
 		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
+	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
+		return complain(ret_why, EINVAL,
+			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");

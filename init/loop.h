@@ -20,6 +20,8 @@ struct loop {
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */
+	enum unhealthy_action on_unhealthy;
+	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 	bool wants_monitor;
 
 	/* The loop's own: */
@@ -29,9 +31,11 @@ struct loop {
 	int exit_status;
 	uint32_t not_enforced; /* a bit for each enum layer */
 	bool ended;
-	bool executed; /* the child is the workload: all that was asked for is in force */
-	bool refused;  /* the child said that it will not execute the workload */
-	bool was_ready;
+	bool executed;      /* the child is the workload: all that was asked for is in force */
+	bool refused;       /* the child said that it will not execute the workload */
+	bool was_ready;     /* in this life */
+	bool ready_told;    /* READY=1 goes out once */
+	bool was_unhealthy; /* in this life */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
 	bool reap_again; /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */

@@ -131,6 +131,7 @@ static void set_policy(const struct stop_policy *stop)
 	policy.pre_stop = stop->pre_stop != NULL;
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
+	policy.restart = model.restart;
 	supervise_init(&loop.machine, &policy);
 }
 
@@ -177,6 +178,8 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		confine_read_capabilities(&plan);
 	}
 	loop.ready_follows_health = has_ready_check();
+	loop.on_unhealthy = model.on_unhealthy;
+	loop.unhealthy_signal = model.unhealthy_signal;
 	loop.spawn = (struct spawn_request){
 		.argv = personality.command,
 		.signal_mask = entry_mask,
@@ -188,6 +191,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.pre_stop = loop.spawn;
 	loop.pre_stop.argv = model.stop.pre_stop;
 	loop.pre_stop.hand_over_terminal = false;
+	loop.pre_stop.again = true;
 	loop.pre_stop.beside = true;
 	set_policy(&model.stop);
 	return 0;

@@ -51,6 +51,13 @@ static int64_t later(int64_t now, int64_t delay)
 	return delay > TIME_NEVER - now ? TIME_NEVER : now + delay;
 }
 
+int64_t supervise_order_budget(const struct supervise_policy *policy)
+{
+	if (policy->timeout_ns != TIME_NEVER)
+		return policy->timeout_ns;
+	return later(later(ORDER_NS, policy->drain_ns), policy->pre_stop ? policy->pre_stop_ns : 0);
+}
+
 static int64_t earlier_of(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -162,11 +169,10 @@ static void begin_stop(struct supervise *machine, int signal, int64_t now, struc
 	begin_stop_contract(machine, signal, now, actions);
 }
 
-static int64_t order_budget(const struct supervise_policy *policy)
+static void want_restart(struct supervise *machine, bool wanted, int64_t now)
 {
-	if (policy->timeout_ns != TIME_NEVER)
-		return policy->timeout_ns;
-	return later(later(ORDER_NS, policy->drain_ns), policy->pre_stop ? policy->pre_stop_ns : 0);
+	machine->restart = wanted && restart_count(&machine->restarts, &machine->policy.restart, now);
+	machine->no_start_left = wanted && !machine->restart;
 }
 
 static void on_order(
@@ -175,9 +181,8 @@ static void on_order(
 	if (machine->state != SUPERVISE_RUNNING)
 		return;
 	machine->unhealthy = true;
-	machine->restart = order == SUPERVISE_ORDER_RESTART &&
-		restart_count(&machine->restarts, &machine->policy.restart, now);
-	machine->kill_at_ns = later(now, order_budget(&machine->policy));
+	want_restart(machine, order == SUPERVISE_ORDER_RESTART, now);
+	machine->kill_at_ns = later(now, supervise_order_budget(&machine->policy));
 	act(actions, SUPERVISE_NOT_READY, 0);
 	begin_stop_contract(machine, SIGTERM, now, actions);
 }
@@ -318,8 +323,7 @@ static void decide_restart(struct supervise *machine, int64_t now)
 	const int status = supervise_exit_status(machine->main_status);
 
 	if (!machine->stop_requested && !machine->unhealthy && machine->executed)
-		machine->restart = restart_is_wanted(policy, status != 0 && !is_clean(machine, status)) &&
-			restart_count(&machine->restarts, policy, now);
+		want_restart(machine, restart_is_wanted(policy, status != 0 && !is_clean(machine, status)), now);
 	if (machine->restart)
 		machine->backoff_ns = restart_backoff(&machine->restarts, policy, now - machine->spawned_at_ns, now);
 }

@@ -124,11 +124,12 @@ struct supervise {
 	int64_t backoff_ns; /* once the end was one to start again from */
 	int stop_signal;    /* in force once a stop was asked for */
 	bool stop_requested;
-	bool unhealthy;  /* an order was taken in this life */
-	bool executed;   /* in this life or an earlier one */
-	bool restart;    /* this life is to be followed by another one */
-	bool main_ended; /* in this life; until the next one begins */
-	int main_status; /* wait status, once main_ended */
+	bool unhealthy;     /* an order was taken in this life */
+	bool executed;      /* in this life or an earlier one */
+	bool no_start_left; /* it would be started again, but for the limit of the policy */
+	bool restart;       /* this life is to be followed by another one */
+	bool main_ended;    /* in this life; until the next one begins */
+	int main_status;    /* wait status, once main_ended */
 	struct restart restarts;
 };
 
@@ -140,6 +141,9 @@ static inline uint64_t supervise_signal_bit(int signal)
 
 /* TERM, INT, QUIT and RTMIN+3 (34 + 3, systemd's for containers) ask for a stop; no drain, no limit of time. */
 void supervise_default_policy(struct supervise_policy *ret_policy);
+
+/* How long the whole of an order may take: as long as a stop, or 10 s behind the drain and the pre-stop command. */
+int64_t supervise_order_budget(const struct supervise_policy *policy);
 
 void supervise_init(struct supervise *machine, const struct supervise_policy *policy);
 
