@@ -30,9 +30,9 @@ enum option {
 	OPTION_SECURITY_LEVEL,
 	OPTION_BEST_EFFORT, /* the last that confines: those behind it supervise */
 	OPTION_SECCOMP_REPORT,
+	OPTION_STOP_ON,
 	OPTION_STOP_SIGNAL,
 	OPTION_REWRITE,
-	OPTION_STOP_ON,
 	OPTION_DRAIN,
 	OPTION_PRE_STOP,
 	OPTION_PRE_STOP_TIMEOUT,
@@ -59,11 +59,29 @@ enum option {
 
 enum option_value { VALUE_NONE, VALUE_NEEDED, VALUE_OPTIONAL };
 
+/* Of the help; its options stand there in the order of the table. */
+enum option_section {
+	SECTION_CONFINEMENT,
+	SECTION_STOPPING,
+	SECTION_HEALTH,
+	SECTION_METRICS,
+	SECTION_LOG,
+	SECTION_COUNT,
+	SECTION_NONE = SECTION_COUNT,
+};
+
+/* Flags of a row. */
+#define REPEATABLE 1
+#define COMMON 2 /* on the help's first page */
+
 /* Arrays, not pointers: a table without relocations. */
 struct option_row {
 	char name[OPTION_NAME_SIZE];
-	uint8_t value; /* enum option_value */
-	bool repeatable;
+	char argument[18]; /* as the help shows it behind the name, with what parts the two */
+	char help[50];
+	uint8_t section; /* enum option_section */
+	uint8_t value;   /* enum option_value */
+	uint8_t flags;
 	uint8_t setter;  /* enum setter */
 	uint16_t member; /* what it sets: its offset in the model */
 };

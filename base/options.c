@@ -98,6 +98,7 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 			if (strcmp(*next, "-h") != 0)
 				return complain(ret_why, EINVAL,
 					"unknown option '%.200s' (nest-init --help lists them)", *next);
+			parse->model->command = next + 1;
 			*ret_wish = OPTIONS_HELP;
 			return 0;
 		}
@@ -105,6 +106,7 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 		if (error < 0)
 			return error;
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
+			parse->model->command = next;
 			*ret_wish = option == OPTION_HELP ? OPTIONS_HELP : OPTIONS_VERSION;
 			return 0;
 		}
@@ -120,7 +122,7 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	char *rest, *words;
 	int error = 0;
 
-	if (!option_rows[option].repeatable)
+	if ((option_rows[option].flags & REPEATABLE) == 0)
 		return set_option(option, value, parse->model, ret_why);
 	words = strdup(value);
 	if (words == NULL)

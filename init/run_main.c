@@ -202,6 +202,19 @@ static int print(const char *text)
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : STATUS_USAGE;
 }
 
+static int help(const char *topic)
+{
+	if (topic != NULL && topic[0] == '-')
+		topic = NULL; /* an option: help comes before all that follows */
+	if (help_write(topic, stdout) < 0) {
+		log_line(LOG_LEVEL_ERROR,
+			"--help: no topic '%.100s': expected all, confinement, stopping, health, metrics or log",
+			topic);
+		return STATUS_USAGE;
+	}
+	return print("");
+}
+
 /* Orphans below us come to us, also where we are not PID 1 (PR_SET_CHILD_SUBREAPER, prctl(2)). */
 static void become_reaper(void)
 {
@@ -253,7 +266,7 @@ static int parse_own(char **argv)
 	if (error < 0)
 		return refuse(&why);
 	if (wish == OPTIONS_HELP)
-		return print(help_text);
+		return help(*model.command);
 	if (wish == OPTIONS_VERSION)
 		return print("nest-init " NEST_INIT_VERSION "\n");
 	personality_own(argv[0], &personality);

@@ -848,21 +848,74 @@ static void variable_is_a_list_where_the_option_may_be_repeated(void **state)
 
 /* ---- the help ---- */
 
-static void help_names_every_option(void **state)
+/* What --help TOPIC prints; the next call writes over it. */
+static const char *help(const char *topic)
+{
+	static char text[16384];
+	FILE *stream = fmemopen(text, sizeof text, "w");
+
+	assert_non_null(stream);
+	memset(text, 0, sizeof text);
+	assert_int_equal(help_write(topic, stream), 0);
+	assert_int_equal(fclose(stream), 0);
+	assert_true(strlen(text) < sizeof text - 1);
+	return text;
+}
+
+static bool help_names(const char *topic, const char *name)
+{
+	char word[64];
+	const size_t length = (size_t)snprintf(word, sizeof word, "--%s", name);
+
+	for (const char *at = help(topic); (at = strstr(at, word)) != NULL; at += length)
+		if (at[length] != '-' && !isalnum((unsigned char)at[length]))
+			return true;
+	return false;
+}
+
+static const char *const sections[] = { "confinement", "stopping", "health", "metrics", "log" };
+
+static void help_names_every_option_in_one_section(void **state)
 {
 	const char *name;
 
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
-		bool found = false;
-		char word[64];
-		const size_t length = (size_t)snprintf(word, sizeof word, "--%s", name);
+		size_t found = 0;
 
-		for (const char *at = help_text; !found && (at = strstr(at, word)) != NULL; at += length)
-			found = at[length] != '-' && !isalnum((unsigned char)at[length]);
-		if (!found)
+		if (is_wish(name))
+			continue;
+		if (!help_names("all", name))
 			fail_msg("--%s is not in the help", name);
+		for (size_t j = 0; j < COUNT(sections); j++)
+			found += help_names(sections[j], name);
+		if (found != 1)
+			fail_msg("--%s is in %zu sections", name, found);
 	}
+}
+
+static void help_begins_with_what_most_need(void **state)
+{
+	static const char *const most[] = { "user", "cap-drop", "seccomp", "read-only", "security-level",
+		"stop-timeout", "ready", "metrics", "version" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(most); i++)
+		assert_true(help_names(NULL, most[i]));
+	assert_false(help_names(NULL, "oom-score-adj"));
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		char word[32];
+
+		snprintf(word, sizeof word, "--help %s", sections[i]);
+		assert_non_null(strstr(help(NULL), word));
+	}
+}
+
+static void help_refuses_another_topic(void **state)
+{
+	(void)state;
+	assert_int_equal(help_write("teleport", stdout), -EINVAL);
+	assert_int_equal(help_write("", stdout), -EINVAL);
 }
 
 static bool is_option(const char *name, size_t length)
@@ -875,13 +928,12 @@ static bool is_option(const char *name, size_t length)
 	return false;
 }
 
-static void help_names_no_option_that_is_none(void **state)
+static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
 	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
 
-	(void)state;
-	for (const char *at = help_text; (at = strstr(at, "--")) != NULL;) {
+	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;
 		const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz-");
 		bool known = length == 0 || is_option(name, length);
@@ -894,12 +946,19 @@ static void help_names_no_option_that_is_none(void **state)
 	}
 }
 
-static void help_fits_a_screen(void **state)
+static void help_names_no_option_that_is_none(void **state)
+{
+	(void)state;
+	expect_options_alone(help(NULL));
+	expect_options_alone(help("all"));
+}
+
+/* Lines of 80 columns at most, and how many of them. */
+static size_t count_lines(const char *text)
 {
 	size_t lines = 0;
 
-	(void)state;
-	for (const char *line = help_text; *line != '\0'; line = strchr(line, '\n') + 1) {
+	for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
 		const size_t width = strcspn(line, "\n");
 
 		assert_int_equal(line[width], '\n');
@@ -909,7 +968,16 @@ static void help_fits_a_screen(void **state)
 			fail_msg("%.*s", (int)width, line);
 		lines++;
 	}
-	assert_in_range(lines, 30, 50);
+	return lines;
+}
+
+static void help_fits_a_screen(void **state)
+{
+	(void)state;
+	assert_in_range(count_lines(help(NULL)), 30, 50);
+	assert_in_range(count_lines(help("all")), 50, 100);
+	for (size_t i = 0; i < COUNT(sections); i++)
+		assert_in_range(count_lines(help(sections[i])), 2, 50);
 }
 
 /* Under another program's name: the variables alone, and no_new_privs only where they confine. */
@@ -1001,7 +1069,9 @@ int main(void)
 		cmocka_unit_test(variables_alone_confine_other_names),
 		cmocka_unit_test(switching_no_new_privs_off_by_variable_holds_under_other_names),
 		cmocka_unit_test(exec_takes_what_confines_alone),
-		cmocka_unit_test(help_names_every_option),
+		cmocka_unit_test(help_names_every_option_in_one_section),
+		cmocka_unit_test(help_begins_with_what_most_need),
+		cmocka_unit_test(help_refuses_another_topic),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),
 	};
