@@ -300,7 +300,7 @@ static void act_not_ready(struct loop *loop, int signal)
 {
 	char name[SIGNAL_NAME_SIZE];
 
-	if (loop->asked_signal == 0 && !loop->machine.unhealthy)
+	if (loop->stop_began_at_ns == 0)
 		loop->stop_began_at_ns = clock_now_ns();
 	loop->asked_signal = signal;
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
@@ -386,6 +386,7 @@ static void forget_life(struct loop *loop)
 	loop->executed = loop->refused = loop->was_ready = loop->was_unhealthy = false;
 	loop->signal_trouble_told = loop->orphans_trouble_told = false;
 	loop->asked_signal = 0;
+	loop->stop_began_at_ns = 0;
 	loop->passed = 0;
 	loop->leftovers.count = 0;
 	loop->snapshot.stop_deadline_ns = 0;

@@ -140,6 +140,13 @@ static const char *said(const struct model *model)
 	for (int i = 0; i < 256; i++)
 		if ((model->stop.clean_exit[i / 64] >> i % 64 & 1) != 0)
 			say(&words, "clean=%d", i);
+	if (model->restart.kind != RESTART_NEVER)
+		say(&words, "restart=%s", model->restart.kind == RESTART_ALWAYS ? "always" : "on-failure");
+	if (model->restart.attempts != 5)
+		say(&words, "attempts=%u", model->restart.attempts);
+	say_ms(&words, "backoff", model->restart.backoff_ns, NS_PER_S);
+	if (model->on_unhealthy != UNHEALTHY_NONE)
+		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
 	for (size_t i = 0; i < model->check_count; i++) {
 		say(&words, "%s=%s#%d", check_kind_name(model->check[i].kind), model->check[i].text,
 			(int)model->check[i].target.kind);
@@ -287,6 +294,17 @@ static const struct story {
 	{ { "--log-format", "text", "--log-level=warning", "true" }, { NULL }, "log=warning | true" },
 	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
 		"stop=RTMIN+3 budget=1ms | true" },
+	{ { "--restart", "on-failure", "true" }, { NULL }, "restart=on-failure | true" },
+	{ { "--restart=always:0", "--restart-backoff", "0", "true" }, { NULL },
+		"restart=always attempts=0 backoff=0ms | true" },
+	{ { "--restart=no", "true" }, { "NEST_INIT_RESTART=always" }, "| true" },
+	{ { "--restart=unless-stopped:1000", "true" }, { NULL }, "restart=always attempts=1000 | true" },
+	{ { "--on-unhealthy", "restart", "--live=tcp://a:1", "true" }, { NULL },
+		"unhealthy=2,0 live=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=stop", "--startup=tcp://a:1", "true" }, { NULL },
+		"unhealthy=1,0 startup=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=USR1", "--live=tcp://a:1", "true" }, { NULL }, "unhealthy=3,10 live=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=none", "true" }, { NULL }, "| true" },
 	/* health: every check gets the times, also those that come behind it */
 	{ { "--ready", "tcp://db:5432", "--health-interval", "10ms", "--live=unix:/run/s", "true" }, { NULL },
 		"ready=tcp://db:5432#2 live=unix:/run/s#3 interval=10ms | true" },
@@ -496,6 +514,14 @@ static const struct refusal {
 		"--clean-exit: '256': expected exit statuses from 0 to 255, such as 143,130" },
 	{ { "--clean-exit", "143x", "true" }, { NULL }, EINVAL,
 		"--clean-exit: '143x': expected exit statuses from 0 to 255, such as 143,130" },
+	{ { "--restart", "sometimes", "true" }, { NULL }, EINVAL,
+		"--restart: 'sometimes': expected no, on-failure or always, and :ATTEMPTS if you like" },
+	{ { "--restart", "always:many", "true" }, { NULL }, EINVAL,
+		"--restart: 'many': expected a number from 0 to 1000" },
+	{ { "--on-unhealthy", "panic", "--live=tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--on-unhealthy: 'panic': expected none, stop, restart or a signal, such as USR1" },
+	{ { "--on-unhealthy", "stop", "--ready=tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup" },
 	{ { "--stop-timeout", "0", "true" }, { NULL }, ERANGE, "--stop-timeout: '0': too short" },
 	{ { "--health-interval", "9ms", "true" }, { NULL }, ERANGE, "--health-interval: '9ms': too short" },
 	{ { "--health-start-interval=0s", "true" }, { NULL }, ERANGE, "--health-start-interval: '0s': too short" },
@@ -742,6 +768,9 @@ static const struct sample {
 	{ "stop-timeout", "8s", false },
 	{ "rewrite", "TERM:QUIT", true },
 	{ "clean-exit", "143", true },
+	{ "restart", "always:3", false },
+	{ "restart-backoff", "2s", false },
+	{ "on-unhealthy", "restart", false },
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },
@@ -800,7 +829,9 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
 		/* What it cannot do without. */
-		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node" : NULL;
+		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node"
+			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
+									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
 		if (is_wish(name))
