@@ -28,8 +28,8 @@ struct checks {
 /* Takes the checks of the model, which must outlive them. None runs before checks_start(). */
 void checks_init(struct checks *checks, const struct model *model);
 
-/* There is a workload, started at that time: the first runs fall due now, and nothing is known of it. A second call with
- * the same life (1 or more) changes nothing. */
+/* There is a workload, started at that time: the first runs fall due now, and nothing is known of it. A second call
+ * with the same life (1 or more) changes nothing. */
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now);
 
 /* It has ended: nothing is looked at until the next life, and nothing is known. */

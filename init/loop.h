@@ -53,7 +53,7 @@ struct loop {
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t service_started_at_ns;
-	int64_t stop_began_at_ns; /* by an order or a signal; 0: none yet */
+	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -129,7 +129,7 @@ def test_the_help_has_topics():
     everything = subprocess.run([NEST_INIT, "--help", "all"], capture_output=True, text=True)
     stopping = subprocess.run([NEST_INIT, "-h", "stopping"], capture_output=True, text=True)
     assert everything.returncode == stopping.returncode == 0
-    assert stopping.stdout.startswith("Stopping\n") and stopping.stdout in everything.stdout
+    assert stopping.stdout.startswith("Stopping") and stopping.stdout in everything.stdout
     assert "\n  --oom-score-adj N " in everything.stdout
 
 
