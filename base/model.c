@@ -35,6 +35,12 @@ void model_defaults(struct model *ret_model)
 	ret_model->confinement.no_new_privs = true;
 	ret_model->stop.timeout_ns = TIME_NEVER;
 	ret_model->log_level = LOG_LEVEL_NOTICE;
+	ret_model->restart = (struct restart_policy){
+		.backoff_ns = NS_PER_S,
+		.max_backoff_ns = 30 * NS_PER_S,
+		.attempts = 5,
+		.window_ns = 300 * NS_PER_S,
+	};
 	ret_model->timing = (struct check_timing){
 		.interval_ns = 30 * NS_PER_S,
 		.start_interval_ns = NS_PER_S,
@@ -53,8 +59,8 @@ bool model_shapes_stop(const struct model *model)
 		marks = marks || stop->rewrite[i] != 0;
 	for (size_t i = 0; i < sizeof stop->clean_exit / sizeof stop->clean_exit[0]; i++)
 		marks = marks || stop->clean_exit[i] != 0;
-	return marks || stop->signal != 0 || stop->on != 0 || stop->drain_ns > 0 || stop->pre_stop != NULL ||
-		stop->timeout_ns != TIME_NEVER;
+	return marks || model->restart.kind != RESTART_NEVER || stop->signal != 0 || stop->on != 0 ||
+		stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
 }
 
 bool model_wants_monitor(const struct model *model)

@@ -110,6 +110,20 @@ struct stop_policy {
 	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: status n counts as 0 after a stop was asked for */
 };
 
+enum restart_kind { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
+
+/* When the service is started again (init/restart.h). */
+struct restart_policy {
+	enum restart_kind kind;
+	int64_t backoff_ns;     /* before the first start again; each next one is twice as long */
+	int64_t max_backoff_ns; /* as long as that; and who ran for as long begins anew */
+	unsigned attempts;      /* starts again in a window; 0: no limit */
+	int64_t window_ns;
+};
+
+/* What is done when a live or startup check says that the service is unhealthy. */
+enum unhealthy_action { UNHEALTHY_NONE, UNHEALTHY_STOP, UNHEALTHY_RESTART, UNHEALTHY_SIGNAL };
+
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* What is said: everything up to the level. */
@@ -144,6 +158,9 @@ struct model {
 	enum log_format log_format;
 	enum log_level log_level;
 	struct stop_policy stop;
+	struct restart_policy restart;
+	enum unhealthy_action on_unhealthy;
+	int unhealthy_signal;       /* of UNHEALTHY_SIGNAL */
 	struct check_timing timing; /* of every check that options name */
 	size_t check_count;
 	size_t listen_count;

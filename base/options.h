@@ -6,7 +6,7 @@
 
 enum options_wish {
 	OPTIONS_RUN,
-	OPTIONS_HELP,
+	OPTIONS_HELP, /* the model's command is then what stands behind it: a topic, perhaps */
 	OPTIONS_VERSION,
 };
 

@@ -7,7 +7,7 @@
 const int64_t wire_bucket_ns[WIRE_BUCKETS] = { 1000000, 5000000, 10000000, 50000000, 100000000, 500000000, 1000000000,
 	5000000000 };
 
-static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing" };
+static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting" };
 static_assert(sizeof state_names / sizeof state_names[0] == WIRE_STATE_COUNT, "a name for every state");
 
 static const char cause_names[][8] = { "exit", "signal", "oom", "seccomp", "exec", "refused" };
@@ -57,6 +57,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_health);
 	case WIRE_ASK:
 		return sizeof(struct wire_ask);
+	case WIRE_LISTENER:
+		return sizeof(struct wire_listener);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -103,6 +105,8 @@ static bool health_in_range(const struct wire_health *health)
 	for (size_t i = 0; i < CHECK_KIND_COUNT; i++)
 		if (health->healthy[i] > 1)
 			return false;
+	if (health->unhealthy > 1)
+		return false;
 	for (size_t i = 0; i < sizeof health->reserved; i++)
 		if (health->reserved[i] != 0)
 			return false;

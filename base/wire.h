@@ -18,6 +18,7 @@ enum wire_type {
 	WIRE_SNAPSHOT = 1, /* PID 1 to monitor, monitor to client: all that PID 1 counts */
 	WIRE_REFRESH,      /* monitor to PID 1: send a snapshot, somebody is looking */
 	WIRE_HEALTH,       /* monitor to PID 1: the verdicts, whenever one changed */
+	WIRE_LISTENER,     /* PID 1 to monitor, with the listener of a filter that is in force now */
 	WIRE_ASK,          /* client to monitor: a question */
 	WIRE_VERDICT,      /* monitor to client: the answer about one kind */
 	WIRE_CHECK,        /* monitor to client: one check */
@@ -31,6 +32,7 @@ enum wire_state { /* of PID 1, as state{state=...} of the metrics says it */
 	WIRE_STATE_DRAINING,
 	WIRE_STATE_STOPPING,
 	WIRE_STATE_KILLING,
+	WIRE_STATE_RESTARTING, /* it ended, and is about to be started again */
 	WIRE_STATE_COUNT,
 };
 const char *wire_state_name(uint32_t state);
@@ -109,7 +111,13 @@ struct wire_refresh {
 struct wire_health {
 	struct wire_header header;
 	uint8_t healthy[CHECK_KIND_COUNT]; /* 0 or 1 for each enum check_kind */
-	uint8_t reserved[5];               /* zero */
+	uint8_t unhealthy;                 /* 1: a live or startup check says that the service is to be helped */
+	uint8_t reserved[4];               /* zero */
+	uint64_t life;                     /* of the service, as `starts` counts them, that this is said of */
+};
+
+struct wire_listener {
+	struct wire_header header;
 };
 
 struct wire_ask {
@@ -149,6 +157,7 @@ union wire_record {
 	struct wire_snapshot snapshot;
 	struct wire_refresh refresh;
 	struct wire_health health;
+	struct wire_listener listener;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

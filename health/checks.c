@@ -8,7 +8,7 @@
 void checks_init(struct checks *checks, const struct model *model)
 {
 	checks->count = model->check_count;
-	checks->started = false;
+	checks->life = 0;
 	for (size_t i = 0; i < checks->count; i++) {
 		struct running_check *item = &checks->item[i];
 
@@ -18,16 +18,35 @@ void checks_init(struct checks *checks, const struct model *model)
 	}
 }
 
-void checks_start(struct checks *checks, int64_t workload_at_ns, int64_t now)
+/* What is counted goes on counting. */
+static void forget_verdict(struct running_check *item)
 {
-	if (checks->started)
+	if (item->running)
+		probe_cancel(&item->probe);
+	item->running = false;
+	verdict_init(&item->verdict, item->check->kind);
+	item->record.healthy = verdict_passes(&item->verdict);
+	item->record.settled = false;
+	item->record.consecutive_failures = 0;
+}
+
+void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
+{
+	if (checks->life == life)
 		return;
-	checks->started = true;
+	checks->life = life;
 	checks->workload_at_ns = workload_at_ns;
 	for (size_t i = 0; i < checks->count; i++) {
-		verdict_init(&checks->item[i].verdict, checks->item[i].check->kind);
+		forget_verdict(&checks->item[i]);
 		schedule_init(&checks->item[i].schedule, now);
 	}
+}
+
+void checks_stop(struct checks *checks)
+{
+	checks->life = 0;
+	for (size_t i = 0; i < checks->count; i++)
+		forget_verdict(&checks->item[i]);
 }
 
 size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static MODEL_CHECKS_MAX])
@@ -45,7 +64,7 @@ int64_t checks_deadline_ns(const struct checks *checks)
 {
 	int64_t deadline = TIME_NEVER;
 
-	for (size_t i = 0; checks->started && i < checks->count; i++) {
+	for (size_t i = 0; checks->life != 0 && i < checks->count; i++) {
 		const struct running_check *item = &checks->item[i];
 		int64_t due = item->running ? probe_wake(&item->probe) : schedule_next(&item->schedule);
 
@@ -78,8 +97,8 @@ static void take_result(struct checks *checks, struct running_check *item, int64
 	record->healthy = verdict_passes(&item->verdict);
 	record->settled = verdict_settled(&item->verdict);
 	record->consecutive_failures = item->verdict.consecutive_failures;
-	record->successes = item->verdict.successes;
-	record->failures = item->verdict.failures;
+	record->successes += success;
+	record->failures += !success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	count_duration(record, clock_now_ns() - item->run_at_ns); /* most answers come within one turn of the loop */
@@ -100,7 +119,7 @@ static void run_one(struct checks *checks, struct running_check *item, int64_t n
 
 void checks_run(struct checks *checks, int64_t now)
 {
-	for (size_t i = 0; checks->started && i < checks->count; i++)
+	for (size_t i = 0; checks->life != 0 && i < checks->count; i++)
 		run_one(checks, &checks->item[i], now);
 }
 
@@ -111,6 +130,14 @@ uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool w
 	for (size_t i = 0; i < checks->count; i++)
 		verdicts[i] = &checks->item[i].verdict;
 	return verdict_combine(kind, verdicts, checks->count, workload_runs);
+}
+
+uint8_t checks_unhealthy(const struct checks *checks)
+{
+	for (size_t i = 0; i < checks->count; i++)
+		if (checks->item[i].verdict.kind != CHECK_READY && checks->item[i].verdict.state == VERDICT_UNHEALTHY)
+			return 1;
+	return 0;
 }
 
 void checks_records(const struct checks *checks, struct wire_check ret_records[static MODEL_CHECKS_MAX])

@@ -4,6 +4,7 @@
 #include "init/commands.h"
 
 #include "base/clock.h"
+#include "base/fdio.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
@@ -71,7 +72,10 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 	monitor.snapshot = *snapshot;
 	monitor.have_snapshot = true;
 	if (workload_runs())
-		checks_start(&monitor.checks, now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
+		checks_start(&monitor.checks, snapshot->starts,
+			now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
+	else if (snapshot->state == WIRE_STATE_RESTARTING)
+		checks_stop(&monitor.checks);
 }
 
 /* Takes what PID 1 has sent, all of it: only the last one counts. */
@@ -79,11 +83,16 @@ static void drain_channel(void)
 {
 	union wire_record record;
 	ssize_t length;
+	int listener;
 
-	while ((length = recv(MONITOR_FD_CHANNEL, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC)) > 0)
-		if ((size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
-			record.header.type == WIRE_SNAPSHOT)
+	while ((length = fd_receive(MONITOR_FD_CHANNEL, &record, sizeof record, &listener)) > 0) {
+		if (wire_validate(&record, (size_t)length) == 0 && record.header.type == WIRE_SNAPSHOT)
 			take_snapshot(&record.snapshot);
+		if (listener >= 0 && monitor.denials.memory == NULL)
+			close(listener);
+		else if (listener >= 0)
+			denial_reports_go_on(&monitor.denials, listener);
+	}
 	if (length == 0 || (errno != EAGAIN && errno != EINTR))
 		monitor.orphaned = true;
 }
@@ -108,6 +117,8 @@ static void tell_health(void)
 		return;
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		record.health.healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
+	record.health.unhealthy = checks_unhealthy(&monitor.checks);
+	record.health.life = monitor.snapshot.starts;
 	wire_seal(&record, WIRE_HEALTH);
 	if (memcmp(&record.health, &monitor.told, sizeof monitor.told) == 0)
 		return;

@@ -24,10 +24,12 @@ void certificate_deadline(struct loop *loop, enum wire_deadline deadline)
 
 void certificate_killing(struct loop *loop)
 {
-	const bool budget = loop->machine.stop_requested && loop->machine.policy.timeout_ns != TIME_NEVER;
+	const struct supervise *machine = &loop->machine;
+	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) || machine->unhealthy;
 
 	certificate_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
-	descendants_list(loop->monitor.pid, loop->machine.main_ended ? 0 : loop->main_pid, &loop->leftovers);
+	descendants_list(
+		loop->monitor.pid, machine->main_ended ? 0 : loop->main_pid, machine->restart, &loop->leftovers);
 	loop->snapshot.leftovers_killed += loop->leftovers.count;
 }
 
@@ -40,27 +42,40 @@ static uint64_t oom_kills_since(const struct loop *loop)
 	return kills - loop->oom_kills_before;
 }
 
+/* It would have been started again. */
+static bool used_up(const struct supervise *machine)
+{
+	return machine->no_start_left && machine->state == SUPERVISE_DONE && !machine->stop_requested;
+}
+
 static void fill_certificate(const struct loop *loop, struct death *ret_death)
 {
-	const int64_t end_ns = loop->machine.main_ended ? loop->main_ended_at_ns : clock_now_ns();
+	const struct supervise *machine = &loop->machine;
+	const int64_t end_ns = machine->main_ended ? loop->main_ended_at_ns : clock_now_ns();
+	const bool again = machine->state == SUPERVISE_BACKOFF;
 
 	*ret_death = (struct death){
 		.program = personality_basename(loop->spawn.argv[0]),
 		.pid = loop->main_pid,
 		.ended = loop->machine.main_ended,
 		.wait_status = loop->machine.main_status,
-		.exit_status = loop->exit_status,
+		.exit_status = again ? supervise_exit_status(machine->main_status) : loop->exit_status,
 		.cause = loop->cause,
 		.refusal = loop->refused ? loop->refusal.text : NULL,
 		.lived_ns = end_ns - loop->service_started_at_ns,
 		.stop_signal = loop->asked_signal,
+		.unhealthy = machine->unhealthy,
 		.stopping_ns = end_ns - loop->stop_began_at_ns,
 		.passed = loop->passed,
 		.pre_stop_ns = loop->machine.policy.pre_stop_ns,
-		.stop_timeout_ns = loop->machine.policy.timeout_ns,
+		.stop_timeout_ns = supervise_order_budget(&machine->policy),
 		.leftovers_ns = loop->machine.kill_at_ns - loop->main_ended_at_ns,
 		.oom_kills = loop->oom_kills,
 		.leftovers = loop->leftovers,
+		.again = again,
+		.again_in_ns = machine->backoff_ns,
+		.used_up = used_up(machine) ? machine->policy.restart.attempts : 0,
+		.window_ns = machine->policy.restart.window_ns,
 	};
 }
 

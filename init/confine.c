@@ -469,7 +469,7 @@ static int apply_seccomp(struct apply *apply, struct complaint *ret_why)
 	const struct confine_reporter *reporter = apply->reporter;
 	int error;
 
-	if (apply->plan->asked->seccomp_report && !apply->again) {
+	if (apply->plan->asked->seccomp_report && reporter->listener != NULL) {
 		error = filter_load_reported(
 			filter->insn, filter->length, filter->flags, reporter->listener, reporter->context, ret_why);
 		if (error == 0 || !apply->plan->asked->best_effort)

@@ -38,7 +38,8 @@ struct confine_reporter {
 	void (*not_enforced)(void *context, enum layer layer, const char *why);
 	/* How the root became read-only: "already", "remount" or "landlock". */
 	void (*read_only)(void *context, const char *how);
-	/* The listener of a filter that is to be reported on. Called by a thread that the filter does not bind. */
+	/* The listener of a filter that is to be reported on. Called by a thread that the filter does not bind. NULL:
+	 * the plain filter is put in force. */
 	void (*listener)(void *context, int listener);
 	/* Why there is none, under best effort: the plain filter is in force instead. */
 	void (*no_listener)(void *context, const char *why);
@@ -64,7 +65,7 @@ void confine_read_capabilities(struct confine_plan *plan);
 uint64_t confine_drop_own(const struct confine_plan *plan, bool monitor_again, bool workload_again);
 
 /* Puts the plan in force on the calling process, which is to exec next. again: it was put in force on another process
- * before, so that what PID 1 mounts is there already; and nothing is reported of this one. Returns 0, or -errno with a
+ * before, so that what PID 1 mounts is there already. Returns 0, or -errno with a
  * sentence that names the layer: then the process must not go on. */
 int confine_apply(const struct confine_plan *plan, bool again, const struct confine_reporter *reporter,
 	struct complaint *ret_why);

@@ -46,9 +46,9 @@ enum log_level death_level(const struct death *death)
 	if (death->refusal != NULL)
 		return LOG_LEVEL_ERROR;
 	if (!death->ended || killed || death->cause == WIRE_CAUSE_OOM || death->cause == WIRE_CAUSE_SECCOMP ||
-		death->passed != 0 || death->leftovers.count > 0)
+		death->passed != 0 || death->leftovers.count > 0 || death->unhealthy || death->used_up > 0)
 		return LOG_LEVEL_WARNING;
-	return death->exit_status != 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
+	return death->exit_status != 0 || death->again ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
 }
 
 static void say_end(struct text *text, const struct death *death)
@@ -81,8 +81,10 @@ static void say_stop(struct text *text, const struct death *death)
 {
 	char name[SIGNAL_NAME_SIZE], time[DURATION_SIZE];
 
+	duration_format(death->stopping_ns, time);
+	if (death->unhealthy)
+		say(text, ", %s after a check found it unhealthy", time);
 	if (death->stop_signal != 0) {
-		duration_format(death->stopping_ns, time);
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
 	}
 }
@@ -125,6 +127,18 @@ static void say_leftovers(struct text *text, const struct leftovers *leftovers)
 		say(text, " and %u more", leftovers->count - count);
 }
 
+static void say_what_follows(struct text *text, const struct death *death)
+{
+	char time[DURATION_SIZE];
+
+	duration_format(death->again_in_ns, time);
+	if (death->again)
+		say(text, "; starting it again in %s", time);
+	duration_format(death->window_ns, time);
+	if (death->used_up > 0)
+		say(text, "; not started again: it was %u times within %s", death->used_up, time);
+}
+
 void death_say(const struct death *death, size_t size, char *ret_text)
 {
 	struct text text = { .at = ret_text, .size = size };
@@ -138,6 +152,7 @@ void death_say(const struct death *death, size_t size, char *ret_text)
 	say_stop(&text, death);
 	say_deadlines(&text, death);
 	say_leftovers(&text, &death->leftovers);
+	say_what_follows(&text, death);
 }
 
 void death_add(struct json_line *line, const void *context)
@@ -154,6 +169,8 @@ void death_add(struct json_line *line, const void *context)
 	if (death->ended && WIFSIGNALED(death->wait_status))
 		json_line_text(line, "signal", signal_name(WTERMSIG(death->wait_status), name));
 	json_line_seconds(line, "lived_seconds", death->lived_ns);
+	if (death->unhealthy)
+		json_line_text(line, "stopped_by", "check");
 	if (death->stop_signal != 0) {
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
 		json_line_seconds(line, "stop_seconds", death->stopping_ns);
@@ -171,5 +188,7 @@ void death_add(struct json_line *line, const void *context)
 			json_line_text(line, NULL, death->leftovers.some[i].name);
 		json_line_close(line);
 	}
+	if (death->again)
+		json_line_seconds(line, "restart_in_seconds", death->again_in_ns);
 	json_line_close(line);
 }

@@ -31,6 +31,7 @@ struct death {
 	const char *refusal; /* EXEC and REFUSED: the sentence that says why, borrowed */
 	int64_t lived_ns;
 	int stop_signal; /* that asked for a stop; 0: none did */
+	bool unhealthy;  /* a check did, before any signal */
 	int64_t stopping_ns;
 	unsigned passed;     /* a bit for each enum wire_deadline that did */
 	int64_t pre_stop_ns; /* how long each of them was */
@@ -38,6 +39,10 @@ struct death {
 	int64_t leftovers_ns;
 	uint64_t oom_kills; /* in its cgroup while it lived */
 	struct leftovers leftovers;
+	bool again; /* it is started again */
+	int64_t again_in_ns;
+	unsigned used_up; /* as many starts in a window are all there are, or it would be; 0: no */
+	int64_t window_ns;
 };
 
 /* What most likely ended it: neither the kernel nor wait(2) tells who sent a SIGKILL or a SIGSYS. oom_kills: in its

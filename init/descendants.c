@@ -95,6 +95,7 @@ static int for_each_process(void (*visit)(pid_t pid, void *context), void *conte
 struct signalling {
 	int signal;
 	pid_t spared, spared_group;
+	bool ours_alone;
 };
 
 static void visit_to_signal(pid_t pid, void *context)
@@ -104,7 +105,7 @@ static void visit_to_signal(pid_t pid, void *context)
 	if (pid == signalling->spared ||
 		(signalling->spared_group != 0 && place_of(pid).group == signalling->spared_group))
 		return;
-	if (getpid() == 1) /* whoever it is by now: all here are ours */
+	if (!signalling->ours_alone) /* whoever it is by now: all here are to hear it */
 		kill(pid, signalling->signal);
 	else
 		signal_descendant(pid, signalling->signal);
@@ -112,6 +113,7 @@ static void visit_to_signal(pid_t pid, void *context)
 
 struct listing {
 	pid_t spared, also_spared;
+	bool ours_alone;
 	struct leftovers *leftovers;
 };
 
@@ -133,7 +135,7 @@ static void visit_to_list(pid_t pid, void *context)
 	struct leftovers *leftovers = listing->leftovers;
 
 	if (pid == listing->spared || pid == listing->also_spared || place_of(pid).state == 'Z' ||
-		(getpid() != 1 && !descends_from(pid, getpid())))
+		(listing->ours_alone && !descends_from(pid, getpid())))
 		return;
 	if (leftovers->count < LEFTOVER_NAMES_MAX) {
 		leftovers->some[leftovers->count].pid = pid;
@@ -142,12 +144,47 @@ static void visit_to_list(pid_t pid, void *context)
 	leftovers->count++;
 }
 
-void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_leftovers)
+void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers)
 {
-	struct listing listing = { .spared = spared, .also_spared = also_spared, .leftovers = ret_leftovers };
+	struct listing listing = {
+		.spared = spared,
+		.also_spared = also_spared,
+		.ours_alone = ours_alone || getpid() != 1,
+		.leftovers = ret_leftovers,
+	};
 
 	ret_leftovers->count = 0;
 	for_each_process(visit_to_list, &listing);
+}
+
+struct counting {
+	pid_t spared;
+	unsigned count;
+};
+
+static void visit_to_count(pid_t pid, void *context)
+{
+	struct counting *counting = context;
+
+	if (pid != counting->spared && place_of(pid).state != 'Z' && descends_from(pid, getpid()))
+		counting->count++;
+}
+
+unsigned descendants_count(pid_t spared)
+{
+	struct counting counting = { .spared = spared };
+
+	for_each_process(visit_to_count, &counting);
+	return counting.count;
+}
+
+int descendants_signal_ours(int signal, pid_t spared, pid_t spared_group)
+{
+	struct signalling signalling = {
+		.signal = signal, .spared = spared, .spared_group = spared_group, .ours_alone = true
+	};
+
+	return for_each_process(visit_to_signal, &signalling);
 }
 
 int descendants_signal(int signal, pid_t spared, pid_t spared_group)
@@ -155,7 +192,7 @@ int descendants_signal(int signal, pid_t spared, pid_t spared_group)
 	struct signalling signalling = { .signal = signal, .spared = spared, .spared_group = spared_group };
 
 	if (getpid() != 1)
-		return for_each_process(visit_to_signal, &signalling);
+		return descendants_signal_ours(signal, spared, spared_group);
 	if (spared_group == 0 || for_each_process(visit_to_signal, &signalling) < 0)
 		kill(-1, signal);
 	return 0;

@@ -5,9 +5,13 @@
 
 #include <sys/types.h>
 
-/* Counts and names the processes that descendants_signal() would reach, but not those that have ended and only wait to
- * be reaped. Nothing is found without /proc. */
-void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_leftovers);
+/* Counts and names the processes that descendants_signal() would reach, or descendants_signal_ours(), but not those
+ * that have ended and only wait to be reaped. Nothing is found without /proc. */
+void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers);
+
+/* How many processes descend from this one, `spared` not counted, nor those that have ended and only wait to be reaped.
+ * 0 without /proc. What docker exec started is none of ours. */
+unsigned descendants_count(pid_t spared);
 
 /* Sends a signal to every process that is left, except this one, `spared` and the members of `spared_group` (0: none is
  * spared).
@@ -16,3 +20,7 @@ void descendants_list(pid_t spared, pid_t also_spared, struct leftovers *ret_lef
  * those that descend from it: kill(-1) would reach processes that are none of ours, and its own children alone are not
  * all, as theirs become ours only later. Returns -errno where it cannot look: nobody was sent anything then. */
 int descendants_signal(int signal, pid_t spared, pid_t spared_group);
+
+/* The same for those alone that descend from this one, but for `spared`: the container goes on, and with it what docker
+ * exec started. */
+int descendants_signal_ours(int signal, pid_t spared, pid_t spared_group);

@@ -1,52 +1,77 @@
 #include "init/help.h"
 
-const char help_text[] = "nest-init: PID 1 for production containers\n"
-			 "\n"
-			 "  nest-init [OPTION...] [--] COMMAND [ARG...]   supervise COMMAND\n"
-			 "  nest-init exec [OPTION...] [--] COMMAND ...   confine, then become COMMAND\n"
-			 "  nest-init health [--live|--ready|--startup]   PID 1's verdict, for HEALTHCHECK\n"
-			 "  nest-init probe TARGET...                     look at each target once, now\n"
-			 "  nest-init status [--json]                     what runs, and what is in force\n"
-			 "  nest-init audit [--json] [--fail-on LEVEL]    the posture of this container\n"
-			 "  nest-init seccomp record|explain|diff|compile make profiles, look into them\n"
-			 "\n"
-			 "Confinement (what cannot be put in force refuses the start)\n"
-			 "  --user NAME|UID[:GID]       run as this user; --group-add GROUP: and in it\n"
-			 "  --workdir PATH, --umask MODE, --oom-score-adj N\n"
-			 "  --ulimit NAME=SOFT[:HARD]   resource limits, as docker has them: nofile=65536\n"
-			 "  --cap-drop LIST             drop capabilities: all, net_raw,chown ...\n"
-			 "  --cap-add LIST              keep these; another user than root gets them too\n"
-			 "  --no-new-privs=yes|no       no privileges through execve (yes)\n"
-			 "  --seccomp NAME|FILE         node, default, a JSON profile, or unconfined\n"
-			 "  --seccomp-report            tell and count what it denies\n"
-			 "  --read-only[=MODE]          root file system: auto, remount, landlock, verify\n"
-			 "  --writable PATH             except below PATH\n"
-			 "  --tmpfs PATH[:OPTIONS]      mount a tmpfs, writable\n"
-			 "  --exec-allow PATH           execute COMMAND's own program and these alone\n"
-			 "  --tcp-bind PORTS, --tcp-connect PORTS   these alone: 443,5432, or none\n"
-			 "  --security-level LEVEL      standard, or hardened: all that is not said\n"
-			 "  --best-effort               warn where a protection cannot be had, and go on\n"
-			 "Stopping\n"
-			 "  --stop-on LIST              signals that ask for it (TERM,INT,QUIT,RTMIN+3)\n"
-			 "  --stop-signal SIGNAL        what COMMAND gets (the signal that came)\n"
-			 "  --rewrite FROM:TO           COMMAND gets TO for FROM: TERM:QUIT; TO 0 drops it\n"
-			 "  --drain TIME                not ready first; another signal skips the rest (0)\n"
-			 "  --pre-stop COMMAND          then run this, confined as well; split at blanks\n"
-			 "  --pre-stop-timeout TIME     for so long (10s, or half of what is left)\n"
-			 "  --stop-timeout TIME         SIGKILL what is left by then (no limit)\n"
-			 "  --clean-exit LIST           these statuses count as 0 after a stop: 143\n"
-			 "Health and metrics (TARGET: http://HOST:PORT/PATH, http+unix:SOCKET:/PATH,\n"
-			 "                    tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME])\n"
-			 "  --ready TARGET, --live TARGET, --startup TARGET\n"
-			 "  --health-interval TIME (30s), --health-timeout TIME (30s)\n"
-			 "  --health-start-period TIME (0), --health-start-interval TIME (1s)\n"
-			 "  --health-retries N (3)\n"
-			 "  --metrics ADDRESS:PORT      serve /metrics /livez /readyz /startupz /healthz\n"
-			 "  --log-format text|json, --log-level error|warning|notice|info (notice)\n"
-			 "\n"
-			 "  -h, --help; --version; nest-init SUBCOMMAND --help\n"
-			 "\n"
-			 "TIME: 500ms, 8s, 1m30s. Options that name several things may be repeated; in a\n"
-			 "variable (--cap-drop: NEST_INIT_CAP_DROP) blanks part them. Options win.\n"
-			 "Exit status: COMMAND's, 128+N if a signal ended it, 126 or 127 if it could not\n"
-			 "be executed, 125 if nest-init refused.\n";
+#include "base/option_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static const char usage[] = "nest-init: PID 1 for production containers\n"
+			    "\n"
+			    "  nest-init [OPTION...] [--] COMMAND [ARG...]   supervise COMMAND\n"
+			    "  nest-init exec [OPTION...] [--] COMMAND ...   confine, then become COMMAND\n"
+			    "  nest-init health [--live|--ready|--startup]   PID 1's verdict, for HEALTHCHECK\n"
+			    "  nest-init probe TARGET...                     look at each target once, now\n"
+			    "  nest-init status [--json]                     what runs, and what is in force\n"
+			    "  nest-init audit [--json] [--fail-on LEVEL]    the posture of this container\n"
+			    "  nest-init seccomp record|explain|diff|compile make profiles, look into them\n"
+			    "  nest-init SUBCOMMAND --help                   and its options\n"
+			    "\n";
+
+static const char notes[] = "\n"
+			    "TIME: 500ms, 8s, 1m30s. Options that name several things may be repeated; in a\n"
+			    "variable (--cap-drop: NEST_INIT_CAP_DROP) blanks part them. Options win.\n"
+			    "Exit status: COMMAND's, 128+N if a signal ended it, 126 or 127 if it could not\n"
+			    "be executed, 125 if nest-init refused.\n";
+
+static const char more[] = "\n"
+			   "  --version; --help all: every option; or one topic of them:\n"
+			   "  --help confinement, --help stopping, --help health, --help metrics, --help log\n";
+
+static const char topics[][12] = { "confinement", "stopping", "health", "metrics", "log" };
+static const char headings[][148] = {
+	"Confinement (what cannot be put in force refuses the start)",
+	"Stopping, and starting again",
+	"Health (TARGET: http://HOST:PORT/PATH, http+unix:SOCKET:/PATH,\n"
+	"        tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME])",
+	"Metrics",
+	"Log",
+};
+static_assert(sizeof topics / sizeof topics[0] == SECTION_COUNT, "a topic for every section");
+static_assert(sizeof headings / sizeof headings[0] == SECTION_COUNT, "a heading for every section");
+
+static void write_section(enum option_section section, bool common_only, FILE *stream)
+{
+	fprintf(stream, "%s\n", headings[section]);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option_row *row = &option_rows[i];
+		char usage_of[OPTION_NAME_SIZE + sizeof row->argument];
+
+		if (row->section != section || (common_only && (row->flags & COMMON) == 0))
+			continue;
+		snprintf(usage_of, sizeof usage_of, "%s%s", row->name, row->argument);
+		fprintf(stream, "  --%-26s %s\n", usage_of, row->help);
+	}
+}
+
+int help_write(const char *topic, FILE *stream)
+{
+	bool all = topic == NULL || strcmp(topic, "all") == 0;
+	enum option_section section = 0;
+
+	while (!all && section < SECTION_COUNT && strcmp(topic, topics[section]) != 0)
+		section++;
+	if (section == SECTION_COUNT)
+		return -EINVAL;
+	if (!all) {
+		write_section(section, false, stream);
+		return 0;
+	}
+	fputs(usage, stream);
+	for (; section < SECTION_COUNT; section++)
+		write_section(section, topic == NULL, stream);
+	fputs(notes, stream);
+	if (topic == NULL)
+		fputs(more, stream);
+	return 0;
+}

@@ -37,7 +37,6 @@ static void describe_filter(const struct confine_filter *filter, struct wire_sna
 
 void loop_init(struct loop *loop)
 {
-	loop->main_pid = 0;
 	loop->news_fd = -1;
 	loop->signal_fd = -1;
 	loop->pre_stop_news_fd = -1;
@@ -60,6 +59,8 @@ static uint32_t public_state(const struct supervise *machine)
 	case SUPERVISE_RETRY:
 	case SUPERVISE_STARTING:
 		return WIRE_STATE_STARTING;
+	case SUPERVISE_BACKOFF:
+		return WIRE_STATE_RESTARTING;
 	case SUPERVISE_RUNNING:
 		return WIRE_STATE_RUNNING;
 	case SUPERVISE_DRAINING:
@@ -89,14 +90,16 @@ static void send_snapshot(struct loop *loop)
 	monitor_link_send(&loop->monitor, snapshot);
 }
 
-/* READY=1 goes out once, and never after a stop began. */
+/* READY=1 goes out once, whatever is started again later, and never after a stop began. */
 static void become_ready(struct loop *loop)
 {
 	if (loop->was_ready || loop->machine.state != SUPERVISE_RUNNING)
 		return;
 	loop->was_ready = true;
 	loop->snapshot.time_to_ready_ns = clock_now_ns() - loop->service_started_at_ns;
-	notify_send("READY=1");
+	if (!loop->ready_told)
+		notify_send("READY=1");
+	loop->ready_told = true;
 }
 
 /* ---- actions ---- */
@@ -120,6 +123,8 @@ static void close_inherited(const struct loop *loop)
 /* The child has its directory and its descriptors: ours hold nothing any more. */
 static void leave_inherited(const struct loop *loop)
 {
+	if (loop->spawn.again)
+		return;
 	if (loop->personality->close_descriptors)
 		close_inherited(loop);
 	if (loop->personality->chdir_root && chdir("/") < 0)
@@ -132,7 +137,7 @@ static void act_spawn(struct loop *loop)
 	int error = spawn_workload(&loop->spawn, &loop->main_pid, &loop->news_fd);
 
 	if (error < 0) {
-		if (loop->machine.state == SUPERVISE_IDLE)
+		if (loop->machine.state != SUPERVISE_RETRY)
 			log_line(LOG_LEVEL_ERROR, "cannot start the workload: %s%s", strerror(-error),
 				error == -EAGAIN || error == -ENOMEM
 					? "; trying again (is the pids or memory limit too low?)"
@@ -148,6 +153,7 @@ static void act_spawn(struct loop *loop)
 	loop->snapshot.starts++;
 	report(loop->personality, PERSONALITY_SPAWNED, loop->main_pid, 0, 0);
 	leave_inherited(loop);
+	loop->spawn.again = true;
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
 	take_news(loop); /* a vforked child has mostly executed by now: no need to sleep for it */
 }
@@ -275,12 +281,13 @@ static void act_signal_group(struct loop *loop, int signal, bool first)
  * group has been asked already: a second TERM means "now" to many. */
 static void act_signal_orphans(struct loop *loop, int signal, bool first)
 {
+	int (*const send)(int, pid_t, pid_t) = loop->machine.restart ? descendants_signal_ours : descendants_signal;
 	int becomes = for_leftovers(loop, signal);
 	pid_t group = first && becomes != SIGKILL && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
-	int error = becomes != 0 ? descendants_signal(becomes, loop->monitor.pid, group) : 0;
+	int error = becomes != 0 ? send(becomes, loop->monitor.pid, group) : 0;
 
 	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
-		error = descendants_signal(SIGCONT, loop->monitor.pid, group);
+		error = send(SIGCONT, loop->monitor.pid, group);
 
 	if (error < 0 && !loop->orphans_trouble_told) {
 		loop->orphans_trouble_told = true;
@@ -293,13 +300,19 @@ static void act_not_ready(struct loop *loop, int signal)
 {
 	char name[SIGNAL_NAME_SIZE];
 
-	loop->stop_began_at_ns = clock_now_ns();
+	if (loop->stop_began_at_ns == 0)
+		loop->stop_began_at_ns = clock_now_ns();
 	loop->asked_signal = signal;
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
-	if (loop->was_ready) /* nothing before READY=1 */
+	if (loop->ready_told && !loop->machine.restart) /* nothing before READY=1 */
 		notify_send("STOPPING=1");
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping", signal_name(signal, name));
+	if (signal == 0)
+		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", personality_basename(loop->spawn.argv[0]),
+			loop->machine.restart ? "it is started again" : "stopping");
+	else
+		log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping",
+			signal_name(signal, name));
 }
 
 /* ---- the pre-stop command ---- */
@@ -365,6 +378,27 @@ static void pre_stop_ended(struct loop *loop, int status)
 
 /* ---- the end ---- */
 
+/* What the next life is to find as the first one did. */
+static void forget_life(struct loop *loop)
+{
+	loop->main_pid = 0;
+	loop->not_enforced = 0;
+	loop->executed = loop->refused = loop->was_ready = loop->was_unhealthy = false;
+	loop->signal_trouble_told = loop->orphans_trouble_told = false;
+	loop->asked_signal = 0;
+	loop->stop_began_at_ns = 0;
+	loop->passed = 0;
+	loop->leftovers.count = 0;
+	loop->snapshot.stop_deadline_ns = 0;
+	loop->snapshot.time_to_ready_ns = -1;
+}
+
+static void act_restarting(struct loop *loop)
+{
+	certificate_tell(loop);
+	forget_life(loop);
+}
+
 static void act_exit(struct loop *loop, int status)
 {
 	const struct personality *personality = loop->personality;
@@ -412,6 +446,9 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 	case SUPERVISE_END_MONITOR:
 		monitor_link_end(&loop->monitor);
 		break;
+	case SUPERVISE_RESTARTING:
+		act_restarting(loop);
+		break;
 	case SUPERVISE_EXIT:
 		act_exit(loop, action->status);
 		break;
@@ -449,6 +486,11 @@ static void start_monitor(struct loop *loop)
 		loop->monitor.restart_at_ns = 0;
 }
 
+static bool may_live_again(const struct loop *loop)
+{
+	return loop->machine.policy.restart.kind != RESTART_NEVER || loop->on_unhealthy == UNHEALTHY_RESTART;
+}
+
 /* Returns whether there was any. */
 static bool take_news(struct loop *loop)
 {
@@ -460,7 +502,7 @@ static bool take_news(struct loop *loop)
 	while ((taken = spawn_read_news(loop->news_fd, &news, reported ? &listener : NULL)) == 1) {
 		any = true;
 		if (news.type == SPAWN_LISTENER) {
-			loop->monitor.listener = listener;
+			monitor_link_take_listener(&loop->monitor, listener);
 			start_monitor(loop);
 			continue;
 		}
@@ -468,6 +510,8 @@ static bool take_news(struct loop *loop)
 			log_line(LOG_LEVEL_WARNING, "not reported: seccomp: %s", news.text.text);
 			continue;
 		}
+		if (news.type == SPAWN_READ_ONLY && loop->snapshot.starts > 1)
+			continue; /* "already", by the first life */
 		if (news.type == SPAWN_READ_ONLY) {
 			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
 			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
@@ -493,7 +537,7 @@ static bool take_news(struct loop *loop)
 	loop->executed = true;
 	certificate_begin(loop);
 	loop->snapshot.own_capabilities = confine_drop_own(
-		loop->spawn.plan, loop->wants_monitor, loop->pre_stop.argv != NULL);
+		loop->spawn.plan, loop->wants_monitor, loop->pre_stop.argv != NULL || may_live_again(loop));
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
@@ -552,6 +596,8 @@ static void reap(struct loop *loop)
 	/* ECHILD while the workload was not reaped yet is no answer either. */
 	none = pid < 0 && errno == ECHILD && (ended || loop->machine.main_ended || loop->main_pid == 0);
 	loop->reap_again = pid < 0 && !none;
+	if (!none && (ended || loop->machine.restart) && may_live_again(loop))
+		none = descendants_count(loop->monitor.pid) == 0; /* the monitor stays for the next life */
 	report(loop->personality, none ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
 	if (ended)
 		main_ended(loop, main_status, none);
@@ -581,6 +627,33 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
 }
 
+/* Once in a life, whatever the checks say afterwards: the next word is the service's. */
+static void become_unhealthy(struct loop *loop)
+{
+	if (loop->was_unhealthy || loop->machine.state != SUPERVISE_RUNNING)
+		return;
+	loop->was_unhealthy = true;
+	if (loop->on_unhealthy == UNHEALTHY_SIGNAL) {
+		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: it is sent a signal",
+			personality_basename(loop->spawn.argv[0]));
+		deliver(loop, loop->unhealthy_signal, NULL);
+	} else if (loop->on_unhealthy != UNHEALTHY_NONE) {
+		step(loop,
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER,
+				.order = loop->on_unhealthy == UNHEALTHY_RESTART ? SUPERVISE_ORDER_RESTART
+										 : SUPERVISE_ORDER_STOP },
+			NULL);
+	}
+}
+
+static void take_health(struct loop *loop, const struct wire_health *health)
+{
+	if (health->healthy[CHECK_READY] == 1)
+		become_ready(loop);
+	if (health->unhealthy == 1)
+		become_unhealthy(loop);
+}
+
 /* Returns whether there was one. */
 static bool take_record(struct loop *loop)
 {
@@ -590,8 +663,8 @@ static bool take_record(struct loop *loop)
 		return false;
 	if (record.header.type == WIRE_REFRESH)
 		send_snapshot(loop);
-	else if (record.header.type == WIRE_HEALTH && record.health.healthy[CHECK_READY] == 1)
-		become_ready(loop);
+	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
+		take_health(loop, &record.health);
 	return true;
 }
 

@@ -20,6 +20,8 @@ struct loop {
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */
+	enum unhealthy_action on_unhealthy;
+	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 	bool wants_monitor;
 
 	/* The loop's own: */
@@ -29,9 +31,11 @@ struct loop {
 	int exit_status;
 	uint32_t not_enforced; /* a bit for each enum layer */
 	bool ended;
-	bool executed; /* the child is the workload: all that was asked for is in force */
-	bool refused;  /* the child said that it will not execute the workload */
-	bool was_ready;
+	bool executed;      /* the child is the workload: all that was asked for is in force */
+	bool refused;       /* the child said that it will not execute the workload */
+	bool was_ready;     /* in this life */
+	bool ready_told;    /* READY=1 goes out once */
+	bool was_unhealthy; /* in this life */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
 	bool reap_again; /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
@@ -49,7 +53,7 @@ struct loop {
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t service_started_at_ns;
-	int64_t stop_began_at_ns;
+	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/fdio.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
@@ -262,6 +263,20 @@ void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot
 		return;
 	wire_seal((union wire_record *)snapshot, WIRE_SNAPSHOT);
 	send(link->channel, snapshot, sizeof *snapshot, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void monitor_link_take_listener(struct monitor_link *link, int listener)
+{
+	union wire_record record = { .listener = { .header = { 0 } } };
+
+	if (link->listener >= 0)
+		close(link->listener);
+	link->listener = listener;
+	if (link->channel < 0)
+		return;
+	wire_seal(&record, WIRE_LISTENER);
+	if (fd_send(link->channel, &record, sizeof record.listener, listener) < 0)
+		kill(link->pid, SIGKILL);
 }
 
 int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record)

@@ -42,6 +42,10 @@ void monitor_link_end(struct monitor_link *link);
 /* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */
 void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot);
 
+/* Takes the listener of another filter, which is the link's from now on, and hands it to a monitor that runs. Where its
+ * channel is full the monitor is started again, and finds it there. */
+void monitor_link_take_listener(struct monitor_link *link, int listener);
+
 /* Takes one record. Returns 1 with a valid record, 0 when there is none. A record that is not valid closes the channel
  * and kills the monitor. */
 int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record);

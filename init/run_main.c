@@ -131,6 +131,7 @@ static void set_policy(const struct stop_policy *stop)
 	policy.pre_stop = stop->pre_stop != NULL;
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
+	policy.restart = model.restart;
 	supervise_init(&loop.machine, &policy);
 }
 
@@ -177,6 +178,8 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		confine_read_capabilities(&plan);
 	}
 	loop.ready_follows_health = has_ready_check();
+	loop.on_unhealthy = model.on_unhealthy;
+	loop.unhealthy_signal = model.unhealthy_signal;
 	loop.spawn = (struct spawn_request){
 		.argv = personality.command,
 		.signal_mask = entry_mask,
@@ -188,6 +191,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.pre_stop = loop.spawn;
 	loop.pre_stop.argv = model.stop.pre_stop;
 	loop.pre_stop.hand_over_terminal = false;
+	loop.pre_stop.again = true;
 	loop.pre_stop.beside = true;
 	set_policy(&model.stop);
 	return 0;
@@ -196,6 +200,19 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 static int print(const char *text)
 {
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : STATUS_USAGE;
+}
+
+static int help(const char *topic)
+{
+	if (topic != NULL && topic[0] == '-')
+		topic = NULL; /* an option: help comes before all that follows */
+	if (help_write(topic, stdout) < 0) {
+		log_line(LOG_LEVEL_ERROR,
+			"--help: no topic '%.100s': expected all, confinement, stopping, health, metrics or log",
+			topic);
+		return STATUS_USAGE;
+	}
+	return print("");
 }
 
 /* Orphans below us come to us, also where we are not PID 1 (PR_SET_CHILD_SUBREAPER, prctl(2)). */
@@ -249,7 +266,7 @@ static int parse_own(char **argv)
 	if (error < 0)
 		return refuse(&why);
 	if (wish == OPTIONS_HELP)
-		return print(help_text);
+		return help(*model.command);
 	if (wish == OPTIONS_VERSION)
 		return print("nest-init " NEST_INIT_VERSION "\n");
 	personality_own(argv[0], &personality);

@@ -180,7 +180,7 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	struct confine_reporter reporter = {
 		.not_enforced = tell_not_enforced,
 		.read_only = tell_read_only,
-		.listener = send_listener,
+		.listener = spawn_is_reported(request) ? send_listener : NULL,
 		.no_listener = tell_no_listener,
 		.context = &news_fd,
 	};
@@ -190,7 +190,7 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	place_listen_pid(personality, parent);
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
-	if (confine_apply(request->plan, request->beside, &reporter, &why) < 0)
+	if (confine_apply(request->plan, request->again, &reporter, &why) < 0)
 		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);
@@ -216,8 +216,9 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 					: pipe2(news, O_CLOEXEC | O_NONBLOCK)) < 0)
 		return -errno;
 	/* vfork(2) spares the copy of our page tables, a quarter of a plain start. It holds PID 1 until the child
-	 * executes, and the child writes into our memory: both only where it has nothing to do but that. */
-	pid = confine_is_light(request->plan) && !request->beside ? vfork() : fork();
+	 * executes, and the child writes into our memory: both only where it has nothing to do but that, and where
+	 * nobody waits for us yet. */
+	pid = confine_is_light(request->plan) && !request->again ? vfork() : fork();
 	if (pid == 0)
 		become_workload(request, parent, news[1]);
 	if (pid < 0) {

@@ -16,8 +16,8 @@ struct spawn_request {
 	const struct confine_plan *plan;       /* borrowed */
 	const struct personality *personality; /* borrowed */
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
-	bool beside;                           /* a workload was started from this plan already, and may be waiting for
-						* us: its mounts are there, and PID 1 does not wait for the child to exec */
+	bool again;                            /* a workload was started from this plan before: its mounts are there */
+	bool beside;                           /* it still runs: nothing is reported of this one */
 };
 
 enum spawn_news_type {

@@ -12,9 +12,13 @@
 #define KILL_AGAIN_NS (100 * NS_PER_MS)
 /* A process in uninterruptible sleep does not hold us longer than this: the kernel goes on without us. */
 #define KILL_GIVE_UP_NS (2 * NS_PER_S)
+/* An order comes because the workload answers nobody: without a limit of its own it has this long, as under docker
+ * stop, behind the drain and the pre-stop command. */
+#define ORDER_NS (10 * NS_PER_S)
 #define RETRY_FIRST_NS (50 * NS_PER_MS)
 #define RETRY_MAX_NS (2 * NS_PER_S)
 #define STATUS_OUR_FAULT 125
+#define STATUS_UNHEALTHY 1
 #define RTMIN_PLUS_3 37
 
 void supervise_default_policy(struct supervise_policy *ret_policy)
@@ -34,6 +38,7 @@ void supervise_init(struct supervise *machine, const struct supervise_policy *po
 		.kill_at_ns = TIME_NEVER,
 		.retry_ns = RETRY_FIRST_NS,
 	};
+	restart_init(&machine->restarts, &policy->restart);
 }
 
 int supervise_exit_status(int wait_status)
@@ -44,6 +49,13 @@ int supervise_exit_status(int wait_status)
 static int64_t later(int64_t now, int64_t delay)
 {
 	return delay > TIME_NEVER - now ? TIME_NEVER : now + delay;
+}
+
+int64_t supervise_order_budget(const struct supervise_policy *policy)
+{
+	if (policy->timeout_ns != TIME_NEVER)
+		return policy->timeout_ns;
+	return later(later(ORDER_NS, policy->drain_ns), policy->pre_stop ? policy->pre_stop_ns : 0);
 }
 
 static int64_t earlier_of(int64_t a, int64_t b)
@@ -66,16 +78,35 @@ static void finish(struct supervise *machine, int exit_status, struct supervise_
 	act(actions, SUPERVISE_EXIT, exit_status);
 }
 
+static bool is_clean(const struct supervise *machine, int exit_status)
+{
+	return (machine->policy.clean_exit[exit_status / 64] >> exit_status % 64 & 1) != 0;
+}
+
 /* The status that the container ends with: the main process's, or what SIGKILL made of it. */
 static int final_status(const struct supervise *machine)
 {
 	int status = machine->main_ended ? supervise_exit_status(machine->main_status) : 128 + SIGKILL;
 
 	/* Next.js ends with 143 by design: after a stop that is no failure. */
-	if (machine->main_ended && machine->stop_requested &&
-		(machine->policy.clean_exit[status / 64] >> status % 64 & 1) != 0)
-		return 0;
-	return status;
+	if (machine->main_ended && machine->stop_requested && is_clean(machine, status))
+		status = 0;
+	/* Whoever starts containers again after failures is to take this for one. */
+	return status == 0 && machine->unhealthy && !machine->stop_requested ? STATUS_UNHEALTHY : status;
+}
+
+/* Nobody is left: another life, or the end. */
+static void end_life(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	if (!machine->restart || !machine->main_ended) {
+		finish(machine, final_status(machine), actions);
+		return;
+	}
+	machine->restart = false;
+	machine->state = SUPERVISE_BACKOFF;
+	machine->deadline_ns = later(now, machine->backoff_ns);
+	machine->kill_at_ns = TIME_NEVER;
+	act(actions, SUPERVISE_RESTARTING, 0);
 }
 
 static void begin_killing(struct supervise *machine, int64_t now, struct supervise_actions *actions)
@@ -83,7 +114,8 @@ static void begin_killing(struct supervise *machine, int64_t now, struct supervi
 	machine->state = SUPERVISE_KILLING;
 	machine->give_up_at_ns = later(now, KILL_GIVE_UP_NS);
 	machine->deadline_ns = later(now, KILL_AGAIN_NS);
-	act(actions, SUPERVISE_END_MONITOR, 0);
+	if (!machine->restart)
+		act(actions, SUPERVISE_END_MONITOR, 0);
 	act(actions, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
 }
 
@@ -112,12 +144,15 @@ static void cut_pre_stop_short(struct supervise *machine, struct supervise_actio
 	begin_stopping(machine, actions);
 }
 
-static void begin_stop(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
+static int stop_signal_for(const struct supervise *machine, int signal)
 {
-	machine->stop_requested = true;
-	machine->stop_signal = machine->policy.stop_signal != 0 ? machine->policy.stop_signal : signal;
-	machine->kill_at_ns = later(now, machine->policy.timeout_ns);
-	act(actions, SUPERVISE_NOT_READY, signal);
+	return machine->policy.stop_signal != 0 ? machine->policy.stop_signal : signal;
+}
+
+/* Drain, pre-stop command and stop signal, whoever asked for it. */
+static void begin_stop_contract(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
+{
+	machine->stop_signal = stop_signal_for(machine, signal);
 	if (machine->policy.drain_ns == 0) {
 		begin_pre_stop(machine, now, actions);
 		return;
@@ -126,17 +161,55 @@ static void begin_stop(struct supervise *machine, int signal, int64_t now, struc
 	machine->deadline_ns = earlier_of(later(now, machine->policy.drain_ns), machine->kill_at_ns);
 }
 
+static void begin_stop(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
+{
+	machine->stop_requested = true;
+	machine->kill_at_ns = later(now, machine->policy.timeout_ns);
+	act(actions, SUPERVISE_NOT_READY, signal);
+	begin_stop_contract(machine, signal, now, actions);
+}
+
+static void want_restart(struct supervise *machine, bool wanted, int64_t now)
+{
+	machine->restart = wanted && restart_count(&machine->restarts, &machine->policy.restart, now);
+	machine->no_start_left = wanted && !machine->restart;
+}
+
+static void on_order(
+	struct supervise *machine, enum supervise_order order, int64_t now, struct supervise_actions *actions)
+{
+	if (machine->state != SUPERVISE_RUNNING)
+		return;
+	machine->unhealthy = true;
+	want_restart(machine, order == SUPERVISE_ORDER_RESTART, now);
+	machine->kill_at_ns = later(now, supervise_order_budget(&machine->policy));
+	act(actions, SUPERVISE_NOT_READY, 0);
+	begin_stop_contract(machine, SIGTERM, now, actions);
+}
+
+/* A stop signal while the workload is being stopped by an order, or cleared away to be started again: it is the end
+ * now. Its budget goes on. */
+static void take_over(struct supervise *machine, int signal, struct supervise_actions *actions)
+{
+	act(actions, SUPERVISE_NOT_READY, signal);
+	if (machine->restart && machine->state >= SUPERVISE_GROUP)
+		act(actions, SUPERVISE_END_MONITOR, 0);
+	machine->stop_requested = true;
+	machine->restart = false;
+}
+
 /* The leader is gone. What it left behind is asked to end as it was, within what is left of the budget; the first half
  * belongs to the group, so that the orphans are asked as well before they are killed. */
 static void begin_group(struct supervise *machine, int64_t now, struct supervise_actions *actions)
 {
 	if (!machine->stop_requested)
-		machine->stop_signal = machine->policy.stop_signal != 0 ? machine->policy.stop_signal : SIGTERM;
+		machine->stop_signal = stop_signal_for(machine, SIGTERM);
 	if (machine->kill_at_ns == TIME_NEVER)
 		machine->kill_at_ns = later(now, earlier_of(machine->policy.timeout_ns, LEFTOVERS_NS));
 	machine->state = SUPERVISE_GROUP;
 	machine->deadline_ns = now < machine->kill_at_ns ? now + (machine->kill_at_ns - now) / 2 : now;
-	act(actions, SUPERVISE_END_MONITOR, 0);
+	if (!machine->restart)
+		act(actions, SUPERVISE_END_MONITOR, 0);
 	act(actions, SUPERVISE_SIGNAL_GROUP, machine->stop_signal);
 }
 
@@ -153,12 +226,24 @@ static void on_start(struct supervise *machine, struct supervise_actions *action
 		act(actions, SUPERVISE_SPAWN, 0);
 }
 
-static void on_spawned(struct supervise *machine)
+static void on_spawned(struct supervise *machine, int64_t now)
 {
 	if (machine->state > SUPERVISE_RETRY)
 		return;
 	machine->state = SUPERVISE_STARTING;
 	machine->deadline_ns = TIME_NEVER;
+	machine->spawned_at_ns = now;
+	machine->main_ended = false;
+	machine->unhealthy = false;
+}
+
+static void on_executed(struct supervise *machine)
+{
+	if (machine->state != SUPERVISE_STARTING)
+		return;
+	machine->state = SUPERVISE_RUNNING;
+	machine->executed = true;
+	machine->retry_ns = RETRY_FIRST_NS;
 }
 
 /* A failed start waits and tries again where that may help, and ends where it cannot. */
@@ -188,11 +273,15 @@ static void on_signal(struct supervise *machine, int signal, int64_t now, struct
 {
 	bool stop = supervise_asks_for_stop(machine, signal);
 
+	if (stop && !machine->stop_requested && (machine->unhealthy || machine->restart) &&
+		machine->state > SUPERVISE_RUNNING && machine->state < SUPERVISE_DONE)
+		take_over(machine, signal, actions);
 	switch (machine->state) {
 	case SUPERVISE_IDLE:
+	case SUPERVISE_BACKOFF:
 	case SUPERVISE_RETRY:
-		if (stop)
-			finish(machine, 128 + signal, actions); /* nothing runs: nothing to wait for */
+		if (stop) /* nothing runs: nothing to wait for */
+			finish(machine, machine->main_ended ? final_status(machine) : 128 + signal, actions);
 		break;
 	case SUPERVISE_STARTING:
 	case SUPERVISE_RUNNING:
@@ -227,6 +316,18 @@ static void on_signal(struct supervise *machine, int signal, int64_t now, struct
 	}
 }
 
+/* Once the workload was executed at all: what cannot be executed, or confined, is told and not tried again. */
+static void decide_restart(struct supervise *machine, int64_t now)
+{
+	const struct restart_policy *policy = &machine->policy.restart;
+	const int status = supervise_exit_status(machine->main_status);
+
+	if (!machine->stop_requested && !machine->unhealthy && machine->executed)
+		want_restart(machine, restart_is_wanted(policy, status != 0 && !is_clean(machine, status)), now);
+	if (machine->restart)
+		machine->backoff_ns = restart_backoff(&machine->restarts, policy, now - machine->spawned_at_ns, now);
+}
+
 static void on_main_ended(
 	struct supervise *machine, struct supervise_event event, int64_t now, struct supervise_actions *actions)
 {
@@ -234,10 +335,11 @@ static void on_main_ended(
 		return;
 	machine->main_ended = true;
 	machine->main_status = event.status;
+	decide_restart(machine, now);
 	if (machine->policy.main_end == SUPERVISE_TERM_AND_END)
 		act(actions, SUPERVISE_SIGNAL_GROUP, SIGTERM);
 	if (event.alone || machine->policy.main_end != SUPERVISE_ASK_LEFTOVERS)
-		finish(machine, final_status(machine), actions);
+		end_life(machine, now, actions);
 	else if (machine->state < SUPERVISE_GROUP)
 		begin_group(machine, now, actions);
 }
@@ -247,6 +349,7 @@ static void on_time(struct supervise *machine, int64_t now, struct supervise_act
 	if (now < machine->deadline_ns)
 		return;
 	switch (machine->state) {
+	case SUPERVISE_BACKOFF:
 	case SUPERVISE_RETRY:
 		machine->deadline_ns = TIME_NEVER;
 		act(actions, SUPERVISE_SPAWN, 0);
@@ -275,7 +378,7 @@ static void on_time(struct supervise *machine, int64_t now, struct supervise_act
 		break;
 	case SUPERVISE_KILLING:
 		if (now >= machine->give_up_at_ns) {
-			finish(machine, final_status(machine), actions);
+			end_life(machine, now, actions);
 			break;
 		}
 		machine->deadline_ns = earlier_of(later(now, KILL_AGAIN_NS), machine->give_up_at_ns);
@@ -295,17 +398,19 @@ void supervise_step(
 		on_start(machine, ret_actions);
 		break;
 	case SUPERVISE_EVENT_SPAWNED:
-		on_spawned(machine);
+		on_spawned(machine, now);
 		break;
 	case SUPERVISE_EVENT_SPAWN_FAILED:
 		on_spawn_failed(machine, event.error, now, ret_actions);
 		break;
 	case SUPERVISE_EVENT_EXECUTED:
-		if (machine->state == SUPERVISE_STARTING)
-			machine->state = SUPERVISE_RUNNING;
+		on_executed(machine);
 		break;
 	case SUPERVISE_EVENT_SIGNAL:
 		on_signal(machine, event.signal, now, ret_actions);
+		break;
+	case SUPERVISE_EVENT_ORDER:
+		on_order(machine, event.order, now, ret_actions);
 		break;
 	case SUPERVISE_EVENT_PRE_STOP_ENDED:
 		if (machine->state == SUPERVISE_PRE_STOP)
@@ -319,8 +424,8 @@ void supervise_step(
 			begin_orphans(machine, ret_actions);
 		break;
 	case SUPERVISE_EVENT_NO_CHILDREN:
-		if (machine->main_ended && machine->state != SUPERVISE_DONE)
-			finish(machine, final_status(machine), ret_actions);
+		if (machine->main_ended && machine->state >= SUPERVISE_GROUP && machine->state != SUPERVISE_DONE)
+			end_life(machine, now, ret_actions);
 		break;
 	case SUPERVISE_EVENT_TIME:
 		on_time(machine, now, ret_actions);

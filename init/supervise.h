@@ -3,11 +3,15 @@
  *
  *     IDLE -> STARTING -> RUNNING -> DRAINING -> PRE_STOP -> STOPPING -> GROUP -> ORPHANS -> KILLING -> DONE
  *
- * A state may be skipped forwards, never backwards; RETRY is where IDLE waits when the kernel could not fork.
+ * A state may be skipped forwards, never backwards, but for one way: where the workload is to be started again, BACKOFF
+ * takes the place of DONE, and leads to STARTING. RETRY is where both wait when the kernel could not fork.
  * The stop contract: not ready, drain, pre-stop command, stop signal to the leader, to its group when the leader is
  * gone, to adopted orphans when the group is gone, SIGKILL for what is left when the budget is spent. Another stop
- * signal goes on to the next step at once: it ends the drain, and then the pre-stop command. */
+ * signal goes on to the next step at once: it ends the drain, and then the pre-stop command. An order, by a check that
+ * says unhealthy, goes the same way; a stop signal takes it over. */
 #pragma once
+
+#include "init/restart.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +20,7 @@
 
 enum supervise_state {
 	SUPERVISE_IDLE,     /* nothing was started yet */
+	SUPERVISE_BACKOFF,  /* it ended, and is started again at the deadline */
 	SUPERVISE_RETRY,    /* fork failed for want of pids or memory; another try is due at the deadline */
 	SUPERVISE_STARTING, /* forked; confining itself, not yet executed */
 	SUPERVISE_RUNNING,  /* executed */
@@ -29,12 +34,18 @@ enum supervise_state {
 	SUPERVISE_STATE_COUNT,
 };
 
+enum supervise_order {
+	SUPERVISE_ORDER_STOP,
+	SUPERVISE_ORDER_RESTART, /* where the policy has no start left, it is a stop */
+};
+
 enum supervise_event_type {
 	SUPERVISE_EVENT_START,
 	SUPERVISE_EVENT_SPAWNED,        /* the action SPAWN made a child */
 	SUPERVISE_EVENT_SPAWN_FAILED,   /* it did not; .error says why (errno) */
 	SUPERVISE_EVENT_EXECUTED,       /* the child is the workload now */
 	SUPERVISE_EVENT_SIGNAL,         /* PID 1 was sent .signal */
+	SUPERVISE_EVENT_ORDER,          /* the workload is to be stopped, or started again: .order */
 	SUPERVISE_EVENT_PRE_STOP_ENDED, /* the pre-stop command ended, or could not be started */
 	SUPERVISE_EVENT_MAIN_ENDED,     /* the leader was reaped with .status, a wait status (wait(2)) */
 	SUPERVISE_EVENT_GROUP_GONE,     /* no process is left in the leader's group */
@@ -50,19 +61,21 @@ struct supervise_event {
 		int error;  /* SPAWN_FAILED */
 		int signal; /* SIGNAL */
 		int status; /* MAIN_ENDED */
+		enum supervise_order order;
 	};
-	bool alone; /* MAIN_ENDED: and no other child is left */
+	bool alone; /* MAIN_ENDED: and no other child is left but the monitor */
 };
 
 enum supervise_action_type {
 	SUPERVISE_SPAWN,          /* start the workload */
-	SUPERVISE_NOT_READY,      /* a stop began: readiness falls, systemd hears STOPPING=1 */
+	SUPERVISE_NOT_READY,      /* a stop began, or an order was taken (.signal 0): readiness falls */
 	SUPERVISE_PRE_STOP_START, /* run the pre-stop command */
 	SUPERVISE_PRE_STOP_KILL,  /* it has had its time: SIGKILL to its group */
 	SUPERVISE_SIGNAL_LEADER,  /* send .signal to the workload's leader */
 	SUPERVISE_SIGNAL_GROUP,   /* send .signal to what is left of its group */
 	SUPERVISE_SIGNAL_ORPHANS, /* send .signal to every process there is but ourselves and the monitor */
 	SUPERVISE_END_MONITOR,    /* the monitor is not needed any more */
+	SUPERVISE_RESTARTING,     /* this life is over; another begins at the deadline */
 	SUPERVISE_EXIT,           /* end with .status, an exit status (0 to 255) */
 	SUPERVISE_ACTION_COUNT,
 };
@@ -97,6 +110,7 @@ struct supervise_policy {
 	int64_t pre_stop_ns;    /* how long it may take, 1 or more */
 	int64_t timeout_ns;     /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
 	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: exit status n is 0 after a stop that was asked for */
+	struct restart_policy restart;
 };
 
 struct supervise {
@@ -106,10 +120,17 @@ struct supervise {
 	int64_t kill_at_ns;    /* end of the stop's budget; TIME_NEVER before a stop */
 	int64_t give_up_at_ns; /* in KILLING: when even SIGKILL had its time */
 	int64_t retry_ns;      /* delay of the next try to fork */
-	int stop_signal;       /* in force once a stop was asked for */
+	int64_t spawned_at_ns;
+	int64_t backoff_ns; /* once the end was one to start again from */
+	int stop_signal;    /* in force once a stop was asked for */
 	bool stop_requested;
-	bool main_ended;
-	int main_status; /* wait status, once main_ended */
+	bool unhealthy;     /* an order was taken in this life */
+	bool executed;      /* in this life or an earlier one */
+	bool no_start_left; /* it would be started again, but for the limit of the policy */
+	bool restart;       /* this life is to be followed by another one */
+	bool main_ended;    /* in this life; until the next one begins */
+	int main_status;    /* wait status, once main_ended */
+	struct restart restarts;
 };
 
 /* Bit of a signal from 1 to 64 in a set of signals. */
@@ -120,6 +141,9 @@ static inline uint64_t supervise_signal_bit(int signal)
 
 /* TERM, INT, QUIT and RTMIN+3 (34 + 3, systemd's for containers) ask for a stop; no drain, no limit of time. */
 void supervise_default_policy(struct supervise_policy *ret_policy);
+
+/* How long the whole of an order may take: as long as a stop, or 10 s behind the drain and the pre-stop command. */
+int64_t supervise_order_budget(const struct supervise_policy *policy);
 
 void supervise_init(struct supervise *machine, const struct supervise_policy *policy);
 

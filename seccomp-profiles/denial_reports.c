@@ -156,6 +156,13 @@ int denial_reports_open(int listener, int memory, const char *profile, void (*te
 	return 0;
 }
 
+void denial_reports_go_on(struct denial_reports *reports, int listener)
+{
+	if (reports->listener >= 0)
+		close(reports->listener);
+	reports->listener = listener;
+}
+
 void denial_reports_run(struct denial_reports *reports, void (*tell)(const char *sentence))
 {
 	for (unsigned i = 0; i < CALLS_AT_ONCE; i++) {

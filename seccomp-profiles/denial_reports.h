@@ -23,6 +23,10 @@ int denial_reports_memory(const struct sock_filter *insn, uint16_t length);
 int denial_reports_open(int listener, int memory, const char *profile, void (*tell)(const char *sentence),
 	struct denial_reports *ret_reports);
 
+/* The workload was started again, under a filter of the same bytes: its listener (ours from now on) takes the place of
+ * the one before. */
+void denial_reports_go_on(struct denial_reports *reports, int listener);
+
 /* Answers who waits, without waiting for anybody; bounded work in one call. */
 void denial_reports_run(struct denial_reports *reports, void (*tell)(const char *sentence));
 

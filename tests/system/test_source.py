@@ -123,3 +123,17 @@ def test_each_subcommand_explains_itself(subcommand):
 def test_the_help_fits_a_screen():
     lines = subprocess.run([NEST_INIT, "--help"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(lines) <= 50 and max(map(len, lines)) <= 80
+
+
+def test_the_help_has_topics():
+    everything = subprocess.run([NEST_INIT, "--help", "all"], capture_output=True, text=True)
+    stopping = subprocess.run([NEST_INIT, "-h", "stopping"], capture_output=True, text=True)
+    assert everything.returncode == stopping.returncode == 0
+    assert stopping.stdout.startswith("Stopping") and stopping.stdout in everything.stdout
+    assert "\n  --oom-score-adj N " in everything.stdout
+
+
+def test_a_topic_that_the_help_has_not_is_refused():
+    shown = subprocess.run([NEST_INIT, "--help", "teleport"], capture_output=True, text=True)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (
+        125, "", "nest-init: --help: no topic 'teleport': expected all, confinement, stopping, health, metrics or log\n")

@@ -11,6 +11,7 @@
 
 /* The promises, in numbers of our own: not those of supervise.c. */
 #define LEFTOVERS_NS (5 * NS_PER_S)
+#define ORDER_NS (10 * NS_PER_S)
 #define GIVE_UP_NS (2 * NS_PER_S)
 #define KILL_AGAIN_NS (100 * NS_PER_MS)
 #define LONGEST_RETRY_NS (2 * NS_PER_S)
@@ -81,6 +82,21 @@ static bool is_stop(const struct moment *moment)
 	return (moment->before->policy.stop_signals >> (moment->event->signal - 1) & 1) != 0;
 }
 
+static bool takes_a_stop(const struct moment *moment)
+{
+	return moment->after->stop_requested && !moment->before->stop_requested;
+}
+
+static bool takes_an_order(const struct moment *moment)
+{
+	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING;
+}
+
+static bool is_being_stopped(const struct supervise *machine)
+{
+	return machine->stop_requested || machine->unhealthy;
+}
+
 /* ---- the rules ---- */
 
 static bool room_is_left(const struct moment *moment)
@@ -90,7 +106,12 @@ static bool room_is_left(const struct moment *moment)
 
 static bool states_go_forwards(const struct moment *moment)
 {
-	return moment->after->state >= moment->before->state && moment->after->state < SUPERVISE_STATE_COUNT;
+	const enum supervise_state before = moment->before->state, after = moment->after->state;
+
+	if (after == SUPERVISE_BACKOFF && before != SUPERVISE_BACKOFF)
+		return before >= SUPERVISE_STARTING && before < SUPERVISE_DONE &&
+			moment->before->restart + (moment->event->type == SUPERVISE_EVENT_MAIN_ENDED) > 0;
+	return after >= before && after < SUPERVISE_STATE_COUNT;
 }
 
 static bool done_is_done(const struct moment *moment)
@@ -114,16 +135,16 @@ static bool exits_with_the_right_status(const struct moment *moment)
 
 	if (exit == NULL)
 		return true;
+	if (moment->event->type == SUPERVISE_EVENT_SPAWN_FAILED)
+		return exit->status == 125;
+	if (moment->after->main_ended && moment->after->unhealthy && !moment->after->stop_requested &&
+		status == 0) /* no success */
+		return exit->status == 1;
 	if (moment->after->main_ended)
 		return exit->status == ((status & 0x7f) == 0 ? status >> 8 : 128 + (status & 0x7f));
-	switch (moment->event->type) {
-	case SUPERVISE_EVENT_SPAWN_FAILED:
-		return exit->status == 125;
-	case SUPERVISE_EVENT_SIGNAL:
+	if (moment->event->type == SUPERVISE_EVENT_SIGNAL)
 		return moment->before->state <= SUPERVISE_RETRY && exit->status == 128 + moment->event->signal;
-	default:
-		return moment->before->state == SUPERVISE_KILLING && exit->status == 137;
-	}
+	return moment->before->state == SUPERVISE_KILLING && exit->status == 137;
 }
 
 static bool spawns_before_all_else(const struct moment *moment)
@@ -142,7 +163,7 @@ static bool spawns_one_at_a_time(const struct moment *moment)
 
 static bool readiness_falls_first(const struct moment *moment)
 {
-	const bool accepted = !moment->before->stop_requested && moment->after->stop_requested;
+	const bool accepted = takes_a_stop(moment) || takes_an_order(moment);
 
 	return count_of(moment, SUPERVISE_NOT_READY) == (accepted ? 1 : 0) &&
 		(!accepted || is_first(moment, SUPERVISE_NOT_READY));
@@ -150,9 +171,12 @@ static bool readiness_falls_first(const struct moment *moment)
 
 static bool monitor_ends_first(const struct moment *moment)
 {
-	const bool due = entered(moment, SUPERVISE_GROUP) || entered(moment, SUPERVISE_KILLING);
+	const bool due = (entered(moment, SUPERVISE_GROUP) || entered(moment, SUPERVISE_KILLING)) &&
+		!moment->after->restart;
+	const bool taken_over = takes_a_stop(moment) && moment->before->restart &&
+		moment->before->state >= SUPERVISE_GROUP;
 
-	return count_of(moment, SUPERVISE_END_MONITOR) == (due ? 1 : 0) &&
+	return count_of(moment, SUPERVISE_END_MONITOR) == (due || taken_over ? 1 : 0) &&
 		(!due || is_first(moment, SUPERVISE_END_MONITOR));
 }
 
@@ -180,6 +204,8 @@ static bool passes_on_what_came(const struct moment *moment)
 			passed = &moment->actions->list[i];
 	if (passed == NULL || !must)
 		return passed == NULL && !must;
+	if (is_stop(moment) && moment->before->unhealthy && state <= SUPERVISE_PRE_STOP)
+		return passed->signal == moment->after->stop_signal;
 	if (is_stop(moment) &&
 		(moment->after->policy.stop_signal != 0 || state == SUPERVISE_DRAINING || state == SUPERVISE_PRE_STOP))
 		return passed->signal == moment->after->stop_signal; /* the one that was decided on */
@@ -216,18 +242,25 @@ static bool what_was_decided_stays(const struct moment *moment)
 {
 	const struct supervise *before = moment->before, *after = moment->after;
 
+	if (memcmp(&before->policy, &after->policy, sizeof before->policy) != 0)
+		return false;
+	if (entered(moment, SUPERVISE_BACKOFF) || before->state <= SUPERVISE_RETRY) /* another life */
+		return after->stop_requested >= before->stop_requested;
 	return after->stop_requested >= before->stop_requested && after->main_ended >= before->main_ended &&
+		after->unhealthy >= before->unhealthy &&
 		(!before->main_ended || after->main_status == before->main_status) &&
 		(before->kill_at_ns == TIME_NEVER || after->kill_at_ns == before->kill_at_ns) &&
-		(!before->stop_requested || after->stop_signal == before->stop_signal) &&
-		memcmp(&before->policy, &after->policy, sizeof before->policy) == 0;
+		(!is_being_stopped(before) || after->stop_signal == before->stop_signal);
 }
 
 static bool time_makes_progress(const struct moment *moment)
 {
 	if (moment->event->type != SUPERVISE_EVENT_TIME)
 		return true;
-	return moment->now < moment->before->deadline_ns ? untouched(moment) : moment->after->deadline_ns > moment->now;
+	if (moment->now < moment->before->deadline_ns)
+		return untouched(moment);
+	/* A backoff of 0 is due at once. */
+	return moment->after->deadline_ns > moment->now || entered(moment, SUPERVISE_BACKOFF);
 }
 
 static bool deadline_suits_the_state(const struct moment *moment)
@@ -236,6 +269,9 @@ static bool deadline_suits_the_state(const struct moment *moment)
 	const int64_t deadline = after->deadline_ns;
 
 	switch (after->state) {
+	case SUPERVISE_BACKOFF:
+		return deadline == TIME_NEVER || moment->before->state == SUPERVISE_BACKOFF ||
+			deadline <= sum(moment->now, after->backoff_ns);
 	case SUPERVISE_RETRY:
 		return deadline == TIME_NEVER || deadline <= moment->now + LONGEST_RETRY_NS;
 	case SUPERVISE_DRAINING:
@@ -266,7 +302,8 @@ static bool wants_the_right_signals(const struct moment *moment)
 static bool ends_in_time(const struct moment *moment)
 {
 	return !moment->story->punctual || moment->after->state == SUPERVISE_DONE ||
-		moment->story->end_by == TIME_NEVER || moment->now < moment->story->end_by;
+		entered(moment, SUPERVISE_BACKOFF) || moment->story->end_by == TIME_NEVER ||
+		moment->now < moment->story->end_by;
 }
 
 /* What the options leave to the workload is for them to see to (base/options.c). */
@@ -289,10 +326,10 @@ static bool asks_before_it_kills(const struct moment *moment)
 static bool decides_the_stop_signal(const struct moment *moment)
 {
 	const struct supervise *before = moment->before, *after = moment->after;
-	const bool stop = after->stop_requested && !before->stop_requested;
-	const bool group = entered(moment, SUPERVISE_GROUP) && !after->stop_requested;
+	const bool stop = takes_a_stop(moment) && before->state <= SUPERVISE_RUNNING;
+	const bool group = entered(moment, SUPERVISE_GROUP) && !is_being_stopped(after);
 
-	if (!stop && !group)
+	if (!stop && !group && !takes_an_order(moment))
 		return true;
 	if (after->policy.stop_signal != 0)
 		return after->stop_signal == after->policy.stop_signal;
@@ -324,6 +361,11 @@ static bool is_due(const struct moment *moment)
 	return moment->event->type == SUPERVISE_EVENT_TIME && moment->now >= moment->before->deadline_ns;
 }
 
+static bool event_orders_restart(const struct moment *moment)
+{
+	return moment->event->order == SUPERVISE_ORDER_RESTART;
+}
+
 /* Nothing is forgotten: each event has its effect where it means something. */
 static bool answers(const struct moment *moment)
 {
@@ -345,23 +387,33 @@ static bool answers(const struct moment *moment)
 	case SUPERVISE_EVENT_SIGNAL:
 		if (is_stop(moment) && unborn)
 			return done;
+		if (is_stop(moment) && is_being_stopped(before) && !unborn && before->state != SUPERVISE_DONE)
+			return after->stop_requested && !after->restart;
 		return !is_stop(moment) || before->state > SUPERVISE_RUNNING || after->stop_requested;
+	case SUPERVISE_EVENT_ORDER:
+		if (!takes_an_order(moment))
+			return untouched(moment);
+		return after->unhealthy && after->kill_at_ns != TIME_NEVER &&
+			(!after->restart || event_orders_restart(moment));
 	case SUPERVISE_EVENT_MAIN_ENDED:
 		if (unborn || before->state == SUPERVISE_DONE || before->main_ended)
 			return untouched(moment);
 		return after->main_ended && after->main_status == moment->event->status &&
-			done == moment->event->alone && after->state >= SUPERVISE_GROUP;
+			(done || after->state == SUPERVISE_BACKOFF) == moment->event->alone &&
+			(done || after->state == SUPERVISE_BACKOFF || after->state >= SUPERVISE_GROUP);
 	case SUPERVISE_EVENT_PRE_STOP_ENDED:
 		return before->state != SUPERVISE_PRE_STOP || after->state == SUPERVISE_STOPPING;
 	case SUPERVISE_EVENT_GROUP_GONE:
 		return before->state != SUPERVISE_GROUP || after->state == SUPERVISE_ORPHANS;
 	case SUPERVISE_EVENT_NO_CHILDREN:
-		return !before->main_ended || done;
+		if (before->state <= SUPERVISE_RETRY)
+			return untouched(moment);
+		return !before->main_ended || done == !before->restart;
 	case SUPERVISE_EVENT_TIME:
-		if (before->state == SUPERVISE_RETRY && is_due(moment))
+		if ((before->state == SUPERVISE_BACKOFF || before->state == SUPERVISE_RETRY) && is_due(moment))
 			return count_of(moment, SUPERVISE_SPAWN) == 1;
 		return before->state != SUPERVISE_KILLING || !is_due(moment) || done ||
-			sends(moment, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
+			after->state == SUPERVISE_BACKOFF || sends(moment, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
 	default:
 		return false;
 	}
@@ -371,7 +423,7 @@ static bool drains_first(const struct moment *moment)
 {
 	const struct supervise *after = moment->after;
 
-	if (moment->before->stop_requested || !after->stop_requested)
+	if (!takes_an_order(moment) && (!takes_a_stop(moment) || moment->before->state > SUPERVISE_RUNNING))
 		return true;
 	if (after->policy.drain_ns > 0)
 		return after->state == SUPERVISE_DRAINING;
@@ -397,7 +449,7 @@ static bool halves_the_time(const struct moment *moment)
 {
 	const int64_t left = moment->story->kill_at - moment->now;
 
-	if (!entered(moment, SUPERVISE_GROUP) || !moment->before->stop_requested ||
+	if (!entered(moment, SUPERVISE_GROUP) || !is_being_stopped(moment->before) ||
 		moment->story->kill_at == TIME_NEVER)
 		return true;
 	return moment->after->deadline_ns == moment->now + (left > 0 ? left / 2 : 0);
@@ -409,19 +461,45 @@ static bool gives_up_late_enough(const struct moment *moment)
 		moment->now >= moment->story->killing_since + GIVE_UP_NS;
 }
 
+/* A workload is started again where the policy says so, and after a stop that was asked for never. */
+static bool restarts_as_the_policy_says(const struct moment *moment)
+{
+	const struct supervise *before = moment->before, *after = moment->after;
+	const bool another = entered(moment, SUPERVISE_BACKOFF);
+	const bool failed = after->main_status != 0;
+
+	if (count_of(moment, SUPERVISE_RESTARTING) != (another ? 1 : 0))
+		return false;
+	if (!another)
+		return true;
+	if (before->stop_requested || !before->executed || !after->main_ended)
+		return false;
+	return before->unhealthy || after->policy.restart.kind == RESTART_ALWAYS ||
+		(after->policy.restart.kind == RESTART_ON_FAILURE && failed);
+}
+
+/* In any window there are no more starts than the policy allows. */
+static bool keeps_within_the_limit(const struct moment *moment)
+{
+	const unsigned attempts = moment->after->policy.restart.attempts;
+
+	return attempts == 0 || moment->after->restarts.in_window <= attempts;
+}
+
 static const struct rule {
 	bool (*holds)(const struct moment *moment);
 	const char *sentence;
 } rules[] = {
 	{ room_is_left, "no step asks for as many actions as there is room for: none is ever dropped" },
-	{ states_go_forwards, "states go forwards only" },
+	{ states_go_forwards, "states go forwards only, or to the next life" },
 	{ done_is_done, "nothing happens in DONE" },
 	{ exits_once, "EXIT comes once, last, and with DONE" },
 	{ exits_with_the_right_status, "the exit status is main's, or 137, 125, 128 + the stop signal" },
 	{ spawns_before_all_else, "no SPAWN once a workload was started or a stop was asked for" },
 	{ spawns_one_at_a_time, "no SPAWN while another is under way" },
-	{ readiness_falls_first, "NOT_READY comes once, first, when the stop is accepted" },
-	{ monitor_ends_first, "END_MONITOR comes first when the group is asked, and when all are killed" },
+	{ readiness_falls_first, "NOT_READY comes first when a stop or an order is accepted" },
+	{ monitor_ends_first,
+		"END_MONITOR comes first when the group is asked, and when all are killed, unless a life follows" },
 	{ signals_once, "one step sends one signal" },
 	{ passes_on_what_came, "a signal is passed on once, as what it was or as the stop signal" },
 	{ signals_only_who_is_there, "signals go to the leader before it was reaped, to the others after it" },
@@ -440,6 +518,8 @@ static const struct rule {
 		"the pre-stop command runs once, between drain and stop signal, and no longer than it may" },
 	{ halves_the_time, "the group has half of what is left" },
 	{ gives_up_late_enough, "SIGKILL has 2 s before it is given up" },
+	{ restarts_as_the_policy_says, "another life follows where policy or order say so, once for each" },
+	{ keeps_within_the_limit, "no more starts in a window than the policy allows" },
 };
 
 /* ---- telling ---- */
@@ -455,17 +535,25 @@ static void remember(struct story *story, const struct moment *moment)
 	story->told->states |= 1U << after->state;
 	if (count_of(moment, SUPERVISE_SPAWN) > 0)
 		story->spawn_under_way = true;
-	if (leader != NULL && after->stop_requested && leader->signal == after->stop_signal)
+	if (leader != NULL && is_being_stopped(after) && leader->signal == after->stop_signal)
 		story->leader_told = true;
 	if (entered(moment, SUPERVISE_KILLING))
 		story->killing_since = moment->now;
 	if (count_of(moment, SUPERVISE_SIGNAL_ORPHANS) > 0)
 		story->killed_at = moment->now;
-	if (after->stop_requested && !before->stop_requested)
+	if (takes_a_stop(moment) && before->state <= SUPERVISE_RUNNING)
 		story->kill_at = sum(moment->now, policy->timeout_ns);
+	if (takes_an_order(moment))
+		story->kill_at = sum(moment->now,
+			policy->timeout_ns != TIME_NEVER ? policy->timeout_ns
+							 : sum(ORDER_NS, longest_before_stop_signal(policy)));
 	if (after->main_ended && !before->main_ended && story->kill_at == TIME_NEVER)
 		story->kill_at = sum(
 			moment->now, policy->timeout_ns < LEFTOVERS_NS ? policy->timeout_ns : LEFTOVERS_NS);
+	if (entered(moment, SUPERVISE_BACKOFF)) {
+		story->kill_at = TIME_NEVER;
+		story->spawned = story->executed = story->leader_told = false;
+	}
 	story->end_by = sum(story->kill_at, GIVE_UP_NS);
 }
 
@@ -496,6 +584,20 @@ static uint8_t next_byte(struct story *story)
 	return story->next < story->end ? *story->next++ : 0;
 }
 
+static void next_restart_policy(struct story *story, struct restart_policy *ret_policy)
+{
+	static const int64_t times[] = { 0, 1, 10 * NS_PER_MS, NS_PER_S, 30 * NS_PER_S };
+	const uint8_t kind = next_byte(story), times_byte = next_byte(story);
+
+	*ret_policy = (struct restart_policy){
+		.kind = (enum restart_kind)(kind % 3),
+		.attempts = kind / 3 % 4,
+		.backoff_ns = times[times_byte % COUNT(times)],
+		.max_backoff_ns = times[times_byte / 5 % COUNT(times)],
+		.window_ns = 1 + times[times_byte / 25 % COUNT(times)],
+	};
+}
+
 static struct supervise_policy next_policy(struct story *story)
 {
 	static const int64_t times[] = { 0, 1, NS_PER_MS, NS_PER_S, 2 * NS_PER_S, 8 * NS_PER_S, 60 * NS_PER_S,
@@ -514,6 +616,7 @@ static struct supervise_policy next_policy(struct story *story)
 	budget = next_byte(story);
 	if (budget % 4 != 0)
 		policy.timeout_ns = times[1 + budget / 4 % (COUNT(times) - 1)]; /* options refuse a budget of 0 */
+	next_restart_policy(story, &policy.restart);
 	policy.pre_stop = sets >= 128;
 	policy.pre_stop_ns = times[1 + next_byte(story) % (COUNT(times) - 1)];
 	return policy;
@@ -530,6 +633,8 @@ static bool is_orderly(const struct story *story, enum supervise_event_type type
 	case SUPERVISE_EVENT_SPAWNED:
 	case SUPERVISE_EVENT_SPAWN_FAILED:
 		return story->spawn_under_way;
+	case SUPERVISE_EVENT_ORDER:
+		return story->executed;
 	case SUPERVISE_EVENT_EXECUTED:
 		return story->spawned && !story->executed && !machine->main_ended;
 	case SUPERVISE_EVENT_MAIN_ENDED:
@@ -557,6 +662,8 @@ static struct supervise_event next_event(struct story *story)
 		event.type = SUPERVISE_EVENT_SIGNAL;
 	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
 		event.error = errors[number % COUNT(errors)];
+	else if (event.type == SUPERVISE_EVENT_ORDER)
+		event.order = number % 2 == 0 ? SUPERVISE_ORDER_STOP : SUPERVISE_ORDER_RESTART;
 	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
 		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
 	else

@@ -213,6 +213,41 @@ static void json_has_it_field_by_field(void **state)
 		"\"deadlines_passed\":[\"stop-timeout\"],\"oom_kills\":0,\"killed\":1,\"left_over\":[\"s\\\"h\"]}}\n");
 }
 
+static void says_what_follows(void **state)
+{
+	struct death death = death_of(EXITED(3), 3);
+
+	(void)state;
+	death.again = true;
+	death.again_in_ns = 1500 * NS_PER_MS;
+	assert_string_equal(said(&death), "node (pid 7) ended with status 3 after 3m12s; starting it again in 1.5s");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death = death_of(EXITED(0), 0);
+	death.again = true;
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death = death_of(EXITED(3), 3);
+	death.used_up = 5;
+	death.window_ns = 300 * NS_PER_S;
+	assert_string_equal(said(&death),
+		"node (pid 7) ended with status 3 after 3m12s; not started again: it was 5 times within 5m0s");
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+}
+
+static void says_who_found_it_unhealthy(void **state)
+{
+	struct death death = death_of(SIGKILL, 137);
+
+	(void)state;
+	death.unhealthy = true;
+	death.stopping_ns = 10 * NS_PER_S;
+	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
+	death.stop_timeout_ns = 10 * NS_PER_S;
+	assert_string_equal(said(&death),
+		"node (pid 7) was killed by SIGKILL after 3m12s, 10s after a check found it unhealthy; "
+		"--stop-timeout (10s) has passed");
+	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +255,8 @@ int main(void)
 		cmocka_unit_test(says_how_it_ended_and_how_long_it_lived),
 		cmocka_unit_test(says_what_the_kernel_killed_for),
 		cmocka_unit_test(says_what_a_stop_came_to),
+		cmocka_unit_test(says_what_follows),
+		cmocka_unit_test(says_who_found_it_unhealthy),
 		cmocka_unit_test(names_the_first_of_many_leftovers),
 		cmocka_unit_test(a_refusal_speaks_for_itself),
 		cmocka_unit_test(one_that_cannot_be_killed_is_said_to_be),

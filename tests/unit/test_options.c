@@ -140,6 +140,13 @@ static const char *said(const struct model *model)
 	for (int i = 0; i < 256; i++)
 		if ((model->stop.clean_exit[i / 64] >> i % 64 & 1) != 0)
 			say(&words, "clean=%d", i);
+	if (model->restart.kind != RESTART_NEVER)
+		say(&words, "restart=%s", model->restart.kind == RESTART_ALWAYS ? "always" : "on-failure");
+	if (model->restart.attempts != 5)
+		say(&words, "attempts=%u", model->restart.attempts);
+	say_ms(&words, "backoff", model->restart.backoff_ns, NS_PER_S);
+	if (model->on_unhealthy != UNHEALTHY_NONE)
+		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
 	for (size_t i = 0; i < model->check_count; i++) {
 		say(&words, "%s=%s#%d", check_kind_name(model->check[i].kind), model->check[i].text,
 			(int)model->check[i].target.kind);
@@ -287,6 +294,17 @@ static const struct story {
 	{ { "--log-format", "text", "--log-level=warning", "true" }, { NULL }, "log=warning | true" },
 	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
 		"stop=RTMIN+3 budget=1ms | true" },
+	{ { "--restart", "on-failure", "true" }, { NULL }, "restart=on-failure | true" },
+	{ { "--restart=always:0", "--restart-backoff", "0", "true" }, { NULL },
+		"restart=always attempts=0 backoff=0ms | true" },
+	{ { "--restart=no", "true" }, { "NEST_INIT_RESTART=always" }, "| true" },
+	{ { "--restart=unless-stopped:1000", "true" }, { NULL }, "restart=always attempts=1000 | true" },
+	{ { "--on-unhealthy", "restart", "--live=tcp://a:1", "true" }, { NULL },
+		"unhealthy=2,0 live=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=stop", "--startup=tcp://a:1", "true" }, { NULL },
+		"unhealthy=1,0 startup=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=USR1", "--live=tcp://a:1", "true" }, { NULL }, "unhealthy=3,10 live=tcp://a:1#2 | true" },
+	{ { "--on-unhealthy=none", "true" }, { NULL }, "| true" },
 	/* health: every check gets the times, also those that come behind it */
 	{ { "--ready", "tcp://db:5432", "--health-interval", "10ms", "--live=unix:/run/s", "true" }, { NULL },
 		"ready=tcp://db:5432#2 live=unix:/run/s#3 interval=10ms | true" },
@@ -496,6 +514,14 @@ static const struct refusal {
 		"--clean-exit: '256': expected exit statuses from 0 to 255, such as 143,130" },
 	{ { "--clean-exit", "143x", "true" }, { NULL }, EINVAL,
 		"--clean-exit: '143x': expected exit statuses from 0 to 255, such as 143,130" },
+	{ { "--restart", "sometimes", "true" }, { NULL }, EINVAL,
+		"--restart: 'sometimes': expected no, on-failure or always, and :ATTEMPTS if you like" },
+	{ { "--restart", "always:many", "true" }, { NULL }, EINVAL,
+		"--restart: 'many': expected a number from 0 to 1000" },
+	{ { "--on-unhealthy", "panic", "--live=tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--on-unhealthy: 'panic': expected none, stop, restart or a signal, such as USR1" },
+	{ { "--on-unhealthy", "stop", "--ready=tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup" },
 	{ { "--stop-timeout", "0", "true" }, { NULL }, ERANGE, "--stop-timeout: '0': too short" },
 	{ { "--health-interval", "9ms", "true" }, { NULL }, ERANGE, "--health-interval: '9ms': too short" },
 	{ { "--health-start-interval=0s", "true" }, { NULL }, ERANGE, "--health-start-interval: '0s': too short" },
@@ -742,6 +768,9 @@ static const struct sample {
 	{ "stop-timeout", "8s", false },
 	{ "rewrite", "TERM:QUIT", true },
 	{ "clean-exit", "143", true },
+	{ "restart", "always:3", false },
+	{ "restart-backoff", "2s", false },
+	{ "on-unhealthy", "restart", false },
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },
@@ -800,7 +829,9 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
 		/* What it cannot do without. */
-		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node" : NULL;
+		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node"
+			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
+									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
 		if (is_wish(name))
@@ -848,21 +879,74 @@ static void variable_is_a_list_where_the_option_may_be_repeated(void **state)
 
 /* ---- the help ---- */
 
-static void help_names_every_option(void **state)
+/* What --help TOPIC prints; the next call writes over it. */
+static const char *help(const char *topic)
+{
+	static char text[16384];
+	FILE *stream = fmemopen(text, sizeof text, "w");
+
+	assert_non_null(stream);
+	memset(text, 0, sizeof text);
+	assert_int_equal(help_write(topic, stream), 0);
+	assert_int_equal(fclose(stream), 0);
+	assert_true(strlen(text) < sizeof text - 1);
+	return text;
+}
+
+static bool help_names(const char *topic, const char *name)
+{
+	char word[64];
+	const size_t length = (size_t)snprintf(word, sizeof word, "--%s", name);
+
+	for (const char *at = help(topic); (at = strstr(at, word)) != NULL; at += length)
+		if (at[length] != '-' && !isalnum((unsigned char)at[length]))
+			return true;
+	return false;
+}
+
+static const char *const sections[] = { "confinement", "stopping", "health", "metrics", "log" };
+
+static void help_names_every_option_in_one_section(void **state)
 {
 	const char *name;
 
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
-		bool found = false;
-		char word[64];
-		const size_t length = (size_t)snprintf(word, sizeof word, "--%s", name);
+		size_t found = 0;
 
-		for (const char *at = help_text; !found && (at = strstr(at, word)) != NULL; at += length)
-			found = at[length] != '-' && !isalnum((unsigned char)at[length]);
-		if (!found)
+		if (is_wish(name))
+			continue;
+		if (!help_names("all", name))
 			fail_msg("--%s is not in the help", name);
+		for (size_t j = 0; j < COUNT(sections); j++)
+			found += help_names(sections[j], name);
+		if (found != 1)
+			fail_msg("--%s is in %zu sections", name, found);
 	}
+}
+
+static void help_begins_with_what_most_need(void **state)
+{
+	static const char *const most[] = { "user", "cap-drop", "seccomp", "read-only", "security-level",
+		"stop-timeout", "ready", "metrics", "version" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(most); i++)
+		assert_true(help_names(NULL, most[i]));
+	assert_false(help_names(NULL, "oom-score-adj"));
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		char word[32];
+
+		snprintf(word, sizeof word, "--help %s", sections[i]);
+		assert_non_null(strstr(help(NULL), word));
+	}
+}
+
+static void help_refuses_another_topic(void **state)
+{
+	(void)state;
+	assert_int_equal(help_write("teleport", stdout), -EINVAL);
+	assert_int_equal(help_write("", stdout), -EINVAL);
 }
 
 static bool is_option(const char *name, size_t length)
@@ -875,13 +959,12 @@ static bool is_option(const char *name, size_t length)
 	return false;
 }
 
-static void help_names_no_option_that_is_none(void **state)
+static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
 	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
 
-	(void)state;
-	for (const char *at = help_text; (at = strstr(at, "--")) != NULL;) {
+	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;
 		const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz-");
 		bool known = length == 0 || is_option(name, length);
@@ -894,12 +977,19 @@ static void help_names_no_option_that_is_none(void **state)
 	}
 }
 
-static void help_fits_a_screen(void **state)
+static void help_names_no_option_that_is_none(void **state)
+{
+	(void)state;
+	expect_options_alone(help(NULL));
+	expect_options_alone(help("all"));
+}
+
+/* Lines of 80 columns at most, and how many of them. */
+static size_t count_lines(const char *text)
 {
 	size_t lines = 0;
 
-	(void)state;
-	for (const char *line = help_text; *line != '\0'; line = strchr(line, '\n') + 1) {
+	for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
 		const size_t width = strcspn(line, "\n");
 
 		assert_int_equal(line[width], '\n');
@@ -909,7 +999,16 @@ static void help_fits_a_screen(void **state)
 			fail_msg("%.*s", (int)width, line);
 		lines++;
 	}
-	assert_in_range(lines, 30, 50);
+	return lines;
+}
+
+static void help_fits_a_screen(void **state)
+{
+	(void)state;
+	assert_in_range(count_lines(help(NULL)), 30, 50);
+	assert_in_range(count_lines(help("all")), 50, 100);
+	for (size_t i = 0; i < COUNT(sections); i++)
+		assert_in_range(count_lines(help(sections[i])), 2, 50);
 }
 
 /* Under another program's name: the variables alone, and no_new_privs only where they confine. */
@@ -1001,7 +1100,9 @@ int main(void)
 		cmocka_unit_test(variables_alone_confine_other_names),
 		cmocka_unit_test(switching_no_new_privs_off_by_variable_holds_under_other_names),
 		cmocka_unit_test(exec_takes_what_confines_alone),
-		cmocka_unit_test(help_names_every_option),
+		cmocka_unit_test(help_names_every_option_in_one_section),
+		cmocka_unit_test(help_begins_with_what_most_need),
+		cmocka_unit_test(help_refuses_another_topic),
 		cmocka_unit_test(help_names_no_option_that_is_none),
 		cmocka_unit_test(help_fits_a_screen),
 	};

@@ -226,6 +226,7 @@ static void ready_needs_a_running_init_and_alive_does_not(void **state)
 		{ WIRE_STATE_DRAINING, 200, 503, 200 },
 		{ WIRE_STATE_STOPPING, 200, 503, 200 },
 		{ WIRE_STATE_KILLING, 200, 503, 200 },
+		{ WIRE_STATE_RESTARTING, 200, 503, 200 },
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 

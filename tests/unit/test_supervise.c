@@ -24,11 +24,11 @@ static const int64_t origin = 1000000 * NS_PER_MS;
 
 /* ---- a step, said in words ---- */
 
-static const char state_names[][16] = { "idle", "retry", "starting", "running", "draining", "pre-stop", "stopping",
-	"group", "orphans", "killing", "done" };
+static const char state_names[][16] = { "idle", "backoff", "retry", "starting", "running", "draining", "pre-stop",
+	"stopping", "group", "orphans", "killing", "done" };
 static_assert(COUNT(state_names) == SUPERVISE_STATE_COUNT, "a name for every state");
 static const char action_names[][16] = { "spawn", "not-ready", "pre-stop", "kill-pre-stop", "leader", "group",
-	"orphans", "end-monitor", "exit" };
+	"orphans", "end-monitor", "restarting", "exit" };
 static_assert(COUNT(action_names) == SUPERVISE_ACTION_COUNT, "a name for every action");
 
 static size_t say_time(char *text, size_t size, int64_t ns)
@@ -51,9 +51,14 @@ static size_t say_action(char *text, size_t size, const struct supervise_action 
 	case SUPERVISE_PRE_STOP_START:
 	case SUPERVISE_PRE_STOP_KILL:
 	case SUPERVISE_END_MONITOR:
+	case SUPERVISE_RESTARTING:
 		return (size_t)snprintf(text, size, "%s", action_names[action->type]);
 	case SUPERVISE_EXIT:
 		return (size_t)snprintf(text, size, "exit %d", action->status);
+	case SUPERVISE_NOT_READY:
+		if (action->signal == 0)
+			return (size_t)snprintf(text, size, "not-ready");
+		/* fallthrough */
 	default:
 		return (size_t)snprintf(
 			text, size, "%s %s", action_names[action->type], signal_name(action->signal, name));
@@ -88,11 +93,12 @@ static struct supervise_policy policy_of(int stop_signal, int64_t drain_ms, int6
 	return policy;
 }
 
-enum policy { PLAIN, DRAIN, BUDGET, FULL, REWRITE, SHORT, TIGHT, HOOK, HOOK_FULL, HOOK_TIGHT };
+enum policy { PLAIN, DRAIN, BUDGET, FULL, REWRITE, SHORT, TIGHT, HOOK, HOOK_FULL, HOOK_TIGHT, FAILURES, ALWAYS };
 static const struct {
 	int stop_signal;
-	int drain_ms, timeout_ms; /* timeout 0: none */
-	int pre_stop_ms;          /* 0: no command */
+	int drain_ms, timeout_ms;  /* timeout 0: none */
+	int pre_stop_ms;           /* 0: no command */
+	enum restart_kind restart; /* at once, without a backoff: test_restart.c has the times */
 } policies[] = {
 	[PLAIN] = { 0, 0, 0 },
 	[DRAIN] = { 0, 2000, 0 },
@@ -104,6 +110,8 @@ static const struct {
 	[HOOK] = { 0, 0, 0, 3000 },
 	[HOOK_FULL] = { SIGQUIT, 2000, 8000, 3000 },
 	[HOOK_TIGHT] = { 0, 2000, 8000, 7000 },
+	[FAILURES] = { 0, 2000, 8000, 0, RESTART_ON_FAILURE },
+	[ALWAYS] = { SIGQUIT, 0, 0, 3000, RESTART_ALWAYS },
 };
 
 static void begin(struct supervise *machine, enum policy which)
@@ -113,6 +121,9 @@ static void begin(struct supervise *machine, enum policy which)
 
 	policy.pre_stop = policies[which].pre_stop_ms > 0;
 	policy.pre_stop_ns = policies[which].pre_stop_ms * NS_PER_MS;
+	policy.restart = (struct restart_policy){
+		.kind = policies[which].restart, .attempts = 2, .window_ns = HOUR_NS, .max_backoff_ns = HOUR_NS
+	};
 
 	memset(machine, 0xa5, sizeof *machine);
 	supervise_init(machine, &policy);
@@ -136,12 +147,15 @@ struct past {
 #define PRE_STOP_ENDED_EVENT { .type = SUPERVISE_EVENT_PRE_STOP_ENDED }
 #define GROUP_GONE_EVENT { .type = SUPERVISE_EVENT_GROUP_GONE }
 #define NO_CHILDREN_EVENT { .type = SUPERVISE_EVENT_NO_CHILDREN }
+#define ORDER_EVENT(what) { .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_##what }
 #define TIME_EVENT { .type = SUPERVISE_EVENT_TIME }
 
 #define RUN { 1, SPAWNED_EVENT }, { 5, EXECUTED_EVENT }
 #define STOP RUN, { 10000, SIGNAL_EVENT(SIGTERM) }
 #define DRAINED STOP, { 12000, TIME_EVENT }
 #define LEFT DRAINED, { 13000, MAIN_EVENT(EXITED(7)) }
+#define ORDER { 10000, ORDER_EVENT(RESTART) }
+#define FAILED_LEFT RUN, { 10000, MAIN_EVENT(EXITED(7)) }
 /* clang-format on */
 
 /* A state can be reached in ways that matter later. Behind START, at 0 ms, comes the past; it ends at the first entry
@@ -159,6 +173,7 @@ enum situation {
 	RUNNING_SHORT,
 	RUNNING_TIGHT,
 	RUNNING_HOOK,
+	RUNNING_FAILURES,
 	DRAINING_NO_BUDGET,
 	DRAINING,
 	DRAINING_REWRITE,
@@ -179,6 +194,12 @@ enum situation {
 	ORPHANS_BY_THEMSELVES,
 	KILLING_MAIN,
 	KILLING_THE_REST,
+	DRAINING_BY_ORDER,
+	STOPPING_BY_ORDER,
+	GROUP_BEFORE_RESTART,
+	KILLING_BEFORE_RESTART,
+	BACKOFF,
+	BACKOFF_UNDER_WAY,
 	DONE,
 	SITUATION_COUNT,
 };
@@ -225,6 +246,16 @@ static const struct {
 	[KILLING_MAIN] = { "killing main", SUPERVISE_KILLING, FULL, { DRAINED, { 18000, TIME_EVENT } } },
 	[KILLING_THE_REST] = { "killing the rest", SUPERVISE_KILLING, FULL,
 		{ LEFT, { 14000, GROUP_GONE_EVENT }, { 18000, TIME_EVENT } } },
+	[RUNNING_FAILURES] = { "running, restarts", SUPERVISE_RUNNING, FAILURES, { RUN } },
+	[DRAINING_BY_ORDER] = { "draining by order", SUPERVISE_DRAINING, FAILURES, { RUN, ORDER } },
+	[STOPPING_BY_ORDER] = { "stopping by order", SUPERVISE_STOPPING, FAILURES,
+		{ RUN, ORDER, { 12000, TIME_EVENT } } },
+	[GROUP_BEFORE_RESTART] = { "group before a restart", SUPERVISE_GROUP, FAILURES, { FAILED_LEFT } },
+	[KILLING_BEFORE_RESTART] = { "killing before a restart", SUPERVISE_KILLING, FAILURES,
+		{ FAILED_LEFT, { 11000, GROUP_GONE_EVENT }, { 15000, TIME_EVENT } } },
+	[BACKOFF] = { "backoff", SUPERVISE_BACKOFF, FAILURES, { RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
+	[BACKOFF_UNDER_WAY] = { "backoff, under way", SUPERVISE_BACKOFF, FAILURES,
+		{ RUN, { 10000, LAST_EVENT(EXITED(7)) }, { 10001, TIME_EVENT } } },
 	[DONE] = { "done", SUPERVISE_DONE, FULL, { RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
 };
 static_assert(COUNT(situations) == SITUATION_COUNT, "a past for every situation");
@@ -245,6 +276,8 @@ enum happening {
 	ON_RTMAX,
 	ON_MAIN,
 	ON_LAST,
+	ON_ORDER_STOP,
+	ON_ORDER_RESTART,
 	ON_PRE_STOP_ENDED,
 	ON_GROUP_GONE,
 	ON_NO_CHILDREN,
@@ -272,6 +305,8 @@ static const struct {
 	[ON_RTMAX] = { "RTMAX", SIGNAL_EVENT(64) },
 	[ON_MAIN] = { "MAIN_ENDED", MAIN_EVENT(EXITED(9)) },
 	[ON_LAST] = { "MAIN_ENDED, alone", LAST_EVENT(EXITED(9)) },
+	[ON_ORDER_STOP] = { "ORDER, stop", ORDER_EVENT(STOP) },
+	[ON_ORDER_RESTART] = { "ORDER, restart", ORDER_EVENT(RESTART) },
 	[ON_PRE_STOP_ENDED] = { "PRE_STOP_ENDED", PRE_STOP_ENDED_EVENT },
 	[ON_GROUP_GONE] = { "GROUP_GONE", GROUP_GONE_EVENT },
 	[ON_NO_CHILDREN] = { "NO_CHILDREN", NO_CHILDREN_EVENT },
@@ -604,6 +639,95 @@ static const struct {
 	{ KILLING_THE_REST, ON_NO_CHILDREN, "done @never: exit 7" },
 	{ KILLING_THE_REST, ON_TIME_DUE, "killing @18200: orphans KILL" },
 	{ KILLING_THE_REST, ON_TIME_LATE, "done @never: exit 7" },
+
+	{ RUNNING_PLAIN, ON_ORDER_STOP, "stopping @10015: not-ready, leader TERM" },
+	{ RUNNING_PLAIN, ON_ORDER_RESTART, "stopping @10015: not-ready, leader TERM" },
+	{ RUNNING_DRAIN, ON_ORDER_STOP, "draining @2015: not-ready" },
+	{ RUNNING_DRAIN, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_BUDGET, ON_ORDER_STOP, "stopping @8015: not-ready, leader TERM" },
+	{ RUNNING_BUDGET, ON_ORDER_RESTART, "stopping @8015: not-ready, leader TERM" },
+	{ RUNNING_FULL, ON_ORDER_STOP, "draining @2015: not-ready" },
+	{ RUNNING_FULL, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_REWRITE, ON_ORDER_STOP, "draining @2015: not-ready" },
+	{ RUNNING_REWRITE, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_SHORT, ON_ORDER_STOP, "stopping @1015: not-ready, leader TERM" },
+	{ RUNNING_SHORT, ON_ORDER_RESTART, "stopping @1015: not-ready, leader TERM" },
+	{ RUNNING_TIGHT, ON_ORDER_STOP, "draining @1015: not-ready" },
+	{ RUNNING_TIGHT, ON_ORDER_RESTART, "draining @1015: not-ready" },
+	{ RUNNING_HOOK, ON_ORDER_STOP, "pre-stop @3015: not-ready, pre-stop" },
+	{ RUNNING_HOOK, ON_ORDER_RESTART, "pre-stop @3015: not-ready, pre-stop" },
+	{ RUNNING_FAILURES, ON_ORDER_STOP, "draining @2015: not-ready" },
+	{ RUNNING_FAILURES, ON_ORDER_RESTART, "draining @2015: not-ready" },
+
+	{ RUNNING_FAILURES, ON_TERM, "draining @2015: not-ready TERM" },
+	{ RUNNING_FAILURES, ON_INT, "draining @2015: not-ready INT" },
+	{ RUNNING_FAILURES, ON_QUIT, "draining @2015: not-ready QUIT" },
+	{ RUNNING_FAILURES, ON_RTMIN_PLUS_3, "draining @2015: not-ready RTMIN+3" },
+	{ RUNNING_FAILURES, ON_HUP, "running @never: leader HUP" },
+	{ RUNNING_FAILURES, ON_RTMAX, "running @never: leader RTMIN+30" },
+	{ RUNNING_FAILURES, ON_MAIN, "group @2515: group TERM" },
+	{ RUNNING_FAILURES, ON_LAST, "backoff @15: restarting" },
+
+	{ DRAINING_BY_ORDER, ON_TERM, "stopping @18000: not-ready TERM, leader TERM" },
+	{ DRAINING_BY_ORDER, ON_INT, "stopping @18000: not-ready INT, leader TERM" },
+	{ DRAINING_BY_ORDER, ON_QUIT, "stopping @18000: not-ready QUIT, leader TERM" },
+	{ DRAINING_BY_ORDER, ON_RTMIN_PLUS_3, "stopping @18000: not-ready RTMIN+3, leader TERM" },
+	{ DRAINING_BY_ORDER, ON_HUP, "draining @12000: leader HUP" },
+	{ DRAINING_BY_ORDER, ON_RTMAX, "draining @12000: leader RTMIN+30" },
+	{ DRAINING_BY_ORDER, ON_MAIN, "group @14005: group TERM" },
+	{ DRAINING_BY_ORDER, ON_LAST, "backoff @10010: restarting" },
+	{ DRAINING_BY_ORDER, ON_TIME_DUE, "stopping @18000: leader TERM" },
+	{ DRAINING_BY_ORDER, ON_TIME_LATE, "killing @3612100: orphans KILL" },
+
+	{ STOPPING_BY_ORDER, ON_TERM, "stopping @18000: not-ready TERM, leader TERM" },
+	{ STOPPING_BY_ORDER, ON_INT, "stopping @18000: not-ready INT, leader INT" },
+	{ STOPPING_BY_ORDER, ON_QUIT, "stopping @18000: not-ready QUIT, leader QUIT" },
+	{ STOPPING_BY_ORDER, ON_RTMIN_PLUS_3, "stopping @18000: not-ready RTMIN+3, leader RTMIN+3" },
+	{ STOPPING_BY_ORDER, ON_HUP, "stopping @18000: leader HUP" },
+	{ STOPPING_BY_ORDER, ON_RTMAX, "stopping @18000: leader RTMIN+30" },
+	{ STOPPING_BY_ORDER, ON_MAIN, "group @15005: group TERM" },
+	{ STOPPING_BY_ORDER, ON_LAST, "backoff @12010: restarting" },
+	{ STOPPING_BY_ORDER, ON_TIME_DUE, "killing @18100: orphans KILL" },
+	{ STOPPING_BY_ORDER, ON_TIME_LATE, "killing @3618100: orphans KILL" },
+
+	{ GROUP_BEFORE_RESTART, ON_TERM, "group @12500: not-ready TERM, end-monitor, group TERM" },
+	{ GROUP_BEFORE_RESTART, ON_INT, "group @12500: not-ready INT, end-monitor, group INT" },
+	{ GROUP_BEFORE_RESTART, ON_QUIT, "group @12500: not-ready QUIT, end-monitor, group QUIT" },
+	{ GROUP_BEFORE_RESTART, ON_RTMIN_PLUS_3, "group @12500: not-ready RTMIN+3, end-monitor, group RTMIN+3" },
+	{ GROUP_BEFORE_RESTART, ON_HUP, "group @12500: group HUP" },
+	{ GROUP_BEFORE_RESTART, ON_RTMAX, "group @12500: group RTMIN+30" },
+	{ GROUP_BEFORE_RESTART, ON_GROUP_GONE, "orphans @15000: orphans TERM" },
+	{ GROUP_BEFORE_RESTART, ON_NO_CHILDREN, "backoff @10010: restarting" },
+	{ GROUP_BEFORE_RESTART, ON_TIME_DUE, "orphans @15000: orphans TERM" },
+	{ GROUP_BEFORE_RESTART, ON_TIME_LATE, "killing @3612600: orphans KILL" },
+
+	{ KILLING_BEFORE_RESTART, ON_TERM, "killing @15100: not-ready TERM, end-monitor" },
+	{ KILLING_BEFORE_RESTART, ON_INT, "killing @15100: not-ready INT, end-monitor" },
+	{ KILLING_BEFORE_RESTART, ON_QUIT, "killing @15100: not-ready QUIT, end-monitor" },
+	{ KILLING_BEFORE_RESTART, ON_RTMIN_PLUS_3, "killing @15100: not-ready RTMIN+3, end-monitor" },
+	{ KILLING_BEFORE_RESTART, ON_NO_CHILDREN, "backoff @15010: restarting" },
+	{ KILLING_BEFORE_RESTART, ON_TIME_DUE, "killing @15200: orphans KILL" },
+	{ KILLING_BEFORE_RESTART, ON_TIME_LATE, "backoff @3615100: restarting" },
+
+	{ BACKOFF, ON_SPAWNED, "starting @never" },
+	{ BACKOFF, ON_EAGAIN, "retry @10060" },
+	{ BACKOFF, ON_ENOMEM, "retry @10060" },
+	{ BACKOFF, ON_EPERM, "done @never: exit 125" },
+	{ BACKOFF, ON_TERM, "done @never: exit 7" },
+	{ BACKOFF, ON_INT, "done @never: exit 7" },
+	{ BACKOFF, ON_QUIT, "done @never: exit 7" },
+	{ BACKOFF, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+	{ BACKOFF, ON_TIME_DUE, "backoff @never: spawn" },
+	{ BACKOFF, ON_TIME_LATE, "backoff @never: spawn" },
+
+	{ BACKOFF_UNDER_WAY, ON_SPAWNED, "starting @never" },
+	{ BACKOFF_UNDER_WAY, ON_EAGAIN, "retry @10061" },
+	{ BACKOFF_UNDER_WAY, ON_ENOMEM, "retry @10061" },
+	{ BACKOFF_UNDER_WAY, ON_EPERM, "done @never: exit 125" },
+	{ BACKOFF_UNDER_WAY, ON_TERM, "done @never: exit 7" },
+	{ BACKOFF_UNDER_WAY, ON_INT, "done @never: exit 7" },
+	{ BACKOFF_UNDER_WAY, ON_QUIT, "done @never: exit 7" },
+	{ BACKOFF_UNDER_WAY, ON_RTMIN_PLUS_3, "done @never: exit 7" },
 };
 
 static int64_t live_through(struct supervise *machine, enum situation situation)
@@ -998,6 +1122,68 @@ static void budget_beyond_the_end_of_time_is_none(void **state)
 	assert_int_equal(machine.kill_at_ns, TIME_NEVER);
 }
 
+static void a_service_that_fails_lives_again_until_the_window_is_full(void **state)
+{
+	(void)state;
+	TELL(FAILURES, IS_RUNNING, { MS(1000), LAST_EVENT(EXITED(3)), "backoff @1000: restarting" },
+		{ MS(1000), TIME_EVENT, "backoff @never: spawn" }, { MS(1001), SPAWNED_EVENT, "starting @never" },
+		{ MS(1002), EXECUTED_EVENT, "running @never" },
+		{ MS(2000), LAST_EVENT(SIGSEGV), "backoff @2000: restarting" },
+		{ MS(2000), TIME_EVENT, "backoff @never: spawn" }, { MS(2001), SPAWNED_EVENT, "starting @never" },
+		{ MS(2002), EXECUTED_EVENT, "running @never" },
+		{ MS(3000), LAST_EVENT(EXITED(4)), "done @never: exit 4" });
+}
+
+static void a_success_is_the_end_unless_always_is_said(void **state)
+{
+	(void)state;
+	TELL(FAILURES, IS_RUNNING, { MS(1000), LAST_EVENT(EXITED(0)), "done @never: exit 0" });
+	TELL(ALWAYS, IS_RUNNING, { MS(1000), LAST_EVENT(EXITED(0)), "backoff @1000: restarting" });
+}
+
+static void what_cannot_be_executed_is_not_tried_again(void **state)
+{
+	(void)state;
+	TELL(ALWAYS, { 0, START_EVENT, "idle @never: spawn" }, { MS(1), SPAWNED_EVENT, "starting @never" },
+		{ MS(2), LAST_EVENT(EXITED(127)), "done @never: exit 127" });
+}
+
+static void an_end_that_was_asked_for_is_the_end(void **state)
+{
+	(void)state;
+	TELL(ALWAYS, IS_RUNNING, { MS(1000), SIGNAL_EVENT(SIGTERM), "pre-stop @4000: not-ready TERM, pre-stop" },
+		{ MS(1100), LAST_EVENT(EXITED(9)), "done @never: exit 9" });
+}
+
+/* The first one clears away by the contract, with the leader's own status lost; behind the last start it is a stop, and
+ * no success. */
+static void an_unhealthy_service_is_started_again_and_in_the_end_stopped(void **state)
+{
+	(void)state;
+	TELL(SHORT, IS_RUNNING, { MS(100), ORDER_EVENT(RESTART), "stopping @1100: not-ready, leader TERM" },
+		{ MS(1100), TIME_EVENT, "killing @1200: orphans KILL" },
+		{ MS(1101), MAIN_EVENT(SIGKILL), "killing @1200" },
+		{ MS(1102), NO_CHILDREN_EVENT, "backoff @1102: restarting" },
+		{ MS(1102), TIME_EVENT, "backoff @never: spawn" }, { MS(1103), SPAWNED_EVENT, "starting @never" },
+		{ MS(1104), ORDER_EVENT(RESTART), "starting @never" }, { MS(1105), EXECUTED_EVENT, "running @never" },
+		{ MS(1200), ORDER_EVENT(RESTART), "stopping @2200: not-ready, leader TERM" },
+		{ MS(1201), LAST_EVENT(EXITED(0)), "backoff @1201: restarting" },
+		{ MS(1201), TIME_EVENT, "backoff @never: spawn" }, { MS(1202), SPAWNED_EVENT, "starting @never" },
+		{ MS(1203), EXECUTED_EVENT, "running @never" },
+		{ MS(1300), ORDER_EVENT(RESTART), "stopping @2300: not-ready, leader TERM" },
+		{ MS(1301), LAST_EVENT(EXITED(0)), "done @never: exit 1" });
+}
+
+static void a_stop_takes_over_what_was_an_order(void **state)
+{
+	(void)state;
+	TELL(HOOK_FULL, IS_RUNNING, { MS(100), ORDER_EVENT(RESTART), "draining @2100: not-ready" },
+		{ MS(200), SIGNAL_EVENT(SIGTERM), "pre-stop @3200: not-ready TERM, pre-stop" },
+		{ MS(300), PRE_STOP_ENDED_EVENT, "stopping @8100: leader QUIT" },
+		{ MS(400), MAIN_EVENT(EXITED(0)), "group @4250: end-monitor, group QUIT" },
+		{ MS(500), NO_CHILDREN_EVENT, "done @never: exit 0" });
+}
+
 static void exit_status_is_as_a_shell_says_it(void **state)
 {
 	(void)state;
@@ -1019,8 +1205,10 @@ static void only_stop_signals_are_taken_before_there_is_a_workload(void **state)
 
 		live_through(&machine, (enum situation)i);
 		assert_int_equal(supervise_wanted_signals(&machine),
-			machine.state == SUPERVISE_IDLE || machine.state == SUPERVISE_RETRY ? stops | child
-											    : UINT64_MAX);
+			machine.state == SUPERVISE_IDLE || machine.state == SUPERVISE_BACKOFF ||
+					machine.state == SUPERVISE_RETRY
+				? stops | child
+				: UINT64_MAX);
 	}
 }
 
@@ -1192,6 +1380,12 @@ int main(void)
 		cmocka_unit_test(only_policy_says_which_signals_stop),
 		cmocka_unit_test(default_policy_is_what_the_header_says),
 		cmocka_unit_test(budget_beyond_the_end_of_time_is_none),
+		cmocka_unit_test(a_service_that_fails_lives_again_until_the_window_is_full),
+		cmocka_unit_test(a_success_is_the_end_unless_always_is_said),
+		cmocka_unit_test(what_cannot_be_executed_is_not_tried_again),
+		cmocka_unit_test(an_end_that_was_asked_for_is_the_end),
+		cmocka_unit_test(an_unhealthy_service_is_started_again_and_in_the_end_stopped),
+		cmocka_unit_test(a_stop_takes_over_what_was_an_order),
 		cmocka_unit_test(exit_status_is_as_a_shell_says_it),
 		cmocka_unit_test(only_stop_signals_are_taken_before_there_is_a_workload),
 		cmocka_unit_test(a_clean_exit_counts_as_0_only_after_a_stop),

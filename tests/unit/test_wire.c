@@ -16,6 +16,7 @@ static const size_t sizes[] = {
 	[WIRE_SNAPSHOT] = sizeof(struct wire_snapshot),
 	[WIRE_REFRESH] = sizeof(struct wire_refresh),
 	[WIRE_HEALTH] = sizeof(struct wire_health),
+	[WIRE_LISTENER] = sizeof(struct wire_listener),
 	[WIRE_ASK] = sizeof(struct wire_ask),
 	[WIRE_VERDICT] = sizeof(struct wire_verdict),
 	[WIRE_CHECK] = sizeof(struct wire_check),
@@ -65,7 +66,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_HEALTH, wire_health, reserved[1], 0),
 	FIELD(WIRE_HEALTH, wire_health, reserved[2], 0),
 	FIELD(WIRE_HEALTH, wire_health, reserved[3], 0),
-	FIELD(WIRE_HEALTH, wire_health, reserved[4], 0),
+	FIELD(WIRE_HEALTH, wire_health, unhealthy, 1),
 	FIELD(WIRE_ASK, wire_ask, question, WIRE_QUESTION_COUNT - 1),
 	FIELD(WIRE_ASK, wire_ask, kind, CHECK_KIND_COUNT - 1),
 	FIELD(WIRE_VERDICT, wire_verdict, kind, CHECK_KIND_COUNT - 1),
@@ -331,7 +332,7 @@ static void accepts_bytes_only_if_they_are_a_record(void **state)
 
 static void names_the_states(void **state)
 {
-	static const char names[][16] = { "starting", "running", "draining", "stopping", "killing" };
+	static const char names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting" };
 
 	(void)state;
 	for (uint32_t i = 0; i < WIRE_STATE_COUNT; i++)
@@ -395,6 +396,10 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 	expected.confinement.no_new_privs = true;
 	expected.stop.timeout_ns = TIME_NEVER;
 	expected.log_level = LOG_LEVEL_NOTICE;
+	expected.restart.backoff_ns = INT64_C(1000000000);
+	expected.restart.max_backoff_ns = INT64_C(30000000000);
+	expected.restart.attempts = 5;
+	expected.restart.window_ns = INT64_C(300000000000);
 	expected.timing.interval_ns = INT64_C(30000000000);
 	expected.timing.start_interval_ns = INT64_C(1000000000);
 	expected.timing.timeout_ns = INT64_C(30000000000);

@@ -1,0 +1,162 @@
+#include "base/option_table.h"
+
+#include "base/model.h"
+#include "base/option_setters.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MODEL 0
+#define IN(member) offsetof(struct model, member)
+
+static_assert(sizeof(struct model) <= UINT16_MAX, "an offset in it fits its place in a row");
+
+const struct option_row option_rows[] = {
+	[OPTION_USER] = { "user", " NAME|UID[:GID]", "run as this user", SECTION_CONFINEMENT, VALUE_NEEDED, COMMON,
+		SET_TEXT, IN(confinement.user) },
+	[OPTION_GROUP_ADD] = { "group-add", " GROUP", "and in this group, too", SECTION_CONFINEMENT, VALUE_NEEDED,
+		REPEATABLE, ADD_GROUP, IN(confinement.groups) },
+	[OPTION_WORKDIR] = { "workdir", " PATH", "start there", SECTION_CONFINEMENT, VALUE_NEEDED, 0, SET_PATH,
+		IN(confinement.workdir) },
+	[OPTION_UMASK] = { "umask", " MODE", "permissions that new files do not get: 027", SECTION_CONFINEMENT,
+		VALUE_NEEDED, 0, SET_UMASK, IN(confinement) },
+	[OPTION_ULIMIT] = { "ulimit", " NAME=SOFT[:HARD]", "resource limit, as docker has it: nofile=65536",
+		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE, ADD_ULIMIT, IN(confinement.limits) },
+	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", " N", "-1000 to 1000: the highest is killed first",
+		SECTION_CONFINEMENT, VALUE_NEEDED, 0, SET_OOM_SCORE_ADJ, IN(confinement.limits) },
+	[OPTION_CAP_DROP] = { "cap-drop", " LIST", "drop capabilities: all, net_raw,chown ...", SECTION_CONFINEMENT,
+		VALUE_NEEDED, REPEATABLE | COMMON, DROP_CAPABILITIES, IN(confinement) },
+	[OPTION_CAP_ADD] = { "cap-add", " LIST", "keep these; another user than root gets them too",
+		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE | COMMON, ADD_CAPABILITIES, IN(confinement) },
+	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", "=yes|no", "no privileges through execve (yes)", SECTION_CONFINEMENT,
+		VALUE_OPTIONAL, COMMON, SET_BOOL, IN(confinement.no_new_privs) },
+	[OPTION_SECCOMP] = { "seccomp", " NAME|FILE", "node, default, a JSON profile, or unconfined",
+		SECTION_CONFINEMENT, VALUE_NEEDED, COMMON, SET_TEXT, IN(confinement.seccomp) },
+	[OPTION_READ_ONLY] = { "read-only", "[=MODE]", "root file system: auto, remount, landlock, verify",
+		SECTION_CONFINEMENT, VALUE_OPTIONAL, COMMON, SET_READ_ONLY, IN(confinement.read_only) },
+	[OPTION_WRITABLE] = { "writable", " PATH", "except below PATH", SECTION_CONFINEMENT, VALUE_NEEDED,
+		REPEATABLE | COMMON, ADD_PATH, IN(confinement.writable) },
+	[OPTION_TMPFS] = { "tmpfs", " PATH[:OPTIONS]", "mount a tmpfs, writable", SECTION_CONFINEMENT, VALUE_NEEDED,
+		REPEATABLE | COMMON, ADD_TMPFS, IN(confinement.tmpfs) },
+	[OPTION_EXEC_ALLOW] = { "exec-allow", " PATH", "execute COMMAND's own program and these alone",
+		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE, ADD_PATH, IN(confinement.exec_allow) },
+	[OPTION_TCP_BIND] = { "tcp-bind", " PORTS", "listen on these alone: 443,5432, or none", SECTION_CONFINEMENT,
+		VALUE_NEEDED, REPEATABLE, ADD_PORTS, IN(confinement.tcp_bind) },
+	[OPTION_TCP_CONNECT] = { "tcp-connect", " PORTS", "connect to these alone", SECTION_CONFINEMENT, VALUE_NEEDED,
+		REPEATABLE, ADD_PORTS, IN(confinement.tcp_connect) },
+	[OPTION_SECURITY_LEVEL] = { "security-level", " LEVEL", "standard, or hardened: all that is not said",
+		SECTION_CONFINEMENT, VALUE_NEEDED, COMMON, SET_SECURITY_LEVEL, IN(confinement.hardened) },
+	[OPTION_BEST_EFFORT] = { "best-effort", "", "warn where a protection cannot be had, and go on",
+		SECTION_CONFINEMENT, VALUE_OPTIONAL, COMMON, SET_BOOL, IN(confinement.best_effort) },
+	[OPTION_SECCOMP_REPORT] = { "seccomp-report", "", "tell and count what the filter denies", SECTION_CONFINEMENT,
+		VALUE_OPTIONAL, 0, SET_BOOL, IN(confinement.seccomp_report) },
+	[OPTION_STOP_ON] = { "stop-on", " LIST", "signals that ask for it (TERM,INT,QUIT,RTMIN+3)", SECTION_STOPPING,
+		VALUE_NEEDED, REPEATABLE, ADD_STOP_SIGNALS, IN(stop.on) },
+	[OPTION_STOP_SIGNAL] = { "stop-signal", " SIGNAL", "what COMMAND gets (the signal that came)", SECTION_STOPPING,
+		VALUE_NEEDED, COMMON, SET_SIGNAL, IN(stop.signal) },
+	[OPTION_REWRITE] = { "rewrite", " FROM:TO", "COMMAND gets TO for FROM: TERM:QUIT; TO 0: none", SECTION_STOPPING,
+		VALUE_NEEDED, REPEATABLE, ADD_REWRITE, IN(stop.rewrite) },
+	[OPTION_DRAIN] = { "drain", " TIME", "not ready first; another signal skips it (0)", SECTION_STOPPING,
+		VALUE_NEEDED, COMMON, SET_DURATION, IN(stop.drain_ns) },
+	[OPTION_PRE_STOP] = { "pre-stop", " COMMAND", "then run this, confined as well; split at blanks",
+		SECTION_STOPPING, VALUE_NEEDED, COMMON, SET_PRE_STOP, IN(stop.pre_stop) },
+	[OPTION_PRE_STOP_TIMEOUT] = { "pre-stop-timeout", " TIME", "for so long (10s, or half of what is left)",
+		SECTION_STOPPING, VALUE_NEEDED, 0, SET_TIMEOUT, IN(stop.pre_stop_timeout_ns) },
+	[OPTION_STOP_TIMEOUT] = { "stop-timeout", " TIME", "SIGKILL what is left by then (no limit)", SECTION_STOPPING,
+		VALUE_NEEDED, COMMON, SET_TIMEOUT, IN(stop.timeout_ns) },
+	[OPTION_CLEAN_EXIT] = { "clean-exit", " LIST", "these statuses count as 0 after a stop: 143", SECTION_STOPPING,
+		VALUE_NEEDED, REPEATABLE, ADD_CLEAN_EXIT, IN(stop.clean_exit) },
+	[OPTION_RESTART] = { "restart", " WHEN[:ATTEMPTS]", "no, on-failure or always; 5 times in 5m (no)",
+		SECTION_STOPPING, VALUE_NEEDED, COMMON, SET_RESTART, IN(restart) },
+	[OPTION_RESTART_BACKOFF] = { "restart-backoff", " TIME", "before the first; twice as long each time (1s)",
+		SECTION_STOPPING, VALUE_NEEDED, 0, SET_DURATION, IN(restart.backoff_ns) },
+	[OPTION_ON_UNHEALTHY] = { "on-unhealthy", " WHAT", "none, stop, restart or a signal (none)", SECTION_STOPPING,
+		VALUE_NEEDED, 0, SET_ON_UNHEALTHY, MODEL },
+	[OPTION_READY] = { "ready", " TARGET", "it can serve; looked at again and again", SECTION_HEALTH, VALUE_NEEDED,
+		REPEATABLE | COMMON, ADD_READY, MODEL },
+	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, REPEATABLE | COMMON,
+		ADD_LIVE, MODEL },
+	[OPTION_STARTUP] = { "startup", " TARGET", "it has started; looked at until it has", SECTION_HEALTH,
+		VALUE_NEEDED, REPEATABLE, ADD_STARTUP, MODEL },
+	[OPTION_HEALTH_INTERVAL] = { "health-interval", " TIME", "between two looks (30s)", SECTION_HEALTH,
+		VALUE_NEEDED, COMMON, SET_INTERVAL, IN(timing.interval_ns) },
+	[OPTION_HEALTH_TIMEOUT] = { "health-timeout", " TIME", "for one look (30s)", SECTION_HEALTH, VALUE_NEEDED, 0,
+		SET_TIMEOUT, IN(timing.timeout_ns) },
+	[OPTION_HEALTH_START_PERIOD] = { "health-start-period", " TIME", "in which failures do not count (0)",
+		SECTION_HEALTH, VALUE_NEEDED, 0, SET_DURATION, IN(timing.start_period_ns) },
+	[OPTION_HEALTH_START_INTERVAL] = { "health-start-interval", " TIME",
+		"between two looks until one succeeds (1s)", SECTION_HEALTH, VALUE_NEEDED, 0, SET_INTERVAL,
+		IN(timing.start_interval_ns) },
+	[OPTION_HEALTH_RETRIES] = { "health-retries", " N", "failures in a row that make it unhealthy (3)",
+		SECTION_HEALTH, VALUE_NEEDED, 0, SET_RETRIES, IN(timing.retries) },
+	[OPTION_METRICS] = { "metrics", " ADDRESS:PORT", "serve /metrics /livez /readyz /startupz /healthz",
+		SECTION_METRICS, VALUE_NEEDED, REPEATABLE | COMMON, ADD_LISTEN, MODEL },
+	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text or json (text)", SECTION_LOG, VALUE_NEEDED, 0,
+		SET_LOG_FORMAT, IN(log_format) },
+	[OPTION_LOG_LEVEL] = { "log-level", " LEVEL", "error, warning, notice or info (notice)", SECTION_LOG,
+		VALUE_NEEDED, COMMON, SET_LOG_LEVEL, IN(log_level) },
+	[OPTION_HELP] = { "help", " [TOPIC]", "this, or more", SECTION_NONE, VALUE_NONE, 0, SET_NOTHING, MODEL },
+	[OPTION_VERSION] = { "version", "", "of nest-init", SECTION_NONE, VALUE_NONE, 0, SET_NOTHING, MODEL },
+};
+static_assert(sizeof option_rows / sizeof option_rows[0] == OPTION_COUNT, "a row for every option");
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance between two short names, cut to OPTION_NAME_SIZE. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[OPTION_NAME_SIZE + 1], length = smaller(strlen(b), OPTION_NAME_SIZE);
+
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= OPTION_NAME_SIZE && a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t above = row[j];
+
+			row[j] = smaller(smaller(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[length];
+}
+
+enum option option_nearest(const char *name)
+{
+	enum option best = OPTION_COUNT;
+	size_t best_distance = 4;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		size_t here = distance(name, option_rows[i].name);
+
+		if (here < best_distance) {
+			best_distance = here;
+			best = (enum option)i;
+		}
+	}
+	return best;
+}
+
+enum option option_find(const char *name, size_t length)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strlen(option_rows[i].name) == length && memcmp(option_rows[i].name, name, length) == 0)
+			return (enum option)i;
+	return OPTION_COUNT;
+}
+
+void option_variable(enum option option, char ret_variable[static OPTION_VARIABLE_SIZE])
+{
+	size_t at = (size_t)snprintf(ret_variable, OPTION_VARIABLE_SIZE, OPTION_VARIABLE_PREFIX);
+
+	for (const char *name = option_rows[option].name; *name != '\0'; name++)
+		ret_variable[at++] = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+	ret_variable[at] = '\0';
+}
