@@ -16,7 +16,7 @@ from busybox import (BACKSTOP, DOCKER_CAPS, METRICS, NEST_INIT, PRIVILEGED, REPO
 pytestmark = needs_runc
 
 STATUS = ["/bin/cat", "/proc/self/status"]
-OURS = ["default", "node"]
+OURS = ["default", "nginx", "node"]
 MARKER = "/bin/attempt create=/marker/started"
 DATA = REPO / "tests/data/seccomp"
 
