@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -23,7 +24,7 @@ import pytest
 from bundle import Container, bind, tmpfs
 from busybox import BACKSTOP, METRICS, NEST_INIT, REPO, needs_runc, wait_until
 from test_denials import denials
-from test_record import root  # noqa: F401
+from test_record import SERVERS, live as one_life, root  # noqa: F401
 from test_seccomp import SAID, SERVICE, node_image  # noqa: F401
 
 pytestmark = needs_runc
@@ -418,3 +419,23 @@ def test_libuv_s_own_tests_linked_with_musl(root, musl, tmp_path, before):  # no
             assert refused("node", seen) == refused("default", seen) == set()
         else:
             assert denials(c) == {}
+
+
+# --- others -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["redis", "memcached", "dnsmasq", "mosquitto", "python"])
+def test_other_servers_recorded_call_nothing_that_default_refuses(root, tmp_path, name):  # noqa: F811
+    tmp_path.chmod(0o777)
+    server = SERVERS[name]
+    status, errors = one_life(root, tmp_path, RECORD + shlex.split(server.command), server)
+    assert status == server.status, errors
+    assert refused("default", Recording(tmp_path / "profile.json", errors)) == set()
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+@pytest.mark.parametrize("profile", ["node", "nginx"])
+def test_default_allows_what_the_others_allow(profile, arch):
+    done = subprocess.run([NEST_INIT, "seccomp", "diff", "--json", "--arch", arch, *(
+        REPO / f"seccomp-profiles/{name}.json" for name in (profile, "default"))], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert [call["name"] for call in json.loads(done.stdout)["syscalls"] if call["change"] in ("lost", "changed")] == []
