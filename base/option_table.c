@@ -32,7 +32,7 @@ const struct option_row option_rows[] = {
 		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE | COMMON, ADD_CAPABILITIES, IN(confinement) },
 	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", "=yes|no", "no privileges through execve (yes)", SECTION_CONFINEMENT,
 		VALUE_OPTIONAL, COMMON, SET_BOOL, IN(confinement.no_new_privs) },
-	[OPTION_SECCOMP] = { "seccomp", " NAME|FILE", "node, default, a JSON profile, or unconfined",
+	[OPTION_SECCOMP] = { "seccomp", " NAME|FILE", "node, nginx, default, a profile, or unconfined",
 		SECTION_CONFINEMENT, VALUE_NEEDED, COMMON, SET_TEXT, IN(confinement.seccomp) },
 	[OPTION_READ_ONLY] = { "read-only", "[=MODE]", "root file system: auto, remount, landlock, verify",
 		SECTION_CONFINEMENT, VALUE_OPTIONAL, COMMON, SET_READ_ONLY, IN(confinement.read_only) },

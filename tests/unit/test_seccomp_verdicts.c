@@ -44,7 +44,7 @@ static const struct target {
 	{ "arm64", PROFILE_AARCH64, AUDIT_ARCH_AARCH64 },
 };
 
-static const char *const own[] = { "default", "monitor", "node" };
+static const char *const own[] = { "default", "monitor", "nginx", "node" };
 
 static struct seccomp_program program, other;
 static struct seccomp_warnings warnings;
@@ -116,9 +116,14 @@ static const struct probe {
 	{ "socket", "AF_INET stream", { 2, 1 } },
 	{ "socket", "AF_INET stream, nonblocking, cloexec", { 2, 02004001 } },
 	{ "socket", "AF_INET datagram", { 2, 2 } },
+	{ "socket", "AF_INET datagram, ICMP", { 2, 2, 1 } },
+	{ "socket", "AF_INET seqpacket, SCTP", { 2, 5, 132 } },
 	{ "socket", "AF_INET raw", { 2, 3 } },
+	{ "socket", "AF_INET raw, nonblocking, cloexec", { 2, 02004003 } },
+	{ "socket", "AF_INET SOCK_PACKET", { 2, 10 } },
 	{ "socket", "AF_INET6 stream", { 10, 1 } },
 	{ "socket", "AF_INET6 datagram", { 10, 2 } },
+	{ "socket", "AF_INET6 seqpacket, SCTP", { 10, 5, 132 } },
 	{ "socket", "AF_INET6 raw", { 10, 3 } },
 	{ "socket", "AF_NETLINK route", { 16, 3, 0 } },
 	{ "socket", "AF_NETLINK audit", { 16, 3, 9 } },
@@ -346,6 +351,120 @@ static void embedded_profiles_are_the_compiled_ones(void **state)
 	assert_null(embedded_at(COUNT(own)));
 	assert_null(embedded_find("nope"));
 	assert_null(embedded_find(""));
+}
+
+/* ---- what arm64 has instead ---- */
+
+/* Calls that arm64 never had, and what libc makes there in their place: asm-generic/unistd.h leaves out whatever a
+ * newer call can do. */
+static const struct sibling {
+	const char *amd64, *arm64;
+} siblings[] = {
+	{ "access", "faccessat" },
+	{ "alarm", "setitimer" },
+	{ "chmod", "fchmodat" },
+	{ "chown", "fchownat" },
+	{ "creat", "openat" },
+	{ "dup2", "dup3" },
+	{ "epoll_create", "epoll_create1" },
+	{ "epoll_wait", "epoll_pwait" },
+	{ "eventfd", "eventfd2" },
+	{ "fork", "clone" },
+	{ "futimesat", "utimensat" },
+	{ "getdents", "getdents64" },
+	{ "getpgrp", "getpgid" },
+	{ "inotify_init", "inotify_init1" },
+	{ "lchown", "fchownat" },
+	{ "link", "linkat" },
+	{ "lstat", "newfstatat" },
+	{ "mkdir", "mkdirat" },
+	{ "mknod", "mknodat" },
+	{ "open", "openat" },
+	{ "pause", "ppoll" },
+	{ "pipe", "pipe2" },
+	{ "poll", "ppoll" },
+	{ "readlink", "readlinkat" },
+	{ "rename", "renameat" },
+	{ "rename", "renameat2" },
+	{ "rmdir", "unlinkat" },
+	{ "select", "pselect6" },
+	{ "signalfd", "signalfd4" },
+	{ "stat", "newfstatat" },
+	{ "symlink", "symlinkat" },
+	{ "time", "gettimeofday" },
+	{ "unlink", "unlinkat" },
+	{ "ustat", "statfs" },
+	{ "utime", "utimensat" },
+	{ "utimes", "utimensat" },
+	{ "vfork", "clone" },
+};
+
+/* These have no meaning there: registers of x86, and calls that no Linux has had since 2.5. */
+static const char *const amd64_alone[] = { "arch_prctl", "get_thread_area", "set_thread_area", "epoll_ctl_old",
+	"epoll_wait_old" };
+
+static int number_of(enum profile_arch arch, const char *wanted)
+{
+	char name[64];
+
+	for (uint32_t number = 0; number < NUMBERS; number++)
+		if (seccomp_syscall_name(arch, number, name, sizeof name) == 0 && strcmp(name, wanted) == 0)
+			return (int)number;
+	return -1;
+}
+
+/* An action, or ALLOW where some arguments are let through. */
+static uint32_t answer_of(const struct seccomp_program *filter, const struct target *target, uint32_t number)
+{
+	bool used;
+	uint32_t verdict = run(filter, target->audit, number, NULL, &used);
+
+	return used ? SECCOMP_RET_ALLOW : verdict;
+}
+
+static unsigned check_siblings(const char *profile, const char *name)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < COUNT(amd64_alone); i++)
+		found += strcmp(amd64_alone[i], name) == 0;
+	for (size_t i = 0; i < COUNT(siblings); i++) {
+		int number = number_of(PROFILE_AARCH64, siblings[i].arm64);
+
+		if (strcmp(siblings[i].amd64, name) != 0)
+			continue;
+		assert_true(number >= 0);
+		if (answer_of(&other, &targets[1], (uint32_t)number) != SECCOMP_RET_ALLOW)
+			fail_msg("%s allows %s on amd64, but not %s on arm64", profile, name, siblings[i].arm64);
+		found++;
+	}
+	return found;
+}
+
+/* A profile names calls, not numbers: what it lets through on one machine it has to let through on the other. */
+static void arm64_gets_what_amd64_gets(void **state)
+{
+	struct seccomp_context amd64 = context_of(&targets[0]), arm64 = context_of(&targets[1]);
+	char path[512], name[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(own); i++) {
+		snprintf(path, sizeof path, "%s/seccomp-profiles/%s.json", SOURCE_ROOT, own[i]);
+		compile_or_fail(path, &amd64, &program);
+		compile_or_fail(path, &arm64, &other);
+		for (uint32_t number = 0; number < NUMBERS; number++) {
+			uint32_t verdict = answer_of(&program, &targets[0], number);
+			int there;
+
+			if (seccomp_syscall_name(PROFILE_X86_64, number, name, sizeof name) < 0)
+				continue;
+			there = number_of(PROFILE_AARCH64, name);
+			if (there >= 0 && answer_of(&other, &targets[1], (uint32_t)there) != verdict)
+				fail_msg("%s: %s is not the same on both", own[i], name);
+			if (there < 0 && verdict == SECCOMP_RET_ALLOW && check_siblings(own[i], name) == 0)
+				fail_msg("%s: arm64 has no %s, and siblings[] does not say what it has", own[i], name);
+		}
+	}
 }
 
 /* ---- the same verdicts as a runtime's own loading ---- */
@@ -729,6 +848,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(our_profiles_say_what_is_pinned),
 		cmocka_unit_test(embedded_profiles_are_the_compiled_ones),
+		cmocka_unit_test(arm64_gets_what_amd64_gets),
 		cmocka_unit_test(public_profiles_get_a_runtimes_verdicts),
 		cmocka_unit_test(docker_says_what_docker_says),
 		cmocka_unit_test(comparisons_are_exact),
