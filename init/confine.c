@@ -249,6 +249,12 @@ void confine_read_capabilities(struct confine_plan *plan)
 		plan->capabilities = plan->had;
 }
 
+void confine_hide_own(const struct confine_plan *plan)
+{
+	if (!confine_is_light(plan))
+		prctl(PR_SET_DUMPABLE, 0); /* it fails for no value that there is (prctl(2)) */
+}
+
 static const uint64_t to_change_user = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID |
 	UINT64_C(1) << CAP_SETPCAP;
 
