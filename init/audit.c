@@ -144,7 +144,7 @@ static void judge_seccomp(const struct audit_facts *facts, struct audit_finding 
 		FOUND("mode %u", facts->seccomp_mode);
 	if (facts->seccomp_mode == 0)
 		say(finding, AUDIT_MEDIUM, "every system call of the kernel can be reached, and its mistakes",
-			"--seccomp default, node or a profile of your own");
+			"--seccomp default, nginx, node or a profile of your own");
 	else
 		say(finding, AUDIT_INFO, "nest-init seccomp explain says what it refuses", "");
 }

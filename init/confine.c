@@ -172,7 +172,7 @@ static int plan_seccomp(const struct confinement *asked, struct confine_plan *pl
 		return 0;
 	}
 	if (strchr(asked->seccomp, '/') == NULL && access(asked->seccomp, F_OK) < 0)
-		return complain(ret_why, ENOENT, "'%s' is neither a profile of ours (default, node) nor a file",
+		return complain(ret_why, ENOENT, "'%s' is neither a profile of ours (default, nginx, node) nor a file",
 			asked->seccomp);
 	return compile_file(asked->seccomp, plan->capabilities.bounding, &plan->filter, warn, ret_why);
 }

@@ -186,6 +186,7 @@ static int perform(const char *what, const char *on)
 		IS("mount") ? mount("tmpfs", on, "tmpfs", 0, NULL) :
 		IS("unprotect") ? mount(NULL, on, NULL, MS_REMOUNT | MS_BIND, NULL) : IS("umount") ? umount2(on, MNT_DETACH) :
 		IS("bind") ? bind_port(on) : IS("socket") ? -(socket(atoi(on), SOCK_RAW, IPPROTO_ICMP) < 0) :
+		IS("ping") ? -(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) < 0) :
 		IS("root") ? (errno = EPERM, -(geteuid() != 0)) : IS("thread") ? run_thread() : IS("fork") ? run_child(0) :
 		IS("clone") ? run_child(strtol(on, NULL, 16)) : IS("call") ? call(on) : (errno = E2BIG, -1);
 }

@@ -405,9 +405,9 @@ def test_a_value_is_compared_in_all_its_bits(image, tmp_path, number, answer):
 
 
 @pytest.mark.parametrize("name, sentence", [
-    ("nose", "seccomp: 'nose' is neither a profile of ours (default, node) nor a file"),
-    ("Node", "seccomp: 'Node' is neither a profile of ours (default, node) nor a file"),
-    ("monitor", "seccomp: 'monitor' is neither a profile of ours (default, node) nor a file"),
+    ("nose", "seccomp: 'nose' is neither a profile of ours (default, nginx, node) nor a file"),
+    ("Node", "seccomp: 'Node' is neither a profile of ours (default, nginx, node) nor a file"),
+    ("monitor", "seccomp: 'monitor' is neither a profile of ours (default, nginx, node) nor a file"),
     ("/no/such.json", "seccomp: /no/such.json: No such file or directory"),
     ("./node.json", "seccomp: ./node.json: No such file or directory"),
     ("/etc/passwd/x", "seccomp: /etc/passwd/x: Not a directory"),

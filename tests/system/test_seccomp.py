@@ -16,6 +16,7 @@ from busybox import (BACKSTOP, DOCKER_CAPS, METRICS, NEST_INIT, PRIVILEGED, REPO
 pytestmark = needs_runc
 
 STATUS = ["/bin/cat", "/proc/self/status"]
+OURS = ["default", "nginx", "node"]
 MARKER = "/bin/attempt create=/marker/started"
 DATA = REPO / "tests/data/seccomp"
 
@@ -43,25 +44,33 @@ def test_without_a_profile_the_kernel_answers(image):
 
 @pytest.mark.parametrize("container", [{"caps": PRIVILEGED}, {}, {"caps": ()}, {"user": 1001}],
                          ids=["privileged", "default", "none", "uid 1001"])
-@pytest.mark.parametrize("profile", ["node", "default"])
+@pytest.mark.parametrize("profile", OURS)
 def test_our_profiles(image, profile, container):
     outcome = run(image, ["--seccomp", profile], attempt(*FILTERED, *WORKS), **container)
     assert (outcome.status, outcome.errors) == (0, "")
     assert outcome.answers() == {**FILTERED, **dict.fromkeys(WORKS, "ok")}
 
 
-def test_raw_sockets(image):
-    """Docker's profile lets them through, and leaves them to CAP_NET_RAW; a Node service needs none."""
-    sockets = attempt("socket=2", "socket=17")
-    assert run(image, "--seccomp default", sockets).answers() == {"socket=2": "ok", "socket=17": "ok"}
-    assert run(image, "--seccomp node", sockets).answers() == {"socket=2": "EPERM", "socket=17": "EPERM"}
+def let_everybody_ping(config):
+    """As Docker does."""
+    config["linux"]["sysctl"]["net.ipv4.ping_group_range"] = "0 2147483647"
+
+
+@pytest.mark.parametrize("profile", OURS)
+def test_raw_sockets_are_refused_and_ping_works(image, profile):
+    """Docker's profile leaves raw ones to CAP_NET_RAW. ping(8) takes a datagram socket, which needs no capability."""
+    sockets = ["socket=2", "socket=10", "socket=17"]
+    assert set(run(image, "", attempt(*sockets)).answers().values()) == {"ok"}
+    assert run(image, ["--seccomp", profile], attempt(*sockets)).answers() == dict.fromkeys(sockets, "EPERM")
+    ping = run(image, ["--seccomp", profile], attempt("ping"), user=1001, edit=let_everybody_ping)
+    assert ping.answers() == {"ping": "ok"}
 
 
 def test_what_is_newer_than_the_profile_is_enosys(image):
     """So that a libc falls back: mseal(2) is of Linux 6.10."""
     if run(image, "", attempt("call=mseal")).answers() == {"call=mseal": "ENOSYS"}:
         pytest.skip("the kernel is older than that")
-    for profile in "node", "default":
+    for profile in OURS:
         assert run(image, ["--seccomp", profile], attempt("call=mseal")).answers() == {"call=mseal": "ENOSYS"}
 
 
@@ -106,7 +115,7 @@ def test_without_no_new_privs_with_sys_admin(image):
     assert (process["Seccomp"], process["NoNewPrivs"]) == ("2", "0")
 
 
-@pytest.mark.parametrize("profile", ["node", "default"])
+@pytest.mark.parametrize("profile", OURS)
 def test_status_and_metrics_name_the_profile(image, profile):
     compiled = subprocess.run([NEST_INIT, "seccomp", "compile", profile, "-o", "-"], capture_output=True, check=True)
     with running(image, ["--seccomp", profile], "/bin/sleep 1000") as c:

@@ -57,7 +57,7 @@ static const struct story {
 	{ { .no_new_privs = true }, AUDIT_NO_NEW_PRIVS, AUDIT_INFO, "on", "" },
 
 	{ { .seccomp_mode = 0 }, AUDIT_SECCOMP, AUDIT_MEDIUM, "no filter",
-		"--seccomp default, node or a profile of your own" },
+		"--seccomp default, nginx, node or a profile of your own" },
 	{ { .seccomp_mode = 1 }, AUDIT_SECCOMP, AUDIT_INFO, "mode 1", "" },
 	{ { .seccomp_mode = 2, .seccomp_filters = 1 }, AUDIT_SECCOMP, AUDIT_INFO, "1 filter", "" },
 	{ { .seccomp_mode = 2, .seccomp_filters = 3 }, AUDIT_SECCOMP, AUDIT_INFO, "3 filters", "" },

@@ -44,7 +44,7 @@ static const struct target {
 	{ "arm64", PROFILE_AARCH64, AUDIT_ARCH_AARCH64 },
 };
 
-static const char *const own[] = { "default", "monitor", "node" };
+static const char *const own[] = { "default", "monitor", "nginx", "node" };
 
 static struct seccomp_program program, other;
 static struct seccomp_warnings warnings;
@@ -116,9 +116,14 @@ static const struct probe {
 	{ "socket", "AF_INET stream", { 2, 1 } },
 	{ "socket", "AF_INET stream, nonblocking, cloexec", { 2, 02004001 } },
 	{ "socket", "AF_INET datagram", { 2, 2 } },
+	{ "socket", "AF_INET datagram, ICMP", { 2, 2, 1 } },
+	{ "socket", "AF_INET seqpacket, SCTP", { 2, 5, 132 } },
 	{ "socket", "AF_INET raw", { 2, 3 } },
+	{ "socket", "AF_INET raw, nonblocking, cloexec", { 2, 02004003 } },
+	{ "socket", "AF_INET SOCK_PACKET", { 2, 10 } },
 	{ "socket", "AF_INET6 stream", { 10, 1 } },
 	{ "socket", "AF_INET6 datagram", { 10, 2 } },
+	{ "socket", "AF_INET6 seqpacket, SCTP", { 10, 5, 132 } },
 	{ "socket", "AF_INET6 raw", { 10, 3 } },
 	{ "socket", "AF_NETLINK route", { 16, 3, 0 } },
 	{ "socket", "AF_NETLINK audit", { 16, 3, 9 } },
