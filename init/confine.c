@@ -249,6 +249,12 @@ void confine_read_capabilities(struct confine_plan *plan)
 		plan->capabilities = plan->had;
 }
 
+void confine_hide_own(const struct confine_plan *plan)
+{
+	if (!confine_is_light(plan))
+		prctl(PR_SET_DUMPABLE, 0); /* it fails for no value that there is (prctl(2)) */
+}
+
 static const uint64_t to_change_user = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID |
 	UINT64_C(1) << CAP_SETPCAP;
 
@@ -364,7 +370,7 @@ static bool has_groups(const struct identity *to)
 
 /* Pipes and terminals that root made for our output: the new user must be able to open them again by /dev/stdout, as a
  * container that is started as that user can. Not what others share: files, /dev/null. A refusal costs no more than
- * that. */
+ * that. The monitor, whose user nobody asked for, leaves them to the workload. */
 static void give_standard_streams(uid_t uid)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
@@ -402,7 +408,7 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return complain(
 			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
-	if (apply->plan->changes_user)
+	if (apply->plan->asked->user != NULL)
 		give_standard_streams(to->uid);
 	if (setgroups(to->group_count, to->group) < 0 && !(errno == EPERM && has_groups(to)))
 		return complain(ret_why, errno, "cannot set the supplementary groups: %s%s", strerror(errno),

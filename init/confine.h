@@ -59,6 +59,11 @@ bool confine_is_light(const struct confine_plan *plan);
 /* For status and metrics: the capabilities of a workload whose own are left alone. */
 void confine_read_capabilities(struct confine_plan *plan);
 
+/* Before the workload runs: PID 1's memory, root and descriptors are closed to a workload of its own user, which might
+ * hold all that PID 1 holds, but has a filter that PID 1 has not (PR_SET_DUMPABLE, prctl(2)). Where the plan is not
+ * light; what PID 1 forks has it, too, until it executes something. */
+void confine_hide_own(const struct confine_plan *plan);
+
 /* Once the workload runs: PID 1 gives up the capabilities that it does not need any more (capability_plan.h), where the
  * plan is not light. What it takes to start the monitor again stays, and to put the whole plan in force again, where
  * either may be. Returns what it has now. Neither blocks nor allocates. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* "unlimited" or a number. */
@@ -43,13 +44,28 @@ static int set_limit(unsigned resource, const struct ulimit *asked, struct compl
 		ulimit_name(resource), say(asked->hard, wanted), say(now.rlim_max, had));
 }
 
+/* The files in /proc of a process that nobody may look into are root's (PR_SET_DUMPABLE, prctl(2)), and what PID 1
+ * forks is such a process: not for as long as this takes. */
+static int open_oom_score_adj(void)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE), fd;
+
+	prctl(PR_SET_DUMPABLE, 1);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	if (dumpable == 0)
+		prctl(PR_SET_DUMPABLE, 0);
+	return fd;
+}
+
 static int set_oom_score_adj(int value, struct complaint *ret_why)
 {
 	char text[16];
 	int length = snprintf(text, sizeof text, "%d", value), error;
-	cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	cleanup_close int fd = open_oom_score_adj();
 
-	error = fd < 0 ? -errno : fd_write_all(fd, text, (size_t)length);
+	error = fd < 0 ? fd : fd_write_all(fd, text, (size_t)length);
 	/* EACCES is the kernel's word for it (proc(5)). */
 	return error < 0
 		? complain(ret_why, -error, "cannot set oom_score_adj to %d: %s", value,

@@ -19,7 +19,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +32,11 @@
 #define STABLE_AFTER_NS (10 * NS_PER_S)
 #define NOBODY 65534
 #define ARGS_MAX 4096
+#define COPY_AT_ONCE (1024 * 1024)
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U /* Linux 6.3 */
+#endif
 
 extern char **environ;
 
@@ -58,6 +66,58 @@ static int open_executable(struct complaint *ret_why)
 	return fd;
 }
 
+static bool may_change_user(uint64_t effective)
+{
+	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+
+	return (effective & both) == both;
+}
+
+/* Who answers for a filter must be out of reach of those under it. Where it can only be of their user, whoever kills it
+ * again and again would find it open between its exec and its own first instruction. */
+static bool must_be_hidden(const struct model *model)
+{
+	struct capability_sets had;
+	struct complaint why;
+
+	return model->confinement.seccomp_report &&
+		(capabilities_read(&had, &why) < 0 || !may_change_user(had.effective));
+}
+
+static int make_memory_for_program(void)
+{
+	int fd = (int)syscall(SYS_memfd_create, "nest-init", MFD_CLOEXEC | MFD_EXEC);
+
+	return fd < 0 && errno == EINVAL ? (int)syscall(SYS_memfd_create, "nest-init", MFD_CLOEXEC) : fd;
+}
+
+/* Puts a copy in memory in its place that may be executed, but not read: such a program is not dumpable from the start
+ * (PR_SET_DUMPABLE, prctl(2)). One that cannot be read for a copy is so already; nor is there a way in without /proc.
+ */
+static int hide_executable(int *executable, struct complaint *ret_why)
+{
+	cleanup_close int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), copy = -1;
+	char link[32];
+	ssize_t sent;
+	int hidden;
+
+	if (from < 0)
+		return 0;
+	copy = make_memory_for_program();
+	snprintf(link, sizeof link, "/proc/self/fd/%d", copy);
+	do
+		sent = copy < 0 ? -1 : sendfile(copy, from, NULL, COPY_AT_ONCE);
+	while (sent > 0);
+	if (sent < 0 || fchmod(copy, S_IXUSR) < 0 || (hidden = open(link, O_PATH | O_CLOEXEC)) < 0)
+		return complain(ret_why, errno,
+			"--seccomp-report: cannot put the monitor out of the workload's reach: %s "
+			"(is vm.memfd_noexec set? start the container as root, with --user here)",
+			strerror(errno));
+	close(*executable);
+	*executable = hidden;
+	return 0;
+}
+
 static int open_control(struct complaint *ret_why)
 {
 	struct sockaddr_un address;
@@ -80,6 +140,12 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 	link->executable = open_executable(ret_why);
 	if (link->executable < 0)
 		return link->executable;
+	if (must_be_hidden(model)) {
+		int error = hide_executable(&link->executable, ret_why);
+
+		if (error < 0)
+			return error;
+	}
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
@@ -101,7 +167,6 @@ static void drop_privileges(void)
 {
 	static const struct confine_reporter silent;
 	static struct confinement asked; /* as a constant its 8 KB of zeros would be in the file */
-	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	struct confine_plan plan = { .asked = &asked };
 	struct complaint why;
 
@@ -109,7 +174,7 @@ static void drop_privileges(void)
 	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
 	if (capabilities_read(&plan.had, &why) == 0) {
 		plan.requested |= 1U << LAYER_CAPABILITIES;
-		plan.changes_user = (plan.had.effective & both) == both;
+		plan.changes_user = may_change_user(plan.had.effective);
 		/* Without CAP_SETPCAP the bounding set stays; no_new_privs makes it meaningless. */
 		if ((plan.had.effective & UINT64_C(1) << CAP_SETPCAP) == 0)
 			plan.capabilities.bounding = plan.had.bounding;

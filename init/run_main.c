@@ -301,6 +301,7 @@ int run_main(int argc, char **argv)
 		return refuse(&why);
 	become_reaper();
 	log_never_block();
+	confine_hide_own(&plan);
 	loop_init(&loop);
 	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

@@ -351,6 +351,15 @@ def test_a_user_may_open_the_containers_output_again(image):
     assert (outcome.status, outcome.output, outcome.errors) == (0, "out\n", "err\n")
 
 
+@pytest.mark.parametrize("options", ["--user 1001", "--cap-drop all"])
+def test_the_monitor_takes_no_output_away(image, options):
+    """It becomes another user as well."""
+    script = "until [ -e /marker/go ]; do sleep 0.05; done; echo out >/dev/stdout; echo err >/dev/stderr"
+    with running(image, options, ["/bin/sh", "-c", script]) as c:
+        c.exec("/bin/touch", "/marker/go")
+        assert (c.wait(BACKSTOP), c.output(), c.errors()) == (0, "out\n", "err\n")
+
+
 def test_a_writable_path_that_is_not_there_is_no_matter_of_best_effort(image):
     assert_refused(run(image, "--best-effort --read-only --writable /nope", MARKER),
                    "read_only: writable path '/nope': No such file or directory")

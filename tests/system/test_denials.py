@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -212,6 +213,35 @@ def test_the_workload_cannot_reach_who_answers_it(image):
         pid = status["NSpid"].split()[-1]
         c.exec("/bin/sh", "-c", f"echo {pid} >/marker/pid")
         assert wait_output(c, "mem: ").output == f"open=/proc/{pid}/mem: EACCES\n"
+
+
+@pytest.mark.parametrize("configuration", [{"user": 1001, "caps": ()}, {"user": 1001}, {"caps": ()}], ids=str)
+def test_nor_can_it_in_the_moment_when_that_starts(image, configuration):
+    """Before the monitor has said that it is not dumpable, the kernel says so of a program that its user cannot read: what
+    is executed is a copy in memory. Every time."""
+    with running(image, "--seccomp node --seccomp-report", "/bin/sleep 1000", **configuration) as c:
+        for _ in range(2):
+            old = monitor(c)
+            program = os.stat(f"/proc/{old}/exe")
+            assert (stat.S_IMODE(program.st_mode), program.st_uid) == (0o100, configuration.get("user", 0))
+            os.kill(old, signal.SIGKILL)
+            wait_until(lambda: monitor(c) not in (None, old))
+            c.wait_http(f"http://{METRICS}/readyz", timeout=BACKSTOP)
+
+
+def test_a_monitor_that_is_another_user_takes_no_copy(image):
+    with running(image, "--seccomp node --seccomp-report", "/bin/sleep 1000") as c:
+        assert os.stat(f"/proc/{monitor(c)}/exe").st_ino == os.stat(f"/proc/{c.pid}/exe").st_ino
+
+
+def test_where_nothing_is_executed_from_memory_the_start_is_refused(image):
+    """As vm.memfd_noexec=2 has it, which is the host's."""
+    runtime = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+               "syscalls": [{"names": ["memfd_create"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}]}
+    outcome = run(image, "--seccomp node --seccomp-report", "/bin/attempt create=/marker/started", user=1001, seccomp=runtime)
+    assert (outcome.status, outcome.output) == (125, "")
+    assert outcome.errors == ("nest-init: --seccomp-report: cannot put the monitor out of the workload's reach: Permission "
+                              "denied (is vm.memfd_noexec set? start the container as root, with --user here)\n")
 
 
 # ---- whatever becomes of the monitor ----

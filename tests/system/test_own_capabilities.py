@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from bundle import Container
-from busybox import DOCKER_CAPS, METRICS, bits, image, needs_runc, running, wait_until  # noqa: F401
+from busybox import DOCKER_CAPS, METRICS, bits, image, needs_runc, run, running, wait_until  # noqa: F401
 from namespace import children
 
 pytestmark = needs_runc
@@ -87,3 +87,19 @@ def test_what_pid_1_keeps_puts_it_out_of_the_workloads_reach(image, options, kep
     script = f"until /bin/busybox grep -q CapPrm:.{bits(*kept)} /proc/1/status; do :; done; /bin/attempt open=/proc/1/mem"
     with Container(["/nest-init", *options.split(), "--", "/bin/sh", "-c", script], image) as c:
         assert (c.wait(), c.output()) == (0, "open=/proc/1/mem: EACCES\n")
+
+
+@pytest.mark.parametrize("options, configuration", [
+    ("--seccomp node", {}),
+    ("--seccomp node", {"user": 1001, "caps": ()}),
+    ("--seccomp node --read-only", {"user": 1001, "caps": (), "read_only": True}),
+    ("--seccomp node --oom-score-adj 500", {"user": 1001}),
+], ids=str)
+def test_nor_does_a_user_reach_it_who_has_all_that_it_has(image, options, configuration):
+    """As what a Dockerfile's USER starts: nothing but the filter is between the two, and PID 1 has none (PR_SET_DUMPABLE)."""
+    command = "/bin/attempt open=/proc/1/mem create=/proc/1/root/data/new"
+    outcome = run(image, options, command, **configuration)
+    assert (outcome.status, outcome.errors) == (0, "")
+    assert outcome.answers() == {"open=/proc/1/mem": "EACCES", "create=/proc/1/root/data/new": "EACCES"}
+    assert run(image, "", command, **configuration).answers() == {
+        "open=/proc/1/mem": "ok", "create=/proc/1/root/data/new": "EROFS" if "read_only" in configuration else "ok"}
