@@ -282,9 +282,10 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 
 static bool confines(const struct confinement *confinement)
 {
-	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
-		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0 ||
-		confinement->exec_allow.count > 0 || confinement->tcp_bind.given || confinement->tcp_connect.given;
+	return confinement->user != NULL || confinement->cap_given || confinement->securebits != 0 ||
+		confinement->seccomp != NULL || confinement->read_only != READ_ONLY_OFF ||
+		confinement->tmpfs.count > 0 || confinement->exec_allow.count > 0 || confinement->tcp_bind.given ||
+		confinement->tcp_connect.given;
 }
 
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)

@@ -1,5 +1,7 @@
 #include "base/wire.h"
 
+#include "base/securebits.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -92,6 +94,7 @@ static bool snapshot_in_range(const struct wire_snapshot *snapshot)
 {
 	return exits_in_range(snapshot) && snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
 		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
+		snapshot->securebits >> SECUREBITS_COUNT == 0 && snapshot->reserved == 0 &&
 		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
 		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&
 		terminated(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action) &&

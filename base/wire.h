@@ -89,6 +89,8 @@ struct wire_snapshot {
 	uint32_t layers_requested; /* a bit for each enum layer */
 	uint32_t layers_enforced;
 	uint32_t landlock_abi;        /* 0: none */
+	uint32_t securebits;          /* asked for, SECBIT_* */
+	uint32_t reserved;            /* zero */
 	uint64_t capability_bounding; /* of the workload, a bit for each capability */
 	uint64_t own_capabilities;    /* that PID 1 itself holds */
 	uint64_t reaped_services;

@@ -41,6 +41,7 @@ const char *audit_namespace_name(enum audit_namespace which);
 struct audit_facts {
 	uid_t uid; /* the effective one */
 	struct capability_sets capabilities;
+	uint32_t securebits; /* SECBIT_* */
 	bool no_new_privs;
 	unsigned seccomp_mode; /* 0, 1 strict, 2 filter (proc(5)) */
 	unsigned seccomp_filters;
@@ -70,6 +71,7 @@ struct audit_finding {
 enum audit_item {
 	AUDIT_USER,
 	AUDIT_CAPABILITIES,
+	AUDIT_SECUREBITS,
 	AUDIT_NO_NEW_PRIVS,
 	AUDIT_SECCOMP,
 	AUDIT_ROOT,

@@ -260,6 +260,7 @@ int audit_facts_read(char **env, struct audit_facts *ret_facts, struct complaint
 	if (error < 0)
 		return error;
 	facts.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	facts.securebits = (uint32_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	facts.landlock_abi = landlock_abi();
 	read_root(&facts);
 	read_mounts(&facts);

@@ -4,6 +4,7 @@
 #include "base/capname.h"
 #include "base/json_write.h"
 #include "base/paint.h"
+#include "base/securebits.h"
 #include "base/version.h"
 #include "init/audit_facts.h"
 #include "metrics/read_cgroup.h"
@@ -107,13 +108,19 @@ static void print_text(void)
 
 /* ---- for machines ---- */
 
-static void json_set(struct json_writer *json, const char *key, uint64_t set)
+static void json_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
 {
 	json_write_array(json, key);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+	for (unsigned i = 0; i < count; i++)
 		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, capname(i));
+			json_write_text(json, NULL, name(i));
 	json_write_end(json);
+}
+
+static void json_set(struct json_writer *json, const char *key, uint64_t set)
+{
+	json_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void print_json(void)
@@ -131,6 +138,7 @@ static void print_json(void)
 	json_set(&json, "inheritable", sets->inheritable);
 	json_set(&json, "ambient", sets->ambient);
 	json_write_end(&json);
+	json_bits(&json, "securebits", facts.securebits, SECUREBITS_COUNT, securebits_name);
 	json_write_object(&json, "counts");
 	for (unsigned level = 0; level < AUDIT_LEVEL_COUNT; level++)
 		json_write_u64(&json, audit_level_name((enum audit_level)level), counts[level]);

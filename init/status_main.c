@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/json_write.h"
 #include "base/paint.h"
+#include "base/securebits.h"
 #include "base/version.h"
 
 #include <stdio.h>
@@ -118,17 +119,22 @@ static void print_gaps(void)
 #define SCREEN_WIDTH 80
 
 /* " chown, net_bind_service", on as many lines as it takes: column is where the names begin, at where we are. */
+static void print_bits(uint64_t set, unsigned count, const char *(*name)(unsigned bit), int column, int at)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if ((set >> i & 1) == 0)
+			continue;
+		if (at + (int)strlen(name(i)) + 2 > SCREEN_WIDTH)
+			at = printf("\n%*s", column - 1, "") - 1;
+		at += printf(" %s%s", name(i), set >> i > 1 ? "," : "");
+	}
+}
+
 static void print_capabilities(uint64_t set, int column, int at, const char *none)
 {
 	if (set == 0)
 		printf(" %s", none);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
-		if ((set >> i & 1) == 0)
-			continue;
-		if (at + (int)strlen(capname(i)) + 2 > SCREEN_WIDTH)
-			at = printf("\n%*s", column - 1, "") - 1;
-		at += printf(" %s%s", capname(i), set >> i > 1 ? "," : "");
-	}
+	print_bits(set, CAPNAME_COUNT, capname, column, at);
 }
 
 static void print_service(void)
@@ -163,6 +169,9 @@ static void print_detail(enum layer layer)
 	if (layer == LAYER_CAPABILITIES)
 		print_capabilities(snapshot->capability_bounding, DETAIL_COLUMN,
 			DETAIL_COLUMN - 2 + printf("  bounding set:"), "empty");
+	else if (layer == LAYER_SECUREBITS)
+		print_bits(snapshot->securebits, SECUREBITS_COUNT, securebits_name, DETAIL_COLUMN,
+			DETAIL_COLUMN - 2 + printf(" "));
 	else if (layer == LAYER_SECCOMP)
 		printf("  %s, otherwise %s", snapshot->seccomp_profile, snapshot->seccomp_default_action);
 	else if (layer == LAYER_READ_ONLY && strcmp(how, "landlock") == 0)
@@ -242,13 +251,19 @@ static void json_service(struct json_writer *json)
 	json_write_end(json);
 }
 
-static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
+static void json_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
 {
 	json_write_array(json, key);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+	for (unsigned i = 0; i < count; i++)
 		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, capname(i));
+			json_write_text(json, NULL, name(i));
 	json_write_end(json);
+}
+
+static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
+{
+	json_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void json_detail(struct json_writer *json, enum layer layer)
@@ -257,6 +272,8 @@ static void json_detail(struct json_writer *json, enum layer layer)
 
 	if (layer == LAYER_CAPABILITIES) {
 		json_capabilities(json, "bounding", snapshot->capability_bounding);
+	} else if (layer == LAYER_SECUREBITS) {
+		json_bits(json, "bits", snapshot->securebits, SECUREBITS_COUNT, securebits_name);
 	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
 		json_write_text(json, "profile", snapshot->seccomp_profile);
 		json_write_text(json, "default_action", snapshot->seccomp_default_action);

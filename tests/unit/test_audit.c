@@ -63,6 +63,10 @@ static const struct story {
 	{ { .seccomp_mode = 2, .seccomp_filters = 3 }, AUDIT_SECCOMP, AUDIT_INFO, "3 filters", "" },
 	{ { .seccomp_mode = 2 }, AUDIT_SECCOMP, AUDIT_INFO, "mode 2", "" }, /* before Linux 5.9 */
 
+	{ { .securebits = 0 }, AUDIT_SECUREBITS, AUDIT_INFO, "none", "" },
+	{ { .securebits = 0xc3 }, AUDIT_SECUREBITS, AUDIT_INFO,
+		"noroot, noroot_locked, no_cap_ambient_raise, no_cap_ambient_raise_locked", "" },
+
 	{ { .root_writable = LIST("/") }, AUDIT_ROOT, AUDIT_MEDIUM, "writable: /",
 		"--read-only, and --writable or --tmpfs for what has to be" },
 	{ { .root_is_read_only = true }, AUDIT_ROOT, AUDIT_INFO, "mounted read-only", "" },

@@ -80,6 +80,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "oom=%d", confinement->limits.oom_score_adj);
 	if (confinement->cap_given)
 		say(words, "caps=-%" PRIx64 "+%" PRIx64, confinement->cap_drop, confinement->cap_add);
+	if (confinement->securebits != 0)
+		say(words, "securebits=%x", (unsigned)confinement->securebits);
 	if (!confinement->no_new_privs)
 		say(words, "new-privs");
 	if (confinement->seccomp != NULL)
@@ -222,6 +224,8 @@ static const struct story {
 		"nproc=3:3 nofile=1:2 oom=0 | true" },
 	/* capabilities */
 	{ { "--cap-drop", "all", "true" }, { NULL }, "caps=-ffffffffffffffff+0 | true" },
+	{ { "--securebits", "noroot,no_cap_ambient_raise_locked", "--securebits=keep_caps_locked", "true" }, { NULL },
+		"securebits=a1 | true" },
 	{ { "--cap-drop=ALL", "--cap-add=CAP_CHOWN,net_bind_service", "true" }, { NULL },
 		"caps=-ffffffffffffffff+401 | true" },
 	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
@@ -414,6 +418,12 @@ static const struct refusal {
 	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
 		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
 		"'all' for every one)" },
+	{ { "--securebits", "noroot,root", "true" }, { NULL }, EINVAL,
+		"--securebits: 'root': expected noroot, no_setuid_fixup, no_cap_ambient_raise, or one of these or "
+		"keep_caps with _locked" },
+	{ { "--securebits", "keep_caps", "true" }, { NULL }, EINVAL,
+		"--securebits: 'keep_caps': expected noroot, no_setuid_fixup, no_cap_ambient_raise, or one of these or "
+		"keep_caps with _locked" },
 	{ { "--security-level", "paranoid", "true" }, { NULL }, EINVAL,
 		"--security-level: 'paranoid': expected standard or hardened" },
 	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
@@ -723,6 +733,7 @@ static const struct sample {
 	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
 	{ "cap-add", "chown", true },
+	{ "securebits", "noroot,noroot_locked", true },
 	{ "no-new-privs", "no", false },
 	{ "seccomp", "node", false },
 	{ "read-only", "landlock", false },
@@ -989,11 +1000,11 @@ static void variables_alone_confine_other_names(void **state)
 	} cases[] = { { "PATH=/bin", false }, { "NEST_INIT_METRICS=:9911", false },
 		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
-		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
-		{ "SECURITY_LEVEL=hardened", true }, { "SECURITY_LEVEL=standard", false },
-		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
-		{ "NEST_INIT_TCP_BIND=none", true }, { "NEST_INIT_TCP_CONNECT=1", true },
-		{ "NEST_INIT_TMPFS=/tmp", true } };
+		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECUREBITS=noroot", true },
+		{ "NEST_INIT_SECCOMP=node", true }, { "SECURITY_LEVEL=hardened", true },
+		{ "SECURITY_LEVEL=standard", false }, { "NEST_INIT_READ_ONLY=auto", true },
+		{ "NEST_INIT_EXEC_ALLOW=/bin/sh", true }, { "NEST_INIT_TCP_BIND=none", true },
+		{ "NEST_INIT_TCP_CONNECT=1", true }, { "NEST_INIT_TMPFS=/tmp", true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -1020,8 +1031,8 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 static void exec_takes_what_confines_alone(void **state)
 {
 	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
-		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
-		"tcp-bind", "tcp-connect", "security-level", "best-effort" };
+		"cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs",
+		"exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
 	size_t taken = 0;
 

@@ -54,6 +54,8 @@ static const struct range ranges[] = {
 	EXIT(5),
 	EXIT(6),
 	EXIT(7),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, securebits, 255),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reserved, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_profile, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_sha256, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_default_action, 0),
@@ -354,8 +356,8 @@ static void buckets_rise_from_1_ms_to_5_s(void **state)
 
 static void names_layers_and_kinds(void **state)
 {
-	static const char layers[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs",
-		"limits", "exec_allow", "tcp" };
+	static const char layers[][16] = { "user", "capabilities", "securebits", "no_new_privs", "seccomp", "read_only",
+		"tmpfs", "limits", "exec_allow", "tcp" };
 	static const char kinds[][8] = { "live", "ready", "startup" };
 
 	(void)state;
