@@ -66,6 +66,8 @@ def test_with_a_monitor_it_can_be_started_again(image, options, kept):
         assert [status[name] for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb")] == [NONE] * 5
         known = c.exec("/nest-init", "status", "--json")
         assert set(json.loads(known.stdout)["own_capabilities"]) == set(kept)
+        page = c.http(f"http://{METRICS}/metrics").text
+        assert set(re.findall(r'^nest_init_own_capability{capability="(\w+)"} 1$', page, re.M)) == set(kept)
         shown = re.search(r"^PID 1 keeps +((.|\n )*)$", c.exec("/nest-init", "status").stdout, re.M)[1]
         assert set(re.split(r",\s+", shown)) == set(kept)
 
