@@ -63,6 +63,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
 		return sizeof(struct wire_check);
+	case WIRE_DENIAL:
+		return sizeof(struct wire_denial);
 	case WIRE_END:
 		return sizeof(struct wire_end);
 	default:
@@ -132,6 +134,9 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->verdict.reason, sizeof record->verdict.reason);
 	case WIRE_CHECK:
 		return check_in_range(&record->check);
+	case WIRE_DENIAL:
+		return terminated(record->denial.syscall, sizeof record->denial.syscall) &&
+			terminated(record->denial.action, sizeof record->denial.action);
 	default:
 		return true; /* nothing but a header */
 	}

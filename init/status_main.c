@@ -28,6 +28,8 @@ static struct answer {
 	struct wire_verdict verdict[CHECK_KIND_COUNT];
 	struct wire_check check[MODEL_CHECKS_MAX];
 	size_t check_count;
+	struct wire_denial denial[WIRE_DENIALS_MAX];
+	size_t denial_count;
 } answer;
 
 static void take(void *context, const union wire_record *record)
@@ -40,6 +42,8 @@ static void take(void *context, const union wire_record *record)
 		answer.verdict[record->verdict.kind] = record->verdict;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
 		answer.check[answer.check_count++] = record->check;
+	} else if (record->header.type == WIRE_DENIAL && answer.denial_count < WIRE_DENIALS_MAX) {
+		answer.denial[answer.denial_count++] = record->denial;
 	}
 }
 
@@ -216,6 +220,16 @@ static void print_check(const struct wire_check *check)
 	printf(" (%llu ok, %llu failed)\n", (unsigned long long)check->successes, (unsigned long long)check->failures);
 }
 
+/* Why a call was refused belongs to what confines. */
+static void print_denials(void)
+{
+	if (answer.denial_count > 0)
+		printf("\nsystem calls denied\n");
+	for (size_t i = 0; i < answer.denial_count; i++)
+		printf("  %-22s%-20s %llu\n", answer.denial[i].syscall, answer.denial[i].action,
+			(unsigned long long)answer.denial[i].count);
+}
+
 /* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
@@ -228,6 +242,7 @@ static void print_text(void)
 	for (size_t i = 0; i < answer.check_count; i++)
 		print_check(&answer.check[i]);
 	print_confinement();
+	print_denials();
 }
 
 /* ---- for machines ---- */
@@ -316,6 +331,19 @@ static void json_checks(struct json_writer *json)
 	json_write_end(json);
 }
 
+static void json_denials(struct json_writer *json)
+{
+	json_write_array(json, "seccomp_denials");
+	for (size_t i = 0; i < answer.denial_count; i++) {
+		json_write_object(json, NULL);
+		json_write_text(json, "syscall", answer.denial[i].syscall);
+		json_write_text(json, "action", answer.denial[i].action);
+		json_write_u64(json, "count", answer.denial[i].count);
+		json_write_end(json);
+	}
+	json_write_end(json);
+}
+
 static void print_json(void)
 {
 	struct json_writer json;
@@ -326,6 +354,7 @@ static void print_json(void)
 	json_service(&json);
 	json_confinement(&json);
 	json_checks(&json);
+	json_denials(&json);
 	json_capabilities(&json, "own_capabilities", answer.snapshot.own_capabilities);
 	json_write_u64(&json, "monitor_restarts", answer.snapshot.monitor_restarts);
 	json_write_u64(&json, "reaped_orphans", answer.snapshot.reaped_orphans);

@@ -19,6 +19,7 @@ static const size_t sizes[] = {
 	[WIRE_ASK] = sizeof(struct wire_ask),
 	[WIRE_VERDICT] = sizeof(struct wire_verdict),
 	[WIRE_CHECK] = sizeof(struct wire_check),
+	[WIRE_DENIAL] = sizeof(struct wire_denial),
 	[WIRE_END] = sizeof(struct wire_end),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
@@ -78,6 +79,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_CHECK, wire_check, settled, 1),
 	FIELD(WIRE_CHECK, wire_check, name, 0),
 	FIELD(WIRE_CHECK, wire_check, reason, 0),
+	FIELD(WIRE_DENIAL, wire_denial, syscall, 0),
+	FIELD(WIRE_DENIAL, wire_denial, action, 0),
 };
 
 static bool is_string(const struct range *range)
