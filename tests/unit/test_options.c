@@ -361,14 +361,14 @@ static const struct refusal {
 	{ { "--drain", "8s", "--stop-timeout", "8s", "true" }, { NULL }, EINVAL,
 		"--drain takes all of --stop-timeout: the workload would be killed without a stop signal" },
 	{ { "NEST_INIT_PORTS", NULL }, { "NEST_INIT_PORTS=1" }, EINVAL,
-		"unknown variable NEST_INIT_PORTS (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_PORTS (an option of nest-init --help all, in capitals)" },
 	{ { "--user", "node" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
 	/* names */
 	{ { "--usr", "x", "true" }, { NULL }, EINVAL, "unknown option '--usr': did you mean --user?" },
 	{ { "--cap-drops=all", "true" }, { NULL }, EINVAL,
 		"unknown option '--cap-drops=all': did you mean --cap-drop?" },
 	{ { "--readonly", "true" }, { NULL }, EINVAL, "unknown option '--readonly': did you mean --read-only?" },
-	{ { "--USER", "x", "true" }, { NULL }, EINVAL, "unknown option '--USER' (nest-init --help lists them)" },
+	{ { "--USER", "x", "true" }, { NULL }, EINVAL, "unknown option '--USER' (nest-init --help all lists them)" },
 	{ { "--User", "x", "true" }, { NULL }, EINVAL, "unknown option '--User': did you mean --user?" },
 	{ { "--use", "x", "true" }, { NULL }, EINVAL, "unknown option '--use': did you mean --user?" },
 	{ { "--health-start-interval-", "x", "true" }, { NULL }, EINVAL,
@@ -385,23 +385,24 @@ static const struct refusal {
 	{ { "--health-retr", "1", "true" }, { NULL }, EINVAL,
 		"unknown option '--health-retr': did you mean --health-retries?" },
 	{ { "--xxxxdrain", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--xxxxdrain' (nest-init --help lists them)" },
+		"unknown option '--xxxxdrain' (nest-init --help all lists them)" },
 	{ { "--drxxxxain", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--drxxxxain' (nest-init --help lists them)" },
+		"unknown option '--drxxxxain' (nest-init --help all lists them)" },
 	{ { "--drainxxxx", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--drainxxxx' (nest-init --help lists them)" },
+		"unknown option '--drainxxxx' (nest-init --help all lists them)" },
 	{ { "--health-re", "1", "true" }, { NULL }, EINVAL,
-		"unknown option '--health-re' (nest-init --help lists them)" },
+		"unknown option '--health-re' (nest-init --help all lists them)" },
 	/* the nearest of several */
 	{ { "--cap-ad", "chown", "true" }, { NULL }, EINVAL, "unknown option '--cap-ad': did you mean --cap-add?" },
 	{ { "--startupp", "x", "true" }, { NULL }, EINVAL, "unknown option '--startupp': did you mean --startup?" },
-	{ { "--privileged", "true" }, { NULL }, EINVAL, "unknown option '--privileged' (nest-init --help lists them)" },
-	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help lists them)" },
-	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help lists them)" },
+	{ { "--privileged", "true" }, { NULL }, EINVAL,
+		"unknown option '--privileged' (nest-init --help all lists them)" },
+	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help all lists them)" },
+	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help all lists them)" },
 	{ { "---user", "x", "true" }, { NULL }, EINVAL, "unknown option '---user': did you mean --user?" },
-	{ { "-x", "true" }, { NULL }, EINVAL, "unknown option '-x' (nest-init --help lists them)" },
-	{ { "-hv", "true" }, { NULL }, EINVAL, "unknown option '-hv' (nest-init --help lists them)" },
-	{ { "-user", "true" }, { NULL }, EINVAL, "unknown option '-user' (nest-init --help lists them)" },
+	{ { "-x", "true" }, { NULL }, EINVAL, "unknown option '-x' (nest-init --help all lists them)" },
+	{ { "-hv", "true" }, { NULL }, EINVAL, "unknown option '-hv' (nest-init --help all lists them)" },
+	{ { "-user", "true" }, { NULL }, EINVAL, "unknown option '-user' (nest-init --help all lists them)" },
 	/* values */
 	{ { "--user" }, { NULL }, EINVAL, "--user: a value is missing" },
 	{ { "--user=", "true" }, { NULL }, EINVAL, "--user: the value is empty" },
@@ -549,7 +550,7 @@ static const struct refusal {
 	{ { "true" }, { "NEST_INIT_XXXDRAIN=1s" }, EINVAL,
 		"unknown variable NEST_INIT_XXXDRAIN: did you mean NEST_INIT_DRAIN?" },
 	{ { "true" }, { "NEST_INIT_XXXXDRAIN=1s" }, EINVAL,
-		"unknown variable NEST_INIT_XXXXDRAIN (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_XXXXDRAIN (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_HEALTH_START_INTERVALLLL=1s" }, EINVAL,
 		"unknown variable NEST_INIT_HEALTH_START_INTERVALLLL: did you mean NEST_INIT_HEALTH_START_INTERVAL?" },
 	{ { "true" }, { "NEST_INIT_READONLY=" }, EINVAL,
@@ -558,13 +559,13 @@ static const struct refusal {
 	{ { "true" }, { "NEST_INIT_CAP-DROP=x" }, EINVAL,
 		"unknown variable NEST_INIT_CAP-DROP: did you mean NEST_INIT_CAP_DROP?" },
 	{ { "true" }, { "NEST_INIT_PRIVILEGED=1" }, EINVAL,
-		"unknown variable NEST_INIT_PRIVILEGED (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_PRIVILEGED (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_HELP=1" }, EINVAL,
-		"unknown variable NEST_INIT_HELP (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_HELP (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_VERSION=1" }, EINVAL,
-		"unknown variable NEST_INIT_VERSION (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_VERSION (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_CONTROLS=1" }, EINVAL,
-		"unknown variable NEST_INIT_CONTROLS (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_CONTROLS (an option of nest-init --help all, in capitals)" },
 	/* variables are looked at before a missing command is */
 	{ { NULL }, { "NEST_INIT_USR=x" }, EINVAL, "unknown variable NEST_INIT_USR: did you mean NEST_INIT_USER?" },
 	/* and options before variables */
@@ -715,7 +716,7 @@ static void refuses_what_is_too_long(void **state)
 	assert_memory_equal(why.text, "unknown variable NEST_INIT_xxx", 30);
 	value[0] = value[1] = '-';
 	assert_int_equal(parse_many(value, "x", 1), -EINVAL);
-	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help lists them)") + 200);
+	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help all lists them)") + 200);
 }
 
 /* ---- the table of options ---- */
