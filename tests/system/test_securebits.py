@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from busybox import DOCKER_CAPS, bits, image, layers, needs_runc, run, running, status  # noqa: F401
+from bundle import Container
+from busybox import DOCKER_CAPS, bits, image, layers, needs_runc, run, running, status, wait_until  # noqa: F401
 
 pytestmark = needs_runc
 
@@ -118,6 +119,16 @@ def test_without_roots_privileges_a_file_with_capabilities_gives_its_own_alone(i
     """The other reason: a server whose file has cap_net_bind_service, run as root that was to keep chown as well."""
     found = look(image, programs, f"--cap-drop all --cap-add chown,kill{securebits}", "/programs/with-kill")
     assert found["start"][2] == held
+
+
+def test_a_pre_stop_command_has_them_too(image, programs):
+    """By then PID 1 has given up what it did not need."""
+    options = ["--securebits", "noroot", "--cap-drop", "all", "--cap-add", "chown,kill", "--pre-stop", "/programs/look"]
+    script = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done"
+    with Container(["/nest-init", *options, "--", "/bin/sh", "-c", script], image, files=programs) as c:
+        wait_until(lambda: "ready" in c.output())
+        c.kill("TERM")
+        assert (c.wait(), c.output()) == (0, f"ready\nstart: 0 1 {TWO} {TWO} {TWO}\n")
 
 
 REFUSAL = ("nest-init: securebits: cannot set them: Operation not permitted (it needs CAP_SETPCAP: start the container "
