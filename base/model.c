@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-static const char layer_names[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs",
-	"limits", "exec_allow", "tcp" };
+static const char layer_names[][16] = { "user", "capabilities", "securebits", "no_new_privs", "seccomp", "read_only",
+	"tmpfs", "limits", "exec_allow", "tcp" };
 static_assert(sizeof layer_names / sizeof layer_names[0] == LAYER_COUNT, "a name for every layer");
 
 static const char log_level_names[][8] = { "error", "warning", "notice", "info" };

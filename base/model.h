@@ -26,6 +26,7 @@
 enum layer {
 	LAYER_USER,
 	LAYER_CAPABILITIES,
+	LAYER_SECUREBITS,
 	LAYER_NO_NEW_PRIVS,
 	LAYER_SECCOMP,
 	LAYER_READ_ONLY,
@@ -36,8 +37,8 @@ enum layer {
 	LAYER_COUNT,
 };
 
-/* "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp": as metrics,
- * status and messages say it. */
+/* "user", "capabilities", "securebits", "no_new_privs", "seccomp", "read_only", "tmpfs", "limits", "exec_allow", "tcp":
+ * as metrics, status and messages say it. */
 const char *layer_name(enum layer layer);
 
 enum read_only_mode { READ_ONLY_OFF, READ_ONLY_AUTO, READ_ONLY_REMOUNT, READ_ONLY_LANDLOCK, READ_ONLY_VERIFY };
@@ -81,6 +82,7 @@ struct confinement {
 	uint64_t cap_drop; /* a bit for each capability number; all ones for "all" */
 	uint64_t cap_add;
 	bool cap_given;      /* --cap-drop or --cap-add was given */
+	uint32_t securebits; /* SECBIT_* of capabilities(7) */
 	bool no_new_privs;   /* on unless switched off */
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	bool seccomp_report; /* the monitor answers for the filter where it denies, and tells */

@@ -3,6 +3,7 @@
 
 #include "base/capname.h"
 #include "base/option_values.h"
+#include "base/securebits.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -70,6 +71,23 @@ static int set_capabilities(
 		value += length + (value[length] == ',');
 	}
 	confinement->cap_given = true;
+	return 0;
+}
+
+static int add_securebits(const char *value, uint32_t *bits, struct complaint *ret_why)
+{
+	while (*value != '\0') {
+		char name[CAPABILITY_SIZE];
+		uint32_t bit;
+
+		if (securebits_parse(value_next_word(&value, name, sizeof name), &bit) < 0)
+			return complain(ret_why, EINVAL,
+				"'%s': expected noroot, no_setuid_fixup, no_cap_ambient_raise, or one of these or "
+				"keep_caps "
+				"with _locked",
+				name);
+		*bits |= bit;
+	}
 	return 0;
 }
 
@@ -152,6 +170,8 @@ int option_set_confinement(enum setter setter, const char *value, void *member, 
 		return set_capabilities(value, &confinement->cap_drop, confinement, ret_why);
 	case ADD_CAPABILITIES:
 		return set_capabilities(value, &confinement->cap_add, confinement, ret_why);
+	case ADD_SECUREBITS:
+		return add_securebits(value, member, ret_why);
 	case SET_READ_ONLY:
 		return set_read_only(value, member, ret_why);
 	case ADD_TMPFS:

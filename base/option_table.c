@@ -30,6 +30,8 @@ const struct option_row option_rows[] = {
 		VALUE_NEEDED, REPEATABLE | COMMON, DROP_CAPABILITIES, IN(confinement) },
 	[OPTION_CAP_ADD] = { "cap-add", " LIST", "keep these; another user than root gets them too",
 		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE | COMMON, ADD_CAPABILITIES, IN(confinement) },
+	[OPTION_SECUREBITS] = { "securebits", " LIST", "noroot, no_setuid_fixup ...; _locked: for good",
+		SECTION_CONFINEMENT, VALUE_NEEDED, REPEATABLE, ADD_SECUREBITS, IN(confinement.securebits) },
 	[OPTION_NO_NEW_PRIVS] = { "no-new-privs", "=yes|no", "no privileges through execve (yes)", SECTION_CONFINEMENT,
 		VALUE_OPTIONAL, COMMON, SET_BOOL, IN(confinement.no_new_privs) },
 	[OPTION_SECCOMP] = { "seccomp", " NAME|FILE", "node, nginx, default, a profile, or unconfined",

@@ -34,7 +34,7 @@ static int unknown_option(const char *word, struct complaint *ret_why)
 	if (near != OPTION_COUNT)
 		return complain(
 			ret_why, EINVAL, "unknown option '%.200s': did you mean --%s?", word, option_rows[near].name);
-	return complain(ret_why, EINVAL, "unknown option '%.200s' (nest-init --help lists them)", word);
+	return complain(ret_why, EINVAL, "unknown option '%.200s' (nest-init --help all lists them)", word);
 }
 
 struct parse {
@@ -97,7 +97,7 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 		if ((*next)[1] != '-') {
 			if (strcmp(*next, "-h") != 0)
 				return complain(ret_why, EINVAL,
-					"unknown option '%.200s' (nest-init --help lists them)", *next);
+					"unknown option '%.200s' (nest-init --help all lists them)", *next);
 			parse->model->command = next + 1;
 			*ret_wish = OPTIONS_HELP;
 			return 0;
@@ -181,8 +181,8 @@ static int unknown_variable(const char *name, size_t length, struct complaint *r
 	lower[count] = '\0';
 	near = option_nearest(lower);
 	if (near == OPTION_COUNT || near >= OPTION_HELP)
-		return complain(ret_why, EINVAL, "unknown variable %.*s (an option of nest-init --help, in capitals)",
-			(int)length, name);
+		return complain(ret_why, EINVAL,
+			"unknown variable %.*s (an option of nest-init --help all, in capitals)", (int)length, name);
 	option_variable(near, variable);
 	return complain(ret_why, EINVAL, "unknown variable %.*s: did you mean %s?", (int)length, name, variable);
 }
@@ -293,9 +293,10 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 
 static bool confines(const struct confinement *confinement)
 {
-	return confinement->user != NULL || confinement->cap_given || confinement->seccomp != NULL ||
-		confinement->read_only != READ_ONLY_OFF || confinement->tmpfs.count > 0 ||
-		confinement->exec_allow.count > 0 || confinement->tcp_bind.given || confinement->tcp_connect.given;
+	return confinement->user != NULL || confinement->cap_given || confinement->securebits != 0 ||
+		confinement->seccomp != NULL || confinement->read_only != READ_ONLY_OFF ||
+		confinement->tmpfs.count > 0 || confinement->exec_allow.count > 0 || confinement->tcp_bind.given ||
+		confinement->tcp_connect.given;
 }
 
 int options_parse_environment(char **env, struct model *ret_model, struct complaint *ret_why)

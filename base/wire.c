@@ -1,5 +1,7 @@
 #include "base/wire.h"
 
+#include "base/securebits.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -63,6 +65,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
 		return sizeof(struct wire_check);
+	case WIRE_DENIAL:
+		return sizeof(struct wire_denial);
 	case WIRE_END:
 		return sizeof(struct wire_end);
 	default:
@@ -94,6 +98,7 @@ static bool snapshot_in_range(const struct wire_snapshot *snapshot)
 {
 	return exits_in_range(snapshot) && snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
 		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
+		snapshot->securebits >> SECUREBITS_COUNT == 0 && snapshot->reserved == 0 &&
 		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
 		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&
 		terminated(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action) &&
@@ -133,6 +138,9 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->verdict.reason, sizeof record->verdict.reason);
 	case WIRE_CHECK:
 		return check_in_range(&record->check);
+	case WIRE_DENIAL:
+		return terminated(record->denial.syscall, sizeof record->denial.syscall) &&
+			terminated(record->denial.action, sizeof record->denial.action);
 	default:
 		return true; /* nothing but a header */
 	}

@@ -11,6 +11,9 @@
 #define WIRE_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define WIRE_NAME_SIZE MODEL_TARGET_SIZE
 #define WIRE_REASON_SIZE 480
+#define WIRE_DENIALS_MAX 65 /* records in one answer */
+#define WIRE_SYSCALL_SIZE 40
+#define WIRE_ACTION_SIZE 24
 #define WIRE_BUCKETS 8 /* healthcheck_duration_seconds: upper bounds in wire_bucket_ns[], then +Inf */
 extern const int64_t wire_bucket_ns[WIRE_BUCKETS];
 
@@ -22,6 +25,7 @@ enum wire_type {
 	WIRE_ASK,          /* client to monitor: a question */
 	WIRE_VERDICT,      /* monitor to client: the answer about one kind */
 	WIRE_CHECK,        /* monitor to client: one check */
+	WIRE_DENIAL,       /* monitor to client: how often one syscall was denied, by one action */
 	WIRE_END,          /* monitor to client: the answer is whole */
 	WIRE_TYPE_COUNT,
 };
@@ -91,6 +95,8 @@ struct wire_snapshot {
 	uint32_t layers_requested; /* a bit for each enum layer */
 	uint32_t layers_enforced;
 	uint32_t landlock_abi;        /* 0: none */
+	uint32_t securebits;          /* asked for, SECBIT_* */
+	uint32_t reserved;            /* zero */
 	uint64_t capability_bounding; /* of the workload, a bit for each capability */
 	uint64_t own_capabilities;    /* that PID 1 itself holds */
 	uint64_t reaped_services;
@@ -148,6 +154,13 @@ struct wire_check {
 	char reason[WIRE_REASON_SIZE];              /* of the last run: "200 OK", "connection refused" */
 };
 
+struct wire_denial {
+	struct wire_header header;
+	uint64_t count;
+	char syscall[WIRE_SYSCALL_SIZE]; /* as the metrics have it: "ptrace", "other" */
+	char action[WIRE_ACTION_SIZE];   /* "ERRNO(EPERM)" */
+};
+
 struct wire_end {
 	struct wire_header header;
 };
@@ -161,6 +174,7 @@ union wire_record {
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;
+	struct wire_denial denial;
 	struct wire_end end;
 };
 

@@ -20,6 +20,7 @@
 #include "seccomp-profiles/denial_reports.h"
 #include "seccomp-profiles/embedded.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -310,6 +311,22 @@ static void reply_verdict(int client, enum check_kind kind)
 	control_reply(client, &record, WIRE_VERDICT);
 }
 
+static void reply_denials(int client)
+{
+	static_assert(WIRE_DENIALS_MAX == DENIALS_KINDS_MAX + 1, "an answer has room for every kind");
+	static_assert(WIRE_SYSCALL_SIZE >= SECCOMP_NAME_SIZE && WIRE_ACTION_SIZE >= ACTION_TEXT_SIZE,
+		"a record has room for both names");
+	union wire_record record;
+
+	for (size_t i = 0; i < WIRE_DENIALS_MAX; i++) {
+		memset(&record.denial, 0, sizeof record.denial);
+		record.denial.count = denial_reports_at(
+			&monitor.denials, i, record.denial.syscall, record.denial.action);
+		if (record.denial.count > 0)
+			control_reply(client, &record, WIRE_DENIAL);
+	}
+}
+
 static void reply_status(int client)
 {
 	union wire_record record;
@@ -325,6 +342,7 @@ static void reply_status(int client)
 		record.check = monitor.checks.item[i].record;
 		control_reply(client, &record, WIRE_CHECK);
 	}
+	reply_denials(client);
 }
 
 static void answer_client(void *context, const struct wire_ask *ask, int client)

@@ -1,9 +1,11 @@
 #include "init/audit.h"
 
 #include "base/capname.h"
+#include "base/securebits.h"
 
 #include <assert.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -16,8 +18,8 @@ static_assert(sizeof levels / sizeof levels[0] == AUDIT_LEVEL_COUNT, "a name for
 static const char namespaces[][8] = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" };
 static_assert(sizeof namespaces / sizeof namespaces[0] == NAMESPACE_COUNT, "a name for every namespace");
 
-static const char items[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "root", "mounts", "setuid", "path",
-	"proc", "kernel", "namespaces", "memory", "pids", "landlock", "secrets" };
+static const char items[][16] = { "user", "capabilities", "securebits", "no_new_privs", "seccomp", "root", "mounts",
+	"setuid", "path", "proc", "kernel", "namespaces", "memory", "pids", "landlock", "secrets" };
 static_assert(sizeof items / sizeof items[0] == AUDIT_ITEM_COUNT, "a name for every item");
 
 const char *audit_level_name(enum audit_level level)
@@ -122,6 +124,20 @@ static void judge_capabilities(const struct audit_facts *facts, struct audit_fin
 		say(finding, AUDIT_LOW, "a setuid program can get these back", "--cap-drop all");
 	else
 		say(finding, AUDIT_INFO, "nothing to be had", "");
+}
+
+static void judge_securebits(const struct audit_facts *facts, struct audit_finding *finding)
+{
+	struct audit_list names = { .count = 0 };
+
+	for (unsigned i = 0; i < SECUREBITS_COUNT; i++)
+		if ((facts->securebits >> i & 1) != 0)
+			audit_list_add(&names, securebits_name(i));
+	find(finding, names.count > 0 ? "" : "none", &names);
+	say(finding, AUDIT_INFO,
+		(facts->securebits & SECBIT_NOROOT) != 0 ? "root is a user like any other"
+							 : "root's programs get what the bounding set has",
+		"");
 }
 
 static void judge_no_new_privs(const struct audit_facts *facts, struct audit_finding *finding)
@@ -285,6 +301,7 @@ void audit_judge(const struct audit_facts *facts, struct audit_finding ret_findi
 		memcpy(ret_findings[i].item, items[i], sizeof items[i]);
 	judge_user(facts, &ret_findings[AUDIT_USER]);
 	judge_capabilities(facts, &ret_findings[AUDIT_CAPABILITIES]);
+	judge_securebits(facts, &ret_findings[AUDIT_SECUREBITS]);
 	judge_no_new_privs(facts, &ret_findings[AUDIT_NO_NEW_PRIVS]);
 	judge_seccomp(facts, &ret_findings[AUDIT_SECCOMP]);
 	judge_root(facts, &ret_findings[AUDIT_ROOT]);

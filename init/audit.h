@@ -41,6 +41,7 @@ const char *audit_namespace_name(enum audit_namespace which);
 struct audit_facts {
 	uid_t uid; /* the effective one */
 	struct capability_sets capabilities;
+	uint32_t securebits; /* SECBIT_* */
 	bool no_new_privs;
 	unsigned seccomp_mode; /* 0, 1 strict, 2 filter (proc(5)) */
 	unsigned seccomp_filters;
@@ -56,6 +57,8 @@ struct audit_facts {
 	uint32_t namespaces, host_namespaces; /* a bit for each that is known, and of these the host's */
 	uint64_t memory_limit, pids_limit;    /* bytes, tasks; AUDIT_NO_LIMIT */
 	unsigned landlock_abi;
+	bool filters_refused;      /* seccomp(2) loads none */
+	int listener_error;        /* an errno, if it loads none with a listener; 0 */
 	struct audit_list secrets; /* names of variables */
 };
 
@@ -70,6 +73,7 @@ struct audit_finding {
 enum audit_item {
 	AUDIT_USER,
 	AUDIT_CAPABILITIES,
+	AUDIT_SECUREBITS,
 	AUDIT_NO_NEW_PRIVS,
 	AUDIT_SECCOMP,
 	AUDIT_ROOT,
@@ -89,6 +93,35 @@ enum audit_item {
 /* A finding for each item, the info ones included. What no option of ours can mend in a container as runtimes make it
  * by default is info. */
 void audit_judge(const struct audit_facts *facts, struct audit_finding ret_findings[static AUDIT_ITEM_COUNT]);
+
+/* What nest-init could put in force here, with the rights of the process that asks. */
+enum possible_item {
+	POSSIBLE_USER,
+	POSSIBLE_CAPABILITIES,
+	POSSIBLE_SECUREBITS,
+	POSSIBLE_NO_NEW_PRIVS,
+	POSSIBLE_SECCOMP,
+	POSSIBLE_SECCOMP_REPORT,
+	POSSIBLE_READ_ONLY,
+	POSSIBLE_TMPFS,
+	POSSIBLE_EXEC_ALLOW,
+	POSSIBLE_TCP,
+	POSSIBLE_ITEM_COUNT,
+};
+
+enum possible_answer { POSSIBLE_NO, POSSIBLE_PART, POSSIBLE_YES, POSSIBLE_ANSWER_COUNT };
+
+/* "no", "in part", "yes". */
+const char *audit_possible_answer(enum possible_answer answer);
+
+struct audit_possible {
+	enum possible_answer answer;
+	char item[16];
+	char how[96]; /* or why not; "" where there is nothing to say */
+};
+
+void audit_judge_possible(
+	const struct audit_facts *facts, struct audit_possible ret_possible[static POSSIBLE_ITEM_COUNT]);
 
 /* True if the variable (NAME=VALUE) looks as if its value were a secret: by its name, unless the value is empty or a
  * path; or a URL with a password in it. */

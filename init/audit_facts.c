@@ -11,12 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #define STATUS_MAX (64 * 1024)
 #define PATH_DIRECTORIES_MAX 32
@@ -250,6 +254,38 @@ static int read_seccomp(struct audit_facts *facts, struct complaint *ret_why)
 	return 0;
 }
 
+/* What a child that loads filters hears; nothing else shows whether there is a listener already. They allow all, so
+ * that nobody has to answer for it. Returns the errno of one with a listener, or -1 if it can load none at all. */
+static int load_filters(void)
+{
+	static struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	static const struct sock_fprog program = { .len = 1, .filter = allow };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -1;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0 ? errno
+													     : 0;
+}
+
+static void try_filters(struct audit_facts *facts)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(load_filters());
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			pid = -1;
+	if (pid < 0)
+		facts->listener_error = errno;
+	else if (!WIFEXITED(status) || WEXITSTATUS(status) == (uint8_t)-1)
+		facts->filters_refused = true;
+	else
+		facts->listener_error = WEXITSTATUS(status);
+}
+
 int audit_facts_read(char **env, struct audit_facts *ret_facts, struct complaint *ret_why)
 {
 	struct audit_facts facts = { .uid = geteuid(), .memory_limit = AUDIT_NO_LIMIT, .pids_limit = AUDIT_NO_LIMIT };
@@ -260,7 +296,9 @@ int audit_facts_read(char **env, struct audit_facts *ret_facts, struct complaint
 	if (error < 0)
 		return error;
 	facts.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	facts.securebits = (uint32_t)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	facts.landlock_abi = landlock_abi();
+	try_filters(&facts);
 	read_root(&facts);
 	read_mounts(&facts);
 	read_path(&facts);

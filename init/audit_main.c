@@ -4,6 +4,7 @@
 #include "base/capname.h"
 #include "base/json_write.h"
 #include "base/paint.h"
+#include "base/securebits.h"
 #include "base/version.h"
 #include "init/audit_facts.h"
 #include "metrics/read_cgroup.h"
@@ -21,7 +22,8 @@ static const char help_text[] =
 	"nest-init audit [--json] [--fail-on LEVEL]\n"
 	"\n"
 	"Looks at the container from inside, as the user and with the rights that it runs\n"
-	"with, and says item by item what was found, what it means and what mends it.\n"
+	"with, and says item by item what was found, what it means and what mends it; and\n"
+	"which protections nest-init could put in force here.\n"
 	"docker exec is not confined as the service is: nest-init exec -- nest-init audit\n"
 	"looks at it as the service does, or let it be COMMAND itself.\n"
 	"\n"
@@ -33,6 +35,7 @@ static const char help_text[] =
 
 static struct audit_facts facts;
 static struct audit_finding finding[AUDIT_ITEM_COUNT];
+static struct audit_possible possible[POSSIBLE_ITEM_COUNT];
 static size_t counts[AUDIT_LEVEL_COUNT];
 
 static void read_limits(void)
@@ -85,6 +88,25 @@ static void print_finding(const struct audit_finding *one)
 	print_wrapped(one->mends);
 }
 
+static void print_possible(void)
+{
+	static const enum colour colour_of[POSSIBLE_ANSWER_COUNT] = { RED, YELLOW, GREEN };
+
+	printf("\nachievable here\n\n");
+	for (size_t i = 0; i < POSSIBLE_ITEM_COUNT; i++) {
+		printf("  ");
+		paint(colour_of[possible[i].answer]);
+		printf("%-8s", audit_possible_answer(possible[i].answer));
+		paint(PLAIN);
+		if (possible[i].how[0] == '\0') {
+			printf("%s\n", possible[i].item);
+			continue;
+		}
+		printf("%-*s", MARGIN - 10, possible[i].item);
+		print_wrapped(possible[i].how);
+	}
+}
+
 /* The worst first. */
 static void print_text(void)
 {
@@ -103,17 +125,24 @@ static void print_text(void)
 		for (size_t i = 0; i < AUDIT_ITEM_COUNT; i++)
 			if (finding[i].level == (enum audit_level)level)
 				print_finding(&finding[i]);
+	print_possible();
 }
 
 /* ---- for machines ---- */
 
-static void json_set(struct json_writer *json, const char *key, uint64_t set)
+static void json_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
 {
 	json_write_array(json, key);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+	for (unsigned i = 0; i < count; i++)
 		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, capname(i));
+			json_write_text(json, NULL, name(i));
 	json_write_end(json);
+}
+
+static void json_set(struct json_writer *json, const char *key, uint64_t set)
+{
+	json_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void print_json(void)
@@ -131,6 +160,7 @@ static void print_json(void)
 	json_set(&json, "inheritable", sets->inheritable);
 	json_set(&json, "ambient", sets->ambient);
 	json_write_end(&json);
+	json_bits(&json, "securebits", facts.securebits, SECUREBITS_COUNT, securebits_name);
 	json_write_object(&json, "counts");
 	for (unsigned level = 0; level < AUDIT_LEVEL_COUNT; level++)
 		json_write_u64(&json, audit_level_name((enum audit_level)level), counts[level]);
@@ -143,6 +173,15 @@ static void print_json(void)
 		json_write_text(&json, "found", finding[i].found);
 		json_write_text(&json, "means", finding[i].means);
 		json_write_text(&json, "mends", finding[i].mends);
+		json_write_end(&json);
+	}
+	json_write_end(&json);
+	json_write_array(&json, "achievable");
+	for (size_t i = 0; i < POSSIBLE_ITEM_COUNT; i++) {
+		json_write_object(&json, NULL);
+		json_write_text(&json, "item", possible[i].item);
+		json_write_text(&json, "answer", audit_possible_answer(possible[i].answer));
+		json_write_text(&json, "how", possible[i].how);
 		json_write_end(&json);
 	}
 	json_write_end(&json);
@@ -209,6 +248,7 @@ int audit_main(int argc, char **argv)
 	}
 	read_limits();
 	audit_judge(&facts, finding);
+	audit_judge_possible(&facts, possible);
 	for (size_t i = 0; i < AUDIT_ITEM_COUNT; i++) {
 		complaint_flatten(finding[i].found);
 		counts[finding[i].level]++;

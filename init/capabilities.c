@@ -5,6 +5,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -105,6 +106,33 @@ static int drop_from_bounding_set(uint64_t set, struct complaint *ret_why)
 	return 0;
 }
 
+int capabilities_set(const struct capability_sets *want, struct complaint *ret_why)
+{
+	load_state(*want);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return complain(ret_why, EPERM, "cannot set the permitted, effective and inheritable sets");
+	return 0;
+}
+
+int capabilities_add_securebits(uint32_t bits, struct complaint *ret_why)
+{
+	int has = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	if (has < 0)
+		return complain(ret_why, errno, "cannot read them: %s", strerror(errno));
+	if ((bits & ~(uint32_t)has) == 0)
+		return 0;
+	if (prctl(PR_SET_SECUREBITS, ((uint32_t)has & ~(uint32_t)SECBIT_KEEP_CAPS) | bits, 0, 0, 0) < 0)
+		return complain(ret_why, errno,
+			"cannot set them: %s (it needs CAP_SETPCAP: start the container with it, and as root with "
+			"--user here)",
+			strerror(errno));
+	has = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	if (has < 0 || (bits & ~(uint32_t)has) != 0)
+		return complain(ret_why, EPERM, "the kernel did not take them");
+	return 0;
+}
+
 int capabilities_apply(
 	const struct capability_sets *have, const struct capability_sets *want, struct complaint *ret_why)
 {
@@ -112,9 +140,9 @@ int capabilities_apply(
 
 	if (error < 0)
 		return error;
-	load_state(*want);
-	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
-		return complain(ret_why, EPERM, "cannot set the permitted, effective and inheritable sets");
+	error = capabilities_set(want, ret_why);
+	if (error < 0)
+		return error;
 	if (capng_apply(CAPNG_SELECT_AMBIENT) != 0)
 		return complain(ret_why, EPERM, "cannot set the ambient set");
 	return 0;

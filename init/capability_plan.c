@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 
 /* The name of the lowest capability of a set that is not empty. */
 static const char *first_name(uint64_t set)
@@ -26,14 +27,20 @@ static uint64_t asked_to_add(const struct capability_sets *have, const struct co
 	return asked->cap_add & ((UINT64_C(1) << CAPNAME_COUNT) - 1);
 }
 
-static struct capability_sets sets_for(
-	const struct capability_sets *have, uint64_t bounding, uint64_t add, bool runs_as_root)
+/* Root that gets no capability for being root has what another user has: what is ambient. */
+static bool takes_ambient(const struct confinement *asked, bool runs_as_root)
+{
+	return !runs_as_root || (asked->securebits & SECBIT_NOROOT) != 0;
+}
+
+static struct capability_sets sets_for(const struct capability_sets *have, uint64_t bounding, uint64_t add,
+	const struct confinement *asked, bool runs_as_root)
 {
 	struct capability_sets sets = { .bounding = bounding };
 
 	sets.permitted = runs_as_root ? bounding & have->permitted : add;
 	sets.effective = sets.permitted;
-	sets.inheritable = runs_as_root ? 0 : add;
+	sets.inheritable = takes_ambient(asked, runs_as_root) ? sets.permitted : 0;
 	sets.ambient = sets.inheritable;
 	return sets;
 }
@@ -53,7 +60,7 @@ int capability_plan(const struct capability_sets *have, const struct confinement
 			"cannot drop %s from the bounding set without CAP_SETPCAP "
 			"(start the container with --cap-drop, or as root with --user here)",
 			first_name(have->bounding & ~bounding));
-	*ret_want = sets_for(have, bounding, add, runs_as_root);
+	*ret_want = sets_for(have, bounding, add, asked, runs_as_root);
 	return 0;
 }
 
@@ -62,7 +69,7 @@ void capability_plan_possible(const struct capability_sets *have, const struct c
 {
 	uint64_t add = asked_to_add(have, asked) & have->permitted & have->bounding;
 	uint64_t kept = (have->bounding & ~asked->cap_drop) | add;
-	struct capability_sets sets = sets_for(have, kept, add, runs_as_root);
+	struct capability_sets sets = sets_for(have, kept, add, asked, runs_as_root);
 
 	if ((have->permitted & SETPCAP) == 0)
 		sets.bounding = have->bounding;

@@ -15,10 +15,7 @@ struct capability_sets { /* a bit for each capability number */
  * and it inherits nothing. Another user gets nothing but what --cap-add names, through the ambient set, as execve(2)
  * would take everything else away.
  *
- * No securebits are set, as they would add nothing. What is not in the bounding set no file gives back, setuid, with
- * capabilities of its own or root's; what a file could yet inherit is cleared. Where the bounding set cannot shrink,
- * CAP_SETPCAP is missing, which securebits need as well: there no_new_privs does it. SECBIT_NOROOT would take from root
- * at the first exec what it was to keep, and SECBIT_NO_SETUID_FIXUP would leave capabilities with those who leave root.
+ * Under SECBIT_NOROOT execve(2) gives root nothing for being root: its permitted set then is ambient as well.
  *
  * Returns 0, or -EPERM with a sentence: an added capability that this process does not hold, or a bounding set that is
  * to shrink without CAP_SETPCAP. */

@@ -32,7 +32,9 @@ static bool asks_for_seccomp(const struct confinement *asked)
 static uint32_t requested_layers(const struct confinement *asked)
 {
 	return (uint32_t)(asked->user != NULL || asked->groups.count > 0) << LAYER_USER |
-		(uint32_t)asked->cap_given << LAYER_CAPABILITIES | (uint32_t)asked->no_new_privs << LAYER_NO_NEW_PRIVS |
+		(uint32_t)asked->cap_given << LAYER_CAPABILITIES |
+		(uint32_t)(asked->securebits != 0) << LAYER_SECUREBITS |
+		(uint32_t)asked->no_new_privs << LAYER_NO_NEW_PRIVS |
 		(uint32_t)asks_for_seccomp(asked) << LAYER_SECCOMP |
 		(uint32_t)(asked->read_only != READ_ONLY_OFF) << LAYER_READ_ONLY |
 		(uint32_t)(asked->tmpfs.count > 0) << LAYER_TMPFS |
@@ -90,6 +92,8 @@ static int plan_user(const struct confinement *asked, struct confine_plan *plan,
 	return 0;
 }
 
+static const uint32_t capability_layers = 1U << LAYER_CAPABILITIES | 1U << LAYER_SECUREBITS;
+
 static int plan_capabilities(const struct confinement *asked, struct confine_plan *plan, struct complaint *ret_why)
 {
 	int error = capabilities_read(&plan->had, ret_why);
@@ -97,8 +101,9 @@ static int plan_capabilities(const struct confinement *asked, struct confine_pla
 	if (error < 0)
 		return error;
 	plan->capabilities = plan->had;
-	return asked->cap_given ? capability_plan(&plan->had, asked, plan->runs_as_root, &plan->capabilities, ret_why)
-				: 0;
+	if ((plan->requested & capability_layers) == 0)
+		return 0;
+	return capability_plan(&plan->had, asked, plan->runs_as_root, &plan->capabilities, ret_why);
 }
 
 static void use_embedded(const struct embedded_profile *profile, struct confine_filter *filter)
@@ -405,7 +410,7 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 
 	/* The permitted set survives, so that the capability step can still do its work; exec clears the rest anyway.
 	 */
-	if ((apply->plan->requested & 1U << LAYER_CAPABILITIES) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+	if ((apply->plan->requested & capability_layers) != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return complain(
 			ret_why, errno, "cannot keep capabilities over the change of user: %s", strerror(errno));
 	if (apply->plan->asked->user != NULL)
@@ -430,14 +435,30 @@ static int apply_user(struct apply *apply, struct complaint *ret_why)
 static int apply_capabilities(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confine_plan *plan = apply->plan;
-	struct capability_sets had = plan->had;
+	struct capability_sets had = plan->had, want = plan->capabilities;
 	int error = 0;
 
 	if (apply->again) /* PID 1 has given up some by now */
 		error = capabilities_read(&had, ret_why);
 	if (error == 0 && plan->changes_user)
 		error = capabilities_raise(&had, ret_why);
-	return error == 0 ? capabilities_apply(&had, &plan->capabilities, ret_why) : error;
+	if ((plan->requested & 1U << LAYER_SECUREBITS) != 0) { /* which take it */
+		want.permitted |= had.permitted & UINT64_C(1) << CAP_SETPCAP;
+		want.effective |= had.permitted & UINT64_C(1) << CAP_SETPCAP;
+	}
+	return error == 0 ? capabilities_apply(&had, &want, ret_why) : error;
+}
+
+/* After the ambient set, which may be locked by them. What was kept for this goes, whatever becomes of it. */
+static int apply_securebits(struct apply *apply, struct complaint *ret_why)
+{
+	const struct confine_plan *plan = apply->plan;
+	int error = capabilities_add_securebits(plan->asked->securebits, ret_why);
+	struct complaint why;
+
+	if (capabilities_set(&plan->capabilities, error < 0 ? &why : ret_why) < 0)
+		return -EPERM;
+	return error;
 }
 
 static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)
@@ -505,7 +526,8 @@ static const struct step {
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_read_only_mounts },
 	{ LAYER_TMPFS, 1U << LAYER_TMPFS, apply_tmpfs },
 	{ LAYER_USER, 1U << LAYER_USER, apply_user },
-	{ LAYER_CAPABILITIES, 1U << LAYER_CAPABILITIES, apply_capabilities },
+	{ LAYER_CAPABILITIES, 1U << LAYER_CAPABILITIES | 1U << LAYER_SECUREBITS, apply_capabilities },
+	{ LAYER_SECUREBITS, 1U << LAYER_SECUREBITS, apply_securebits },
 	{ LAYER_COUNT, 0, apply_place },
 	{ LAYER_NO_NEW_PRIVS, 1U << LAYER_NO_NEW_PRIVS, apply_no_new_privs },
 	{ LAYER_READ_ONLY, 1U << LAYER_READ_ONLY, apply_landlock },

@@ -86,6 +86,7 @@ static void send_snapshot(struct loop *loop)
 		? plan->requested & ~plan->weakened & ~loop->not_enforced
 		: 0;
 	snapshot->capability_bounding = plan->capabilities.bounding;
+	snapshot->securebits = plan->asked->securebits;
 	snapshot->monitor_restarts = loop->monitor.restarts;
 	monitor_link_send(&loop->monitor, snapshot);
 }

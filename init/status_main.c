@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/json_write.h"
 #include "base/paint.h"
+#include "base/securebits.h"
 #include "base/version.h"
 
 #include <stdio.h>
@@ -27,6 +28,8 @@ static struct answer {
 	struct wire_verdict verdict[CHECK_KIND_COUNT];
 	struct wire_check check[MODEL_CHECKS_MAX];
 	size_t check_count;
+	struct wire_denial denial[WIRE_DENIALS_MAX];
+	size_t denial_count;
 } answer;
 
 static void take(void *context, const union wire_record *record)
@@ -39,6 +42,8 @@ static void take(void *context, const union wire_record *record)
 		answer.verdict[record->verdict.kind] = record->verdict;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
 		answer.check[answer.check_count++] = record->check;
+	} else if (record->header.type == WIRE_DENIAL && answer.denial_count < WIRE_DENIALS_MAX) {
+		answer.denial[answer.denial_count++] = record->denial;
 	}
 }
 
@@ -118,17 +123,22 @@ static void print_gaps(void)
 #define SCREEN_WIDTH 80
 
 /* " chown, net_bind_service", on as many lines as it takes: column is where the names begin, at where we are. */
+static void print_bits(uint64_t set, unsigned count, const char *(*name)(unsigned bit), int column, int at)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if ((set >> i & 1) == 0)
+			continue;
+		if (at + (int)strlen(name(i)) + 2 > SCREEN_WIDTH)
+			at = printf("\n%*s", column - 1, "") - 1;
+		at += printf(" %s%s", name(i), set >> i > 1 ? "," : "");
+	}
+}
+
 static void print_capabilities(uint64_t set, int column, int at, const char *none)
 {
 	if (set == 0)
 		printf(" %s", none);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++) {
-		if ((set >> i & 1) == 0)
-			continue;
-		if (at + (int)strlen(capname(i)) + 2 > SCREEN_WIDTH)
-			at = printf("\n%*s", column - 1, "") - 1;
-		at += printf(" %s%s", capname(i), set >> i > 1 ? "," : "");
-	}
+	print_bits(set, CAPNAME_COUNT, capname, column, at);
 }
 
 static void print_service(void)
@@ -163,6 +173,9 @@ static void print_detail(enum layer layer)
 	if (layer == LAYER_CAPABILITIES)
 		print_capabilities(snapshot->capability_bounding, DETAIL_COLUMN,
 			DETAIL_COLUMN - 2 + printf("  bounding set:"), "empty");
+	else if (layer == LAYER_SECUREBITS)
+		print_bits(snapshot->securebits, SECUREBITS_COUNT, securebits_name, DETAIL_COLUMN,
+			DETAIL_COLUMN - 2 + printf(" "));
 	else if (layer == LAYER_SECCOMP)
 		printf("  %s, otherwise %s", snapshot->seccomp_profile, snapshot->seccomp_default_action);
 	else if (layer == LAYER_READ_ONLY && strcmp(how, "landlock") == 0)
@@ -207,6 +220,16 @@ static void print_check(const struct wire_check *check)
 	printf(" (%llu ok, %llu failed)\n", (unsigned long long)check->successes, (unsigned long long)check->failures);
 }
 
+/* Why a call was refused belongs to what confines. */
+static void print_denials(void)
+{
+	if (answer.denial_count > 0)
+		printf("\nsystem calls denied\n");
+	for (size_t i = 0; i < answer.denial_count; i++)
+		printf("  %-22s%-20s %llu\n", answer.denial[i].syscall, answer.denial[i].action,
+			(unsigned long long)answer.denial[i].count);
+}
+
 /* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
@@ -219,6 +242,7 @@ static void print_text(void)
 	for (size_t i = 0; i < answer.check_count; i++)
 		print_check(&answer.check[i]);
 	print_confinement();
+	print_denials();
 }
 
 /* ---- for machines ---- */
@@ -242,13 +266,19 @@ static void json_service(struct json_writer *json)
 	json_write_end(json);
 }
 
-static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
+static void json_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
 {
 	json_write_array(json, key);
-	for (unsigned i = 0; i < CAPNAME_COUNT; i++)
+	for (unsigned i = 0; i < count; i++)
 		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, capname(i));
+			json_write_text(json, NULL, name(i));
 	json_write_end(json);
+}
+
+static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
+{
+	json_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void json_detail(struct json_writer *json, enum layer layer)
@@ -257,6 +287,8 @@ static void json_detail(struct json_writer *json, enum layer layer)
 
 	if (layer == LAYER_CAPABILITIES) {
 		json_capabilities(json, "bounding", snapshot->capability_bounding);
+	} else if (layer == LAYER_SECUREBITS) {
+		json_bits(json, "bits", snapshot->securebits, SECUREBITS_COUNT, securebits_name);
 	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
 		json_write_text(json, "profile", snapshot->seccomp_profile);
 		json_write_text(json, "default_action", snapshot->seccomp_default_action);
@@ -299,6 +331,19 @@ static void json_checks(struct json_writer *json)
 	json_write_end(json);
 }
 
+static void json_denials(struct json_writer *json)
+{
+	json_write_array(json, "seccomp_denials");
+	for (size_t i = 0; i < answer.denial_count; i++) {
+		json_write_object(json, NULL);
+		json_write_text(json, "syscall", answer.denial[i].syscall);
+		json_write_text(json, "action", answer.denial[i].action);
+		json_write_u64(json, "count", answer.denial[i].count);
+		json_write_end(json);
+	}
+	json_write_end(json);
+}
+
 static void print_json(void)
 {
 	struct json_writer json;
@@ -309,6 +354,7 @@ static void print_json(void)
 	json_service(&json);
 	json_confinement(&json);
 	json_checks(&json);
+	json_denials(&json);
 	json_capabilities(&json, "own_capabilities", answer.snapshot.own_capabilities);
 	json_write_u64(&json, "monitor_restarts", answer.snapshot.monitor_restarts);
 	json_write_u64(&json, "reaped_orphans", answer.snapshot.reaped_orphans);

@@ -277,13 +277,11 @@ static void write_enforced(struct exposition *page, const struct wire_snapshot *
 	write_layers(page, snapshot->layers_enforced);
 }
 
-static void write_capabilities(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_capabilities(struct exposition *page, uint64_t set)
 {
-	if (snapshot->starts == 0) /* the set of a workload that was never there is not known */
-		return;
 	for (unsigned number = 0; number < 64; number++) {
 		const char *name = number < CAPNAME_COUNT ? capname(number) : NULL;
-		uint64_t has = snapshot->capability_bounding >> number & 1;
+		uint64_t has = set >> number & 1;
 		char digits[8];
 
 		if (name == NULL && !has)
@@ -489,7 +487,11 @@ static void write_confinement(struct exposition *page, const struct wire_snapsho
 	write_enforced(page, snapshot);
 	family(page, METRIC_GAUGE, PREFIX "capability_bounding", NULL,
 		"1 for each capability in the service's bounding set: what it could still get hold of.");
-	write_capabilities(page, snapshot);
+	if (snapshot->starts > 0) /* the set of a workload that was never there is not known */
+		write_capabilities(page, snapshot->capability_bounding);
+	family(page, METRIC_GAUGE, PREFIX "own_capability", NULL,
+		"1 for each capability that PID 1 itself still holds: what it keeps to signal and to start again.");
+	write_capabilities(page, snapshot->own_capabilities);
 	family(page, METRIC_GAUGE, PREFIX "landlock_abi", NULL,
 		"Version of Landlock that the kernel offers; 0 if it has none.");
 	write_landlock(page, snapshot);

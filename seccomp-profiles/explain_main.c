@@ -23,7 +23,7 @@ static const char help[] =
 	"\n"
 	"  --pid PID    the same as pid:PID\n"
 	"  --caps LIST  what includes and excludes test: all, none or NAME,NAME (the bounding set here)\n"
-	"  --arch NAME  amd64 or arm64 (this one's)\n"
+	"  --arch NAME  amd64 or arm64 (this one's); a profile of ours is here for this one alone\n"
 	"  --json       for machines\n"
 	"  --help       show this\n"
 	"\n"

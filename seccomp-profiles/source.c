@@ -36,8 +36,10 @@ static int open_own(
 
 	seccomp_context_native(0, &native);
 	if (arch != native.profile.arch)
-		return complain(ret_why, EINVAL, "%s: our own profiles are here for %s alone", own->name,
-			profile_arch_go_name(native.profile.arch));
+		return complain(ret_why, EINVAL,
+			"%s: our own profiles are here for %s alone: for another take seccomp-profiles/%s.json of the "
+			"source",
+			own->name, profile_arch_go_name(native.profile.arch), own->name);
 	return take_one(source, embedded_insn(own), own->length, ret_why);
 }
 

@@ -337,7 +337,7 @@ def layers(container):
     return said
 
 
-NOTHING = {"user": "-", "capabilities": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-",
+NOTHING = {"user": "-", "capabilities": "-", "securebits": "-", "no_new_privs": "in force", "seccomp": "-", "read_only": "-", "tmpfs": "-",
            "limits": "-", "exec_allow": "-", "tcp": "-"}
 
 

@@ -68,11 +68,52 @@ def test_json_has_the_five_sets_and_never_a_value(image):
     two = ["chown", "kill"]
     assert known["capabilities"] == {"bounding": two, "permitted": two, "effective": two, "inheritable": [],
                                      "ambient": []}
-    assert (known["uid"], known["counts"]) == (0, {"info": 7, "low": 0, "medium": 7, "high": 1})
+    assert (known["uid"], known["counts"]) == (0, {"info": 8, "low": 0, "medium": 7, "high": 1})
     assert known["findings"][-1] == {
         "item": "secrets", "level": "medium", "found": "API_TOKEN, URL",
         "means": "every child inherits them, and docker inspect shows them", "mends": "mount a file, and give its path"}
     assert "hunter2" not in output
+
+
+def refuse(*calls):
+    """A filter of the engine that has no such system calls."""
+    return {"defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": list(calls), "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
+
+
+ACHIEVED_BY = {"user": "--user 1002", "capabilities": "--cap-drop all", "securebits": "--securebits noroot",
+               "no_new_privs": "--no-new-privs", "seccomp": "--seccomp default",
+               "report": "--seccomp default --seccomp-report", "read_only": "--read-only", "tmpfs": "--tmpfs /scratch",
+               "exec_allow": "--exec-allow /bin", "tcp": "--tcp-bind none"}
+LANDLOCK = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
+
+
+@pytest.mark.parametrize("configuration, missing", [
+    ({"caps": PRIVILEGED}, {}),
+    ({"caps": DOCKER_CAPS}, {"tmpfs": "no"}),
+    ({"caps": ()}, {"user": "no", "securebits": "no", "tmpfs": "no"}),
+    ({"user": 1001}, {"user": "no", "capabilities": "in part", "securebits": "no", "tmpfs": "no"}),
+    ({"seccomp": refuse(*LANDLOCK)}, {"read_only": "no", "exec_allow": "no", "tcp": "no", "tmpfs": "no"}),
+    ({"seccomp": refuse("seccomp")}, {"seccomp": "no", "report": "no", "exec_allow": "no", "tcp": "no", "tmpfs": "no"}),
+    ({"read_only": True, "seccomp": refuse(*LANDLOCK)}, {"exec_allow": "no", "tcp": "no", "tmpfs": "no"}),
+], ids=["privileged", "docker", "none", "uid 1001", "no landlock", "no filter", "read-only"])
+def test_what_is_achievable_can_be_had_and_the_rest_cannot(image, configuration, missing):
+    """Held to the options themselves: a start is refused where the answer is not yes."""
+    status, output, errors = audit(image, "--json", **configuration)
+    assert (status, errors) == (0, "")
+    said = {one["item"]: one["answer"] for one in json.loads(output)["achievable"]}
+    assert said == {**dict.fromkeys(ACHIEVED_BY, "yes"), **missing}
+    for item, options in ACHIEVED_BY.items():
+        with Container(["/nest-init", *options.split(), "--", "/bin/sh", "-c", ":"], image, **configuration) as c:
+            assert c.wait() == (0 if said[item] == "yes" else 125), (item, c.errors())
+
+
+def test_a_listener_that_is_there_already_is_found(image):
+    status, output, errors = audit(image, before=["/nest-init", "--seccomp", "default", "--seccomp-report", "--"])
+    assert status == 0
+    assert "\nachievable here\n\n  yes     user          any\n" in output
+    assert "\n  no      report        a filter that is in force here has a listener already\n" in output
+    assert max(map(len, output.splitlines())) <= 80
 
 
 def unmask(config):

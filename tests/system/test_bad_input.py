@@ -54,7 +54,7 @@ SIGNAL = "--stop-signal: unknown signal '{}' (TERM, SIGTERM, 15, RTMIN+3 ...)"
 DURATION = "'{}': expected a duration such as 500ms, 8s or 1m30s"
 ADDRESS = "--metrics: '{}': expected ADDRESS:PORT, such as 127.0.0.1:9911"
 NUMBERS = "--metrics: '{}': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911"
-UNKNOWN = "unknown option '{}' (nest-init --help lists them)"
+UNKNOWN = "unknown option '{}' (nest-init --help all lists them)"
 
 OPTIONS = {
     # names
@@ -205,9 +205,9 @@ def test_bad_options_are_told_before_the_container_is_looked_at(refused):
     ("NEST_INIT_NO_NEW_PRIVS", "maybe", "NEST_INIT_NO_NEW_PRIVS: 'maybe': expected yes or no"),
     ("NEST_INIT_METRICS", "127.0.0.1", "NEST_INIT_METRICS: '127.0.0.1': expected ADDRESS:PORT, such as 127.0.0.1:9911"),
     ("NEST_INIT_CAPDROP", "all", "unknown variable NEST_INIT_CAPDROP: did you mean NEST_INIT_CAP_DROP?"),
-    ("NEST_INIT_FROBNICATE", "1", "unknown variable NEST_INIT_FROBNICATE (an option of nest-init --help, in capitals)"),
-    ("NEST_INIT_", "1", "unknown variable NEST_INIT_ (an option of nest-init --help, in capitals)"),
-    ("NEST_INIT_HELP", "1", "unknown variable NEST_INIT_HELP (an option of nest-init --help, in capitals)"),
+    ("NEST_INIT_FROBNICATE", "1", "unknown variable NEST_INIT_FROBNICATE (an option of nest-init --help all, in capitals)"),
+    ("NEST_INIT_", "1", "unknown variable NEST_INIT_ (an option of nest-init --help all, in capitals)"),
+    ("NEST_INIT_HELP", "1", "unknown variable NEST_INIT_HELP (an option of nest-init --help all, in capitals)"),
 ])
 def test_variable(refused, variable, value, sentence):
     """A protection that is misspelt is not silently off."""

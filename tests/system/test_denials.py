@@ -83,6 +83,11 @@ def denials(container):
         r'^nest_init_seccomp_denials_total\{syscall="([^"]+)",action="([^"]+)"\} (\d+)$', page, re.M)}
 
 
+def status_denials(container):
+    known = json.loads(container.exec("/nest-init", "status", "--json").stdout)["seccomp_denials"]
+    return {(kind["syscall"], kind["action"]): kind["count"] for kind in known}
+
+
 def told(errors):
     return re.findall(r"^nest-init monitor: (\S+) \(pid \d+\) called (\S+): (.*)$", errors, re.M)
 
@@ -119,6 +124,9 @@ def test_each_syscall_is_counted_and_told_once_for_each_program(image):
     with running(image, "--seccomp node --seccomp-report", ["/bin/sh", "-c", script]) as c:
         errors = wait_output(c, "done\n").errors
         assert denials(c) == {("ptrace", "ERRNO(EPERM)"): 5, ("keyctl", "ERRNO(EPERM)"): 1}
+        assert status_denials(c) == denials(c)
+        assert re.search(r"\nsystem calls denied\n  ptrace +ERRNO\(EPERM\) +5\n  keyctl +ERRNO\(EPERM\) +1\n$",
+                         c.exec("/nest-init", "status").stdout)
         why = "profile node answers EPERM; add it there if the program needs it"
         wait_until(lambda: len(told(c.errors())) == 3)
         assert told(c.errors()) == [("attempt", "ptrace", why), ("attempt", "keyctl", why), ("other", "ptrace", why)], errors

@@ -1,4 +1,5 @@
 """What PID 1 itself still holds once a confined workload runs, and that it can do with that what it has to."""
+import contextlib
 import json
 import os
 import re
@@ -47,7 +48,12 @@ def test_without_a_monitor_nothing_is_started_again(image, options, configuratio
 ])
 def test_with_a_monitor_it_can_be_started_again(image, options, kept):
     def monitors(c):
-        return [pid for pid in children(c.pid) if "monitor" in open(f"/proc/{pid}/cmdline").read().split("\0")]
+        found = []
+        for pid in children(c.pid):
+            with contextlib.suppress(OSError):  # it has just ended
+                if "monitor" in open(f"/proc/{pid}/cmdline").read().split("\0"):
+                    found.append(pid)
+        return found
 
     with running(image, options, "/bin/sleep 1000") as c:
         wait_until(lambda: held(c)[:2] == (bits(*kept), bits(*kept)))
@@ -60,6 +66,8 @@ def test_with_a_monitor_it_can_be_started_again(image, options, kept):
         assert [status[name] for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb")] == [NONE] * 5
         known = c.exec("/nest-init", "status", "--json")
         assert set(json.loads(known.stdout)["own_capabilities"]) == set(kept)
+        page = c.http(f"http://{METRICS}/metrics").text
+        assert set(re.findall(r'^nest_init_own_capability{capability="(\w+)"} 1$', page, re.M)) == set(kept)
         shown = re.search(r"^PID 1 keeps +((.|\n )*)$", c.exec("/nest-init", "status").stdout, re.M)[1]
         assert set(re.split(r",\s+", shown)) == set(kept)
 

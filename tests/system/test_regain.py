@@ -72,7 +72,7 @@ def test_nothing_comes_back_after_cap_drop_all(image, programs, options, edit, n
 
 @pytest.mark.parametrize("no_new_privs", ["yes", "no"])
 def test_what_was_dropped_does_not_come_back_and_root_keeps_the_rest(image, programs, no_new_privs):
-    """SECBIT_NOROOT would take the rest away at the first exec."""
+    """Without securebits: root's programs get what the bounding set has."""
     answers = found(image, programs, f"--cap-drop net_raw --no-new-privs={no_new_privs}")
     assert answers == {kind: ("0", LEFT) for kind in KINDS}
 

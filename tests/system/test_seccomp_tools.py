@@ -162,6 +162,25 @@ def test_a_profile_of_ours_and_its_file_are_explained_alike(tmp_path):
     assert own == compiled
 
 
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+@pytest.mark.parametrize("name", ["default", "node", "monitor"])
+def test_a_json_profile_is_explained_for_either_architecture(name, arch):
+    """Against the tables that the unit tests pin; what depends on arguments says so."""
+    pinned = dict(re.findall(r"^\d+ (\S+): (.*)$", (ROOT / f"tests/unit/verdicts/{name}-{arch}.txt").read_text(), re.M))
+    report = json.loads(said("explain", "--json", ROOT / f"seccomp-profiles/{name}.json", "--arch", arch, "--caps", "none"))
+    found = {call["name"]: "by its arguments" if call["by_arguments"] else re.sub(r"^ERRNO\((\w+)\)$", r"\1", call["verdict"])
+             for call in report["syscalls"]}
+    assert report["arch"] == arch and {call: found[call] for call in pinned if call in found} == {
+        call: verdict for call, verdict in pinned.items() if call in found}
+    assert len(found) > 250 and ("open" in found) == (arch == "amd64")
+
+
+def test_an_embedded_profile_is_of_one_architecture_and_says_where_the_other_is():
+    own, other = ("arm64", "amd64") if os.uname().machine == "aarch64" else ("amd64", "arm64")
+    assert refused("explain", "node", "--arch", other) == (
+        f"node: our own profiles are here for {own} alone: for another take seccomp-profiles/node.json of the source")
+
+
 @pytest.mark.parametrize("words, sentence", [
     (["explain"], "explain: takes a SOURCE; see nest-init seccomp explain --help"),
     (["explain", "/no/file"], "/no/file: No such file or directory"),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,10 @@ static const struct story {
 	{ { .seccomp_mode = 2, .seccomp_filters = 1 }, AUDIT_SECCOMP, AUDIT_INFO, "1 filter", "" },
 	{ { .seccomp_mode = 2, .seccomp_filters = 3 }, AUDIT_SECCOMP, AUDIT_INFO, "3 filters", "" },
 	{ { .seccomp_mode = 2 }, AUDIT_SECCOMP, AUDIT_INFO, "mode 2", "" }, /* before Linux 5.9 */
+
+	{ { .securebits = 0 }, AUDIT_SECUREBITS, AUDIT_INFO, "none", "" },
+	{ { .securebits = 0xc3 }, AUDIT_SECUREBITS, AUDIT_INFO,
+		"noroot, noroot_locked, no_cap_ambient_raise, no_cap_ambient_raise_locked", "" },
 
 	{ { .root_writable = LIST("/") }, AUDIT_ROOT, AUDIT_MEDIUM, "writable: /",
 		"--read-only, and --writable or --tmpfs for what has to be" },
@@ -154,6 +159,76 @@ static void a_finding_is_whole(void **state)
 	assert_string_equal(findings[AUDIT_SECRETS].item, "secrets");
 }
 
+#define HELD(set) .capabilities = { .bounding = set, .permitted = set }
+#define NO_LANDLOCK "the kernel has no Landlock, or a filter hides it"
+#define NO_FILTER "a filter that is in force here refuses others"
+
+static const struct possible_story {
+	struct audit_facts facts;
+	enum possible_item item;
+	enum possible_answer answer;
+	const char *how;
+} possible_stories[] = {
+	{ { HELD(0) }, POSSIBLE_USER, POSSIBLE_NO, "it takes CAP_SETUID and CAP_SETGID (the engine: --user)" },
+	{ { HELD(BIT(CAP_SETUID)) }, POSSIBLE_USER, POSSIBLE_NO,
+		"it takes CAP_SETUID and CAP_SETGID (the engine: --user)" },
+	{ { HELD(BIT(CAP_SETUID) | BIT(CAP_SETGID)) }, POSSIBLE_USER, POSSIBLE_YES, "any" },
+	{ { HELD(0) }, POSSIBLE_CAPABILITIES, POSSIBLE_YES, "there is none left to drop" },
+	{ { HELD(BIT(CAP_SETPCAP)) }, POSSIBLE_CAPABILITIES, POSSIBLE_YES, "from all five sets" },
+	{ { HELD(BIT(CAP_KILL)) }, POSSIBLE_CAPABILITIES, POSSIBLE_PART,
+		"from all sets but the bounding set, which takes CAP_SETPCAP (the engine: --cap-drop)" },
+	/* in the bounding set, and not held */
+	{ { .capabilities = { .bounding = BIT(CAP_SETPCAP) } }, POSSIBLE_CAPABILITIES, POSSIBLE_PART,
+		"from all sets but the bounding set, which takes CAP_SETPCAP (the engine: --cap-drop)" },
+	{ { HELD(BIT(CAP_SETPCAP)) }, POSSIBLE_SECUREBITS, POSSIBLE_YES, "" },
+	{ { HELD(BIT(CAP_KILL)) }, POSSIBLE_SECUREBITS, POSSIBLE_NO, "they take CAP_SETPCAP" },
+	{ { .no_new_privs = false }, POSSIBLE_NO_NEW_PRIVS, POSSIBLE_YES, "" },
+	{ { .no_new_privs = true }, POSSIBLE_NO_NEW_PRIVS, POSSIBLE_YES, "on already" },
+	{ { .filters_refused = false }, POSSIBLE_SECCOMP, POSSIBLE_YES, "" },
+	{ { .filters_refused = true }, POSSIBLE_SECCOMP, POSSIBLE_NO, NO_FILTER },
+	{ { .listener_error = 0 }, POSSIBLE_SECCOMP_REPORT, POSSIBLE_YES, "" },
+	{ { .listener_error = EBUSY }, POSSIBLE_SECCOMP_REPORT, POSSIBLE_NO,
+		"a filter that is in force here has a listener already" },
+	{ { .listener_error = EINVAL }, POSSIBLE_SECCOMP_REPORT, POSSIBLE_NO,
+		"the kernel has no listeners: Linux 5.0" },
+	{ { .listener_error = EAGAIN }, POSSIBLE_SECCOMP_REPORT, POSSIBLE_NO, "Resource temporarily unavailable" },
+	{ { .filters_refused = true }, POSSIBLE_SECCOMP_REPORT, POSSIBLE_NO, NO_FILTER },
+	{ { .root_is_read_only = true, .landlock_abi = 7 }, POSSIBLE_READ_ONLY, POSSIBLE_YES,
+		"as the engine mounted it" },
+	{ { HELD(BIT(CAP_SYS_ADMIN)), .landlock_abi = 7 }, POSSIBLE_READ_ONLY, POSSIBLE_YES, "by a remount in place" },
+	{ { HELD(BIT(CAP_KILL)), .landlock_abi = 1 }, POSSIBLE_READ_ONLY, POSSIBLE_YES, "by Landlock" },
+	{ { HELD(0) }, POSSIBLE_READ_ONLY, POSSIBLE_NO,
+		"it takes CAP_SYS_ADMIN or Landlock (the engine: --read-only)" },
+	{ { HELD(BIT(CAP_SYS_ADMIN)) }, POSSIBLE_TMPFS, POSSIBLE_YES, "" },
+	{ { HELD(BIT(CAP_KILL)) }, POSSIBLE_TMPFS, POSSIBLE_NO,
+		"it takes CAP_SYS_ADMIN, unless the engine mounts it (--tmpfs)" },
+	{ { .landlock_abi = 1 }, POSSIBLE_EXEC_ALLOW, POSSIBLE_YES, "" },
+	{ { .landlock_abi = 0 }, POSSIBLE_EXEC_ALLOW, POSSIBLE_NO, NO_LANDLOCK },
+	{ { .landlock_abi = 7, .filters_refused = true }, POSSIBLE_EXEC_ALLOW, POSSIBLE_NO, NO_FILTER },
+	{ { .landlock_abi = 4 }, POSSIBLE_TCP, POSSIBLE_YES, "" },
+	{ { .landlock_abi = 3 }, POSSIBLE_TCP, POSSIBLE_NO, "the kernel's Landlock knows no ports: Linux 6.7" },
+	{ { .landlock_abi = 0 }, POSSIBLE_TCP, POSSIBLE_NO, NO_LANDLOCK },
+	{ { .landlock_abi = 4, .filters_refused = true }, POSSIBLE_TCP, POSSIBLE_NO, NO_FILTER },
+};
+
+static void what_is_possible_follows_from_the_facts(void **state)
+{
+	static struct audit_possible possible[POSSIBLE_ITEM_COUNT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(possible_stories); i++) {
+		const struct possible_story *story = &possible_stories[i];
+		const struct audit_possible *one = &possible[story->item];
+
+		memset(possible, 'x', sizeof possible);
+		audit_judge_possible(&story->facts, possible);
+		if (strcmp(one->how, story->how) != 0 || one->answer != story->answer)
+			fail_msg("story %zu: %s, %s", i, audit_possible_answer(one->answer), one->how);
+		for (size_t item = 0; item < POSSIBLE_ITEM_COUNT; item++)
+			assert_true(possible[item].item[0] != '\0' && possible[item].answer < POSSIBLE_ANSWER_COUNT);
+	}
+}
+
 static void a_list_shows_what_it_has_room_for(void **state)
 {
 	struct audit_list list = { .count = 0 };
@@ -216,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fact_is_judged),
 		cmocka_unit_test(a_finding_is_whole),
+		cmocka_unit_test(what_is_possible_follows_from_the_facts),
 		cmocka_unit_test(a_list_shows_what_it_has_room_for),
 		cmocka_unit_test(secrets_are_known_by_name_or_url),
 	};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -99,6 +100,37 @@ static void plans_the_five_sets(void **state)
 			fail_msg("%s: %llx %llx %llx %llx %llx", plans[i].name, (unsigned long long)want.bounding,
 				(unsigned long long)want.permitted, (unsigned long long)want.effective,
 				(unsigned long long)want.inheritable, (unsigned long long)want.ambient);
+	}
+}
+
+/* Root is then a user like another: what it is to have is ambient. */
+static void root_without_its_privileges_has_what_is_ambient(void **state)
+{
+	static const struct {
+		uint64_t drop, add;
+		bool root;
+		struct capability_sets want;
+	} cases[] = {
+		{ 0, 0, true, { DOCKER, DOCKER, DOCKER, DOCKER, DOCKER } },
+		{ ALL, 0, true, { 0, 0, 0, 0, 0 } },
+		{ ALL, BIND, true, { BIND, BIND, BIND, BIND, BIND } },
+		{ ALL, BIND, false, { BIND, BIND, BIND, BIND, BIND } },
+		{ 0, 0, false, { DOCKER, 0, 0, 0, 0 } },
+	};
+	const struct capability_sets have = having(DOCKER, DOCKER);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct confinement asked = asking(cases[i].drop, cases[i].add);
+		struct capability_sets want;
+		struct complaint why;
+
+		asked.securebits = SECBIT_NOROOT;
+		assert_int_equal(capability_plan(&have, &asked, cases[i].root, &want, &why), 0);
+		assert_memory_equal(&want, &cases[i].want, sizeof want);
+		memset(&want, 0, sizeof want);
+		capability_plan_possible(&have, &asked, cases[i].root, &want);
+		assert_memory_equal(&want, &cases[i].want, sizeof want);
 	}
 }
 
@@ -264,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pid_1_keeps_what_it_needs_and_stays_out_of_reach),
 		cmocka_unit_test(plans_the_five_sets),
+		cmocka_unit_test(root_without_its_privileges_has_what_is_ambient),
 		cmocka_unit_test(refuses_what_cannot_be_had),
 		cmocka_unit_test(never_gives_more_than_there_is),
 		cmocka_unit_test(does_what_is_possible),

@@ -80,6 +80,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "oom=%d", confinement->limits.oom_score_adj);
 	if (confinement->cap_given)
 		say(words, "caps=-%" PRIx64 "+%" PRIx64, confinement->cap_drop, confinement->cap_add);
+	if (confinement->securebits != 0)
+		say(words, "securebits=%x", (unsigned)confinement->securebits);
 	if (!confinement->no_new_privs)
 		say(words, "new-privs");
 	if (confinement->seccomp != NULL)
@@ -229,6 +231,8 @@ static const struct story {
 		"nproc=3:3 nofile=1:2 oom=0 | true" },
 	/* capabilities */
 	{ { "--cap-drop", "all", "true" }, { NULL }, "caps=-ffffffffffffffff+0 | true" },
+	{ { "--securebits", "noroot,no_cap_ambient_raise_locked", "--securebits=keep_caps_locked", "true" }, { NULL },
+		"securebits=a1 | true" },
 	{ { "--cap-drop=ALL", "--cap-add=CAP_CHOWN,net_bind_service", "true" }, { NULL },
 		"caps=-ffffffffffffffff+401 | true" },
 	{ { "--cap-drop", "chown", "--cap-drop", "kill,checkpoint_restore,", "true" }, { NULL },
@@ -375,14 +379,14 @@ static const struct refusal {
 	{ { "--drain", "8s", "--stop-timeout", "8s", "true" }, { NULL }, EINVAL,
 		"--drain takes all of --stop-timeout: the workload would be killed without a stop signal" },
 	{ { "NEST_INIT_PORTS", NULL }, { "NEST_INIT_PORTS=1" }, EINVAL,
-		"unknown variable NEST_INIT_PORTS (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_PORTS (an option of nest-init --help all, in capitals)" },
 	{ { "--user", "node" }, { NULL }, EINVAL, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]" },
 	/* names */
 	{ { "--usr", "x", "true" }, { NULL }, EINVAL, "unknown option '--usr': did you mean --user?" },
 	{ { "--cap-drops=all", "true" }, { NULL }, EINVAL,
 		"unknown option '--cap-drops=all': did you mean --cap-drop?" },
 	{ { "--readonly", "true" }, { NULL }, EINVAL, "unknown option '--readonly': did you mean --read-only?" },
-	{ { "--USER", "x", "true" }, { NULL }, EINVAL, "unknown option '--USER' (nest-init --help lists them)" },
+	{ { "--USER", "x", "true" }, { NULL }, EINVAL, "unknown option '--USER' (nest-init --help all lists them)" },
 	{ { "--User", "x", "true" }, { NULL }, EINVAL, "unknown option '--User': did you mean --user?" },
 	{ { "--use", "x", "true" }, { NULL }, EINVAL, "unknown option '--use': did you mean --user?" },
 	{ { "--health-start-interval-", "x", "true" }, { NULL }, EINVAL,
@@ -399,23 +403,24 @@ static const struct refusal {
 	{ { "--health-retr", "1", "true" }, { NULL }, EINVAL,
 		"unknown option '--health-retr': did you mean --health-retries?" },
 	{ { "--xxxxdrain", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--xxxxdrain' (nest-init --help lists them)" },
+		"unknown option '--xxxxdrain' (nest-init --help all lists them)" },
 	{ { "--drxxxxain", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--drxxxxain' (nest-init --help lists them)" },
+		"unknown option '--drxxxxain' (nest-init --help all lists them)" },
 	{ { "--drainxxxx", "1s", "true" }, { NULL }, EINVAL,
-		"unknown option '--drainxxxx' (nest-init --help lists them)" },
+		"unknown option '--drainxxxx' (nest-init --help all lists them)" },
 	{ { "--health-re", "1", "true" }, { NULL }, EINVAL,
-		"unknown option '--health-re' (nest-init --help lists them)" },
+		"unknown option '--health-re' (nest-init --help all lists them)" },
 	/* the nearest of several */
 	{ { "--cap-ad", "chown", "true" }, { NULL }, EINVAL, "unknown option '--cap-ad': did you mean --cap-add?" },
 	{ { "--startupp", "x", "true" }, { NULL }, EINVAL, "unknown option '--startupp': did you mean --startup?" },
-	{ { "--privileged", "true" }, { NULL }, EINVAL, "unknown option '--privileged' (nest-init --help lists them)" },
-	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help lists them)" },
-	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help lists them)" },
+	{ { "--privileged", "true" }, { NULL }, EINVAL,
+		"unknown option '--privileged' (nest-init --help all lists them)" },
+	{ { "--=x", "true" }, { NULL }, EINVAL, "unknown option '--=x' (nest-init --help all lists them)" },
+	{ { "---", "true" }, { NULL }, EINVAL, "unknown option '---' (nest-init --help all lists them)" },
 	{ { "---user", "x", "true" }, { NULL }, EINVAL, "unknown option '---user': did you mean --user?" },
-	{ { "-x", "true" }, { NULL }, EINVAL, "unknown option '-x' (nest-init --help lists them)" },
-	{ { "-hv", "true" }, { NULL }, EINVAL, "unknown option '-hv' (nest-init --help lists them)" },
-	{ { "-user", "true" }, { NULL }, EINVAL, "unknown option '-user' (nest-init --help lists them)" },
+	{ { "-x", "true" }, { NULL }, EINVAL, "unknown option '-x' (nest-init --help all lists them)" },
+	{ { "-hv", "true" }, { NULL }, EINVAL, "unknown option '-hv' (nest-init --help all lists them)" },
+	{ { "-user", "true" }, { NULL }, EINVAL, "unknown option '-user' (nest-init --help all lists them)" },
 	/* values */
 	{ { "--user" }, { NULL }, EINVAL, "--user: a value is missing" },
 	{ { "--user=", "true" }, { NULL }, EINVAL, "--user: the value is empty" },
@@ -432,6 +437,12 @@ static const struct refusal {
 	{ { "--cap-drop", "cap_checkpoint_restore_cap_checkpoint_restore", "true" }, { NULL }, EINVAL,
 		"--cap-drop: unknown capability 'cap_checkpoint_restore_cap_checkpoint_restore' (see capabilities(7); "
 		"'all' for every one)" },
+	{ { "--securebits", "noroot,root", "true" }, { NULL }, EINVAL,
+		"--securebits: 'root': expected noroot, no_setuid_fixup, no_cap_ambient_raise, or one of these or "
+		"keep_caps with _locked" },
+	{ { "--securebits", "keep_caps", "true" }, { NULL }, EINVAL,
+		"--securebits: 'keep_caps': expected noroot, no_setuid_fixup, no_cap_ambient_raise, or one of these or "
+		"keep_caps with _locked" },
 	{ { "--security-level", "paranoid", "true" }, { NULL }, EINVAL,
 		"--security-level: 'paranoid': expected standard or hardened" },
 	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
@@ -565,7 +576,7 @@ static const struct refusal {
 	{ { "true" }, { "NEST_INIT_XXXDRAIN=1s" }, EINVAL,
 		"unknown variable NEST_INIT_XXXDRAIN: did you mean NEST_INIT_DRAIN?" },
 	{ { "true" }, { "NEST_INIT_XXXXDRAIN=1s" }, EINVAL,
-		"unknown variable NEST_INIT_XXXXDRAIN (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_XXXXDRAIN (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_HEALTH_START_INTERVALLLL=1s" }, EINVAL,
 		"unknown variable NEST_INIT_HEALTH_START_INTERVALLLL: did you mean NEST_INIT_HEALTH_START_INTERVAL?" },
 	{ { "true" }, { "NEST_INIT_READONLY=" }, EINVAL,
@@ -574,13 +585,13 @@ static const struct refusal {
 	{ { "true" }, { "NEST_INIT_CAP-DROP=x" }, EINVAL,
 		"unknown variable NEST_INIT_CAP-DROP: did you mean NEST_INIT_CAP_DROP?" },
 	{ { "true" }, { "NEST_INIT_PRIVILEGED=1" }, EINVAL,
-		"unknown variable NEST_INIT_PRIVILEGED (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_PRIVILEGED (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_HELP=1" }, EINVAL,
-		"unknown variable NEST_INIT_HELP (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_HELP (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_VERSION=1" }, EINVAL,
-		"unknown variable NEST_INIT_VERSION (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_VERSION (an option of nest-init --help all, in capitals)" },
 	{ { "true" }, { "NEST_INIT_CONTROLS=1" }, EINVAL,
-		"unknown variable NEST_INIT_CONTROLS (an option of nest-init --help, in capitals)" },
+		"unknown variable NEST_INIT_CONTROLS (an option of nest-init --help all, in capitals)" },
 	/* variables are looked at before a missing command is */
 	{ { NULL }, { "NEST_INIT_USR=x" }, EINVAL, "unknown variable NEST_INIT_USR: did you mean NEST_INIT_USER?" },
 	/* and options before variables */
@@ -731,7 +742,7 @@ static void refuses_what_is_too_long(void **state)
 	assert_memory_equal(why.text, "unknown variable NEST_INIT_xxx", 30);
 	value[0] = value[1] = '-';
 	assert_int_equal(parse_many(value, "x", 1), -EINVAL);
-	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help lists them)") + 200);
+	assert_int_equal(strlen(why.text), strlen("unknown option '' (nest-init --help all lists them)") + 200);
 }
 
 /* ---- the table of options ---- */
@@ -749,6 +760,7 @@ static const struct sample {
 	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
 	{ "cap-add", "chown", true },
+	{ "securebits", "noroot,noroot_locked", true },
 	{ "no-new-privs", "no", false },
 	{ "seccomp", "node", false },
 	{ "read-only", "landlock", false },
@@ -1020,11 +1032,11 @@ static void variables_alone_confine_other_names(void **state)
 	} cases[] = { { "PATH=/bin", false }, { "NEST_INIT_METRICS=:9911", false },
 		{ "NEST_INIT_BEST_EFFORT=yes", false }, { "NEST_INIT_NO_NEW_PRIVS=yes", true },
 		{ "NEST_INIT_NO_NEW_PRIVS=no", false }, { "NEST_INIT_USER=1001", true },
-		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECCOMP=node", true },
-		{ "SECURITY_LEVEL=hardened", true }, { "SECURITY_LEVEL=standard", false },
-		{ "NEST_INIT_READ_ONLY=auto", true }, { "NEST_INIT_EXEC_ALLOW=/bin/sh", true },
-		{ "NEST_INIT_TCP_BIND=none", true }, { "NEST_INIT_TCP_CONNECT=1", true },
-		{ "NEST_INIT_TMPFS=/tmp", true } };
+		{ "NEST_INIT_CAP_DROP=all", true }, { "NEST_INIT_SECUREBITS=noroot", true },
+		{ "NEST_INIT_SECCOMP=node", true }, { "SECURITY_LEVEL=hardened", true },
+		{ "SECURITY_LEVEL=standard", false }, { "NEST_INIT_READ_ONLY=auto", true },
+		{ "NEST_INIT_EXEC_ALLOW=/bin/sh", true }, { "NEST_INIT_TCP_BIND=none", true },
+		{ "NEST_INIT_TCP_CONNECT=1", true }, { "NEST_INIT_TMPFS=/tmp", true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -1051,8 +1063,8 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 static void exec_takes_what_confines_alone(void **state)
 {
 	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
-		"cap-drop", "cap-add", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs", "exec-allow",
-		"tcp-bind", "tcp-connect", "security-level", "best-effort" };
+		"cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs",
+		"exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
 	size_t taken = 0;
 

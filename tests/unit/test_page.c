@@ -45,6 +45,7 @@ static struct wire_snapshot full_snapshot(void)
 			1 << LAYER_READ_ONLY,
 		.layers_enforced = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP,
 		.landlock_abi = 7,
+		.own_capabilities = UINT64_C(1) << 5,
 		.capability_bounding = UINT64_C(1) << 10 | UINT64_C(1) << 45,
 		.reaped_services = 1,
 		.reaped_orphans = 4711,
@@ -187,7 +188,7 @@ static void the_longest_page_is_within_its_limit(void **state)
 			UINT64_MAX };
 	memset(snapshot.signals_received, 0xff, sizeof snapshot.signals_received);
 	memset(snapshot.signals_forwarded, 0xff, sizeof snapshot.signals_forwarded);
-	snapshot.capability_bounding = UINT64_MAX;
+	snapshot.capability_bounding = snapshot.own_capabilities = UINT64_MAX;
 	for (size_t i = 0; i < MODEL_CHECKS_MAX; i++) {
 		longest[i].kind = i % CHECK_KIND_COUNT;
 		longest[i].name[i] = 'x'; /* each has a name of its own */

@@ -20,6 +20,7 @@ static const size_t sizes[] = {
 	[WIRE_ASK] = sizeof(struct wire_ask),
 	[WIRE_VERDICT] = sizeof(struct wire_verdict),
 	[WIRE_CHECK] = sizeof(struct wire_check),
+	[WIRE_DENIAL] = sizeof(struct wire_denial),
 	[WIRE_END] = sizeof(struct wire_end),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
@@ -55,6 +56,8 @@ static const struct range ranges[] = {
 	EXIT(5),
 	EXIT(6),
 	EXIT(7),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, securebits, 255),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reserved, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_profile, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_sha256, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_default_action, 0),
@@ -77,6 +80,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_CHECK, wire_check, settled, 1),
 	FIELD(WIRE_CHECK, wire_check, name, 0),
 	FIELD(WIRE_CHECK, wire_check, reason, 0),
+	FIELD(WIRE_DENIAL, wire_denial, syscall, 0),
+	FIELD(WIRE_DENIAL, wire_denial, action, 0),
 };
 
 static bool is_string(const struct range *range)
@@ -355,8 +360,8 @@ static void buckets_rise_from_1_ms_to_5_s(void **state)
 
 static void names_layers_and_kinds(void **state)
 {
-	static const char layers[][16] = { "user", "capabilities", "no_new_privs", "seccomp", "read_only", "tmpfs",
-		"limits", "exec_allow", "tcp" };
+	static const char layers[][16] = { "user", "capabilities", "securebits", "no_new_privs", "seccomp", "read_only",
+		"tmpfs", "limits", "exec_allow", "tcp" };
 	static const char kinds[][8] = { "live", "ready", "startup" };
 
 	(void)state;
