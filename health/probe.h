@@ -12,7 +12,7 @@
 
 #include "base/target.h"
 #include "health/endpoint.h"
-#include "health/expected.h"
+#include "base/expected.h"
 #include "health/http_head.h"
 #include "health/resolve.h"
 

@@ -1,4 +1,4 @@
-#include "health/expected.h"
+#include "base/expected.h"
 #include "health/http_head.h"
 
 #include "base/version.h"
