@@ -106,6 +106,8 @@ static void format_place(const struct probe *probe, char ret_text[PLACE_SIZE])
 	case TARGET_FILE:
 		place = probe->target->path;
 		break;
+	case TARGET_EXEC:
+	case TARGET_NOTIFY:
 	case TARGET_KIND_COUNT:
 		break;
 	}
@@ -461,8 +463,10 @@ void probe_start(struct probe *probe, const struct target *target, const struct 
 	case TARGET_FILE:
 		look_at_file(probe);
 		break;
+	case TARGET_EXEC: /* PID 1's own business */
+	case TARGET_NOTIFY:
 	case TARGET_KIND_COUNT:
-		finish(probe, false, "not a target");
+		finish(probe, false, "not a target for a probe");
 		break;
 	}
 }
