@@ -1,0 +1,179 @@
+/* Setters of what supervises: stopping, health, metrics, the log. */
+#include "base/option_setters.h"
+
+#include "base/listen.h"
+#include "base/option_values.h"
+#include "base/signame.h"
+#include "base/words.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORD_SIZE 24
+#define RETRIES_MAX 1000
+
+/* KILL and STOP are the kernel's, CHLD is our own. */
+static bool can_come(int signal)
+{
+	return signal != SIGKILL && signal != SIGSTOP && signal != SIGCHLD;
+}
+
+static int add_stop_on(const char *value, uint64_t *set, struct complaint *ret_why)
+{
+	char name[2 * WORD_SIZE];
+	int signal;
+
+	while (*value != '\0') {
+		if (value_read_signal(value_next_word(&value, name, sizeof name), &signal, ret_why) < 0)
+			return -EINVAL;
+		if (!can_come(signal))
+			return complain(ret_why, EINVAL, "'%s': %s", name,
+				signal == SIGCHLD ? "it tells of children that ended" : "nobody can catch it");
+		*set |= UINT64_C(1) << (signal - 1);
+	}
+	return 0;
+}
+
+/* FROM:TO; TO 0 drops the signal, as dumb-init has it. */
+static int add_rewrite(const char *value, uint8_t rewrite[MODEL_SIGNALS], struct complaint *ret_why)
+{
+	const char *colon = strchr(value, ':');
+	char from_name[WORD_SIZE];
+	int from, to;
+
+	if (colon == NULL || (size_t)(colon - value) >= sizeof from_name)
+		return complain(ret_why, EINVAL, "'%s': expected FROM:TO, such as TERM:QUIT", value);
+	snprintf(from_name, sizeof from_name, "%.*s", (int)(colon - value), value);
+	if (value_read_signal(from_name, &from, ret_why) < 0)
+		return -EINVAL;
+	if (!can_come(from))
+		return complain(ret_why, EINVAL, "'%s': SIG%s never comes to be passed on", value,
+			signal_name(from, from_name));
+	if (strcmp(colon + 1, "0") == 0)
+		to = MODEL_REWRITE_NOTHING;
+	else if (value_read_signal(colon + 1, &to, ret_why) < 0)
+		return -EINVAL;
+	rewrite[from] = (uint8_t)to;
+	return 0;
+}
+
+static int set_pre_stop(const char *value, char ***ret_command, struct complaint *ret_why)
+{
+	/* The model's, for the process's life. */
+	static char text[MODEL_PRE_STOP_SIZE];
+	static char *words[MODEL_PRE_STOP_WORDS + 1];
+	int count = -E2BIG;
+
+	if (snprintf(text, sizeof text, "%s", value) < MODEL_PRE_STOP_SIZE)
+		count = words_split(text, sizeof words / sizeof words[0], words);
+	if (count < 0)
+		return complain(ret_why, -count,
+			"'%.100s...': too long (at most %d words and %d characters; put them into a script)", value,
+			MODEL_PRE_STOP_WORDS, MODEL_PRE_STOP_SIZE - 1);
+	if (count == 0)
+		return complain(ret_why, EINVAL, "names no command");
+	*ret_command = words;
+	return 0;
+}
+
+static int add_clean_exit(const char *value, uint64_t clean_exit[4], struct complaint *ret_why)
+{
+	const char *next = value;
+	unsigned status;
+
+	while (*next != '\0') {
+		next = value_next_number(next, UINT8_MAX, &status);
+		if (next == NULL)
+			return complain(
+				ret_why, EINVAL, "'%s': expected exit statuses from 0 to 255, such as 143,130", value);
+		clean_exit[status / 64] |= UINT64_C(1) << status % 64;
+	}
+	return 0;
+}
+
+static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
+{
+	struct check *check = &model->check[model->check_count];
+	int error;
+
+	if (model->check_count == MODEL_CHECKS_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d checks", value, MODEL_CHECKS_MAX);
+	if (strlen(value) >= MODEL_TARGET_SIZE)
+		return complain(ret_why, EINVAL, "'%.100s': longer than %d characters", value, MODEL_TARGET_SIZE - 1);
+	error = target_parse(value, &check->target, ret_why);
+	if (error < 0) {
+		struct complaint plain = *ret_why; /* says what is wrong with the target, but not which one it is */
+
+		return complain(ret_why, -error, "'%.100s': %.300s", value, plain.text);
+	}
+	check->kind = kind;
+	check->text = value;
+	model->check_count++;
+	return 0;
+}
+
+static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
+{
+	return value_read_number(value, 1, RETRIES_MAX, (int *)ret_retries, ret_why);
+}
+
+static int add_listen(const char *value, struct model *model, struct complaint *ret_why)
+{
+	int error = listen_check(value, ret_why);
+
+	if (error < 0)
+		return error;
+	if (model->listen_count == MODEL_LISTEN_MAX)
+		return complain(ret_why, E2BIG, "'%s': at most %d addresses", value, MODEL_LISTEN_MAX);
+	model->listen[model->listen_count++] = value;
+	return 0;
+}
+
+static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
+{
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return complain(ret_why, EINVAL, "'%s': expected text or json", value);
+	*ret_format = value[0] == 't' ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+	return 0;
+}
+
+static int set_log_level(const char *value, enum log_level *ret_level, struct complaint *ret_why)
+{
+	for (enum log_level level = 0; level < LOG_LEVEL_COUNT; level++) {
+		if (strcmp(value, log_level_name(level)) == 0) {
+			*ret_level = level;
+			return 0;
+		}
+	}
+	return complain(ret_why, EINVAL, "'%s': expected error, warning, notice or info", value);
+}
+
+int option_set_supervision(enum setter setter, const char *value, void *member, struct complaint *ret_why)
+{
+	switch (setter) {
+	case ADD_STOP_SIGNALS:
+		return add_stop_on(value, member, ret_why);
+	case ADD_REWRITE:
+		return add_rewrite(value, member, ret_why);
+	case SET_PRE_STOP:
+		return set_pre_stop(value, member, ret_why);
+	case ADD_CLEAN_EXIT:
+		return add_clean_exit(value, member, ret_why);
+	case ADD_READY:
+		return add_check(value, CHECK_READY, member, ret_why);
+	case ADD_LIVE:
+		return add_check(value, CHECK_LIVE, member, ret_why);
+	case ADD_STARTUP:
+		return add_check(value, CHECK_STARTUP, member, ret_why);
+	case SET_RETRIES:
+		return set_retries(value, member, ret_why);
+	case ADD_LISTEN:
+		return add_listen(value, member, ret_why);
+	case SET_LOG_FORMAT:
+		return set_log_format(value, member, ret_why);
+	default:
+		return set_log_level(value, member, ret_why);
+	}
+}
