@@ -14,8 +14,7 @@
 #define MODEL_TMPFS_MAX 8
 #define MODEL_GROUPS_MAX 16
 #define MODEL_PORTS_MAX 32
-#define MODEL_CHECKS_MAX 16
-#define MODEL_TARGET_SIZE CHECK_TEXT_SIZE
+#define MODEL_CHECKS_MAX 1000
 #define MODEL_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
@@ -123,12 +122,13 @@ struct model {
 	enum log_format log_format;
 	enum log_level log_level;
 	struct stop_policy stop;
-	struct check_timing timing; /* of every check that options name */
+	struct check_timing timing; /* of every check that does not say its own */
+	struct expected expected;   /* the same */
+	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
 	size_t listen_count;
 	struct confinement confinement;
 	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
-	struct check check[MODEL_CHECKS_MAX];
 };
 
 /* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing

@@ -46,6 +46,7 @@ enum option {
 	OPTION_HEALTH_START_PERIOD,
 	OPTION_HEALTH_START_INTERVAL,
 	OPTION_HEALTH_RETRIES,
+	OPTION_EXPECT,
 	OPTION_METRICS,
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
@@ -60,7 +61,8 @@ enum option_value { VALUE_NONE, VALUE_NEEDED, VALUE_OPTIONAL };
 struct option_row {
 	char name[OPTION_NAME_SIZE];
 	uint8_t value; /* enum option_value */
-	bool repeatable;
+	bool parted; /* blanks part several values in its variable; where they do more than that, its setter sees to it
+		      */
 	uint8_t setter;  /* enum setter */
 	uint16_t member; /* what it sets: its offset in the model */
 };
