@@ -9,7 +9,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
-#define WIRE_NAME_SIZE MODEL_TARGET_SIZE
+#define WIRE_NAME_SIZE CHECK_TEXT_SIZE
 #define WIRE_REASON_SIZE 480
 #define WIRE_BUCKETS 8 /* healthcheck_duration_seconds: upper bounds in wire_bucket_ns[], then +Inf */
 extern const int64_t wire_bucket_ns[WIRE_BUCKETS];

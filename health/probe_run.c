@@ -20,18 +20,17 @@ struct run {
 	struct probe_job *jobs;
 	struct lane *lanes;
 	size_t count;
-	int64_t timeout_ns; /* of one try */
-	int64_t end;        /* of everything */
-	bool again;         /* a try that failed is followed by another */
+	int64_t end; /* of everything */
+	bool again;  /* a try that failed is followed by another */
 };
 
 static void start_try(const struct run *run, size_t i, int64_t now)
 {
-	const int64_t left = run->end - now;
+	const int64_t left = run->end - now, timeout = run->jobs[i].check->timing.timeout_ns;
 
 	run->lanes[i].state = LANE_PROBING;
-	probe_start(&run->lanes[i].probe, run->jobs[i].target, run->jobs[i].expected, now,
-		now + (left < run->timeout_ns ? left : run->timeout_ns));
+	probe_start(&run->lanes[i].probe, &run->jobs[i].check->target, &run->jobs[i].check->exchange, now,
+		now + (left < timeout ? left : timeout));
 }
 
 /* A failure only because the end of everything cut the try short says less than the failure before it: that one stays.
@@ -41,7 +40,7 @@ static void end_try(const struct run *run, size_t i, int64_t now)
 	struct probe_job *job = &run->jobs[i];
 	struct lane *lane = &run->lanes[i];
 	const char *reason;
-	const bool cut = now >= run->end && run->end - lane->probe.started_at < run->timeout_ns;
+	const bool cut = now >= run->end && run->end - lane->probe.started_at < job->check->timing.timeout_ns;
 
 	job->success = probe_result(&lane->probe, &reason);
 	if (job->success || !cut || job->reason[0] == '\0')
@@ -104,7 +103,6 @@ int probe_run(struct probe_job *jobs, size_t count, int64_t timeout_ns, int64_t 
 		.jobs = jobs,
 		.lanes = lanes,
 		.count = count,
-		.timeout_ns = timeout_ns,
 		.end = now + (wait_ns > 0 ? wait_ns : timeout_ns),
 		.again = wait_ns > 0,
 	};

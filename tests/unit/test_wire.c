@@ -404,6 +404,7 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 	expected.timing.start_interval_ns = INT64_C(1000000000);
 	expected.timing.timeout_ns = INT64_C(30000000000);
 	expected.timing.retries = 3;
+	expected.timing.success_threshold = 1;
 	assert_memory_equal(&model, &expected, sizeof model);
 	assert_false(model_wants_monitor(&model));
 }
