@@ -149,9 +149,8 @@ static int make_room(struct model *model)
 
 static int add_check(const struct check *check, struct model *model, struct complaint *ret_why)
 {
-	if (check->target.kind == TARGET_EXEC || check->target.kind == TARGET_NOTIFY)
-		return complain(ret_why, EINVAL, "'%.100s': %s checks are not supported yet", check->text,
-			check->target.kind == TARGET_EXEC ? "exec:" : "notify");
+	if (check->target.kind == TARGET_NOTIFY)
+		return complain(ret_why, EINVAL, "'%.100s': notify checks are not supported yet", check->text);
 	if (model->check_count == MODEL_CHECKS_MAX)
 		return complain(ret_why, E2BIG, "'%.100s': at most %d checks", check->name, MODEL_CHECKS_MAX);
 	if (make_room(model) < 0)

@@ -59,6 +59,10 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_ask);
 	case WIRE_LISTENER:
 		return sizeof(struct wire_listener);
+	case WIRE_RUN:
+		return sizeof(struct wire_run);
+	case WIRE_RAN:
+		return sizeof(struct wire_ran);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -133,6 +137,9 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->verdict.reason, sizeof record->verdict.reason);
 	case WIRE_CHECK:
 		return check_in_range(&record->check);
+	case WIRE_RAN:
+		return record->ran.outcome < WIRE_OUTCOME_COUNT &&
+			terminated(record->ran.reason, sizeof record->ran.reason);
 	default:
 		return true; /* nothing but a header */
 	}

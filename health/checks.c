@@ -13,13 +13,14 @@
 /* In one turn of the loop, so that somebody who asks meanwhile is not kept waiting. */
 #define STARTS_PER_TURN 32
 
-int checks_init(struct checks *checks, const struct model *model, size_t descriptors)
+int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel)
 {
 	const size_t count = model->check_count;
 	const size_t room = count + 1; /* none is a number too */
 
 	checks->check = model->check;
 	checks->count = count;
+	checks->channel = channel;
 	checks->random = (uint32_t)clock_now_ns();
 	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
 	if (checks->lane_count == 0)
@@ -50,15 +51,22 @@ static void forget_verdict(struct checks *checks, size_t index)
 	record->consecutive_failures = 0;
 }
 
+static void free_lane(struct checks *checks, struct check_lane *lane)
+{
+	lane->busy = false;
+	checks->busy_count--;
+	if (lane->look.by_command)
+		checks->commands--;
+}
+
 void checks_stop(struct checks *checks)
 {
 	checks->life = 0;
 	for (size_t i = 0; checks->busy_count > 0; i++) {
 		if (!checks->lane[i].busy)
 			continue;
-		probe_cancel(&checks->lane[i].probe);
-		checks->lane[i].busy = false;
-		checks->busy_count--;
+		look_cancel(&checks->lane[i].look);
+		free_lane(checks, &checks->lane[i]);
 	}
 	for (size_t i = 0; i < checks->count; i++)
 		forget_verdict(checks, i);
@@ -83,20 +91,32 @@ size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[stati
 		if (!checks->lane[i].busy)
 			continue;
 		busy++;
-		probe_poll(&checks->lane[i].probe, &ret_slots[used++]);
+		look_poll(&checks->lane[i].look, &ret_slots[used++]);
 	}
 	return used;
 }
 
-/* The check that has waited longest, or will be due first. */
+/* The check that has waited longest, or will be due first, of those that could begin; count if none could. */
 static size_t first_due(const struct checks *checks)
 {
-	size_t first = 0;
+	const bool commands_wait = checks->commands == WIRE_RUNS_MAX;
+	size_t first = checks->count;
+	int64_t due = TIME_NEVER;
 
-	for (size_t i = 1; i < checks->count; i++)
-		if (schedule_next(&checks->schedule[i]) < schedule_next(&checks->schedule[first]))
-			first = i;
+	for (size_t i = 0; i < checks->count; i++) {
+		if (schedule_next(&checks->schedule[i]) >= due || (commands_wait && checks->check[i].command != NULL))
+			continue;
+		first = i;
+		due = schedule_next(&checks->schedule[i]);
+	}
 	return first;
+}
+
+static int64_t next_due(const struct checks *checks)
+{
+	const size_t first = first_due(checks);
+
+	return first < checks->count ? schedule_next(&checks->schedule[first]) : TIME_NEVER;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -114,10 +134,10 @@ int64_t checks_deadline_ns(const struct checks *checks)
 		if (!checks->lane[i].busy)
 			continue;
 		busy++;
-		deadline = earlier(deadline, probe_wake(&checks->lane[i].probe));
+		deadline = earlier(deadline, look_wake(&checks->lane[i].look, clock_now_ns()));
 	}
 	if (checks->busy_count < checks->lane_count)
-		deadline = earlier(deadline, schedule_next(&checks->schedule[first_due(checks)]));
+		deadline = earlier(deadline, next_due(checks));
 	return deadline;
 }
 
@@ -156,12 +176,11 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	struct wire_check *record = &checks->record[index];
 	const bool was_started = verdict->started;
 	const char *reason;
-	const bool success = probe_result(&lane->probe, &reason);
+	const bool success = look_result(&lane->look, &reason);
 	const bool changed = verdict_observe(
 		verdict, &checks->check[index].timing, checks->workload_at_ns, lane->run_at_ns, success);
 
-	lane->busy = false;
-	checks->busy_count--;
+	free_lane(checks, lane);
 	set_next_run(checks, index, verdict->started && !was_started, now);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
 	record->healthy = verdict_passes(verdict);
@@ -177,7 +196,7 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 
 static bool advance(struct checks *checks, struct check_lane *lane, int64_t now)
 {
-	return probe_advance(&lane->probe, now) == PROBE_DONE && take_result(checks, lane, now);
+	return look_advance(&lane->look, now) == PROBE_DONE && take_result(checks, lane, now);
 }
 
 /* There is a lane that is free. */
@@ -193,7 +212,9 @@ static bool start_one(struct checks *checks, size_t index, int64_t now)
 	lane->index = index;
 	lane->run_at_ns = now;
 	checks->busy_count++;
-	probe_start(&lane->probe, &check->target, &check->exchange, now, deadline);
+	if (check->command != NULL)
+		checks->commands++;
+	look_start_by(&lane->look, check, checks->channel, (uint32_t)index, checks->life, now, deadline);
 	return advance(checks, lane, now);
 }
 
@@ -213,11 +234,26 @@ bool checks_run(struct checks *checks, int64_t now)
 	for (int starts = 0; starts < STARTS_PER_TURN && checks->busy_count < checks->lane_count; starts++) {
 		const size_t index = first_due(checks);
 
-		if (schedule_next(&checks->schedule[index]) > now)
+		if (index == checks->count || schedule_next(&checks->schedule[index]) > now)
 			break;
 		changed |= start_one(checks, index, now);
 	}
 	return changed;
+}
+
+void checks_ran(struct checks *checks, const struct wire_ran *ran)
+{
+	if (ran->life != checks->life)
+		return;
+	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
+		struct check_lane *lane = &checks->lane[i];
+
+		busy += lane->busy;
+		if (lane->busy && lane->index == ran->check && lane->look.by_command) {
+			command_ended(&lane->look.command, ran);
+			return;
+		}
+	}
 }
 
 uint8_t checks_unhealthy(const struct checks *checks)

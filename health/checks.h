@@ -5,7 +5,7 @@
 
 #include "base/model.h"
 #include "base/wire.h"
-#include "health/probe.h"
+#include "health/look.h"
 #include "health/schedule.h"
 #include "health/verdict.h"
 
@@ -17,7 +17,7 @@ struct check_lane {
 	bool busy;
 	size_t index; /* of the check that runs in it */
 	int64_t run_at_ns;
-	struct probe probe;
+	struct look look;
 };
 
 struct checks {
@@ -29,14 +29,16 @@ struct checks {
 	struct wire_check *record; /* what others are told, kept up to date */
 	uint64_t life;             /* of the service, which is looked at; 0: it does not run */
 	int64_t workload_at_ns;    /* when it was started, for the start period */
+	int channel;               /* to PID 1, which runs commands */
 	uint32_t random;
 	size_t lane_count, busy_count;
+	size_t commands; /* of the busy ones; PID 1 runs so many of them at once and no more */
 	struct check_lane lane[CHECKS_LANES_MAX];
 };
 
 /* Takes the checks of the model, which must outlive them. None runs before checks_start(). descriptors: how many files
- * this process may open in all; half of them may be the checks'. Returns 0 or -ENOMEM. */
-int checks_init(struct checks *checks, const struct model *model, size_t descriptors);
+ * this process may open in all; half of them may be the checks'. channel: to PID 1, borrowed. Returns 0 or -ENOMEM. */
+int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel);
 
 /* There is a workload, started at that time: the first runs fall due now, those of many checks one behind the other,
  * and nothing is known. A second call with the same life (1 or more) changes nothing. */
@@ -54,6 +56,9 @@ int64_t checks_deadline_ns(const struct checks *checks);
 /* Goes on as far as it can without waiting, and not for long: where many are due, some are left to the next call.
  * Returns true if a verdict changed. */
 bool checks_run(struct checks *checks, int64_t now);
+
+/* PID 1 tells of the end of a command. */
+void checks_ran(struct checks *checks, const struct wire_ran *ran);
 
 /* 1 if a live or a startup check is unhealthy: the service is to be helped. */
 uint8_t checks_unhealthy(const struct checks *checks);

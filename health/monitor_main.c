@@ -89,8 +89,12 @@ static void drain_channel(void)
 	int listener;
 
 	while ((length = fd_receive(MONITOR_FD_CHANNEL, &record, sizeof record, &listener)) > 0) {
-		if (wire_validate(&record, (size_t)length) == 0 && record.header.type == WIRE_SNAPSHOT)
+		if ((size_t)length > sizeof record || wire_validate(&record, (size_t)length) < 0)
+			continue; /* PID 1 sends no such thing */
+		if (record.header.type == WIRE_SNAPSHOT)
 			take_snapshot(&record.snapshot);
+		if (record.header.type == WIRE_RAN)
+			checks_ran(&monitor.checks, &record.ran);
 		if (listener >= 0 && monitor.denials.memory == NULL)
 			close(listener);
 		else if (listener >= 0)
@@ -405,7 +409,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
-	if (checks_init(&monitor.checks, &monitor.model, raise_descriptors()) < 0)
+	if (checks_init(&monitor.checks, &monitor.model, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -516,7 +516,7 @@ void probe_start(struct probe *probe, const struct target *target, const struct 
 	case TARGET_FILE:
 		look_at_file(probe);
 		break;
-	case TARGET_EXEC: /* PID 1's own business */
+	case TARGET_EXEC: /* health/command.h */
 	case TARGET_NOTIFY:
 	case TARGET_KIND_COUNT:
 		finish(probe, false, "not a target for a probe");

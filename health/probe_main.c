@@ -114,11 +114,8 @@ static int take_check(const struct check *check, struct request *request)
 	struct check *own = &request->check[request->count];
 	struct check_timing timing = check_default_timing;
 
-	if (check->target.kind == TARGET_EXEC || check->target.kind == TARGET_NOTIFY)
-		return refuse("TARGET",
-			check->target.kind == TARGET_EXEC
-				? "exec: checks are PID 1's to run, in --ready, --live and --startup"
-				: "notify is what a workload tells PID 1: nothing that can be asked for");
+	if (check->target.kind == TARGET_NOTIFY)
+		return refuse("TARGET", "notify is what a workload tells PID 1: nothing that can be asked for");
 	if (request->count == PROBE_RUN_MAX)
 		return refuse("too many targets", "64 at the most");
 	timing.timeout_ns = request->timeout_ns;

@@ -16,11 +16,13 @@ static const size_t sizes[] = {
 	[WIRE_SNAPSHOT] = sizeof(struct wire_snapshot),
 	[WIRE_REFRESH] = sizeof(struct wire_refresh),
 	[WIRE_HEALTH] = sizeof(struct wire_health),
-	[WIRE_LISTENER] = sizeof(struct wire_listener),
 	[WIRE_ASK] = sizeof(struct wire_ask),
 	[WIRE_VERDICT] = sizeof(struct wire_verdict),
 	[WIRE_CHECK] = sizeof(struct wire_check),
 	[WIRE_END] = sizeof(struct wire_end),
+	[WIRE_LISTENER] = sizeof(struct wire_listener),
+	[WIRE_RUN] = sizeof(struct wire_run),
+	[WIRE_RAN] = sizeof(struct wire_ran),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -77,6 +79,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_CHECK, wire_check, settled, 1),
 	FIELD(WIRE_CHECK, wire_check, name, 0),
 	FIELD(WIRE_CHECK, wire_check, reason, 0),
+	FIELD(WIRE_RAN, wire_ran, outcome, WIRE_OUTCOME_COUNT - 1),
+	FIELD(WIRE_RAN, wire_ran, reason, 0),
 };
 
 static bool is_string(const struct range *range)
