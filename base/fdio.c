@@ -111,7 +111,7 @@ ssize_t fd_receive(int channel, void *buffer, size_t size, int *ret_fd)
 	struct msghdr all = {
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
 	};
-	ssize_t count = recvmsg(channel, &all, MSG_CMSG_CLOEXEC);
+	ssize_t count = recvmsg(channel, &all, MSG_CMSG_CLOEXEC | MSG_TRUNC);
 	struct cmsghdr *head = count > 0 ? CMSG_FIRSTHDR(&all) : NULL;
 
 	*ret_fd = -1;

@@ -19,5 +19,6 @@ int fd_read_file(int fd, size_t limit, char **ret_text, size_t *ret_length);
 /* Sends one message and a descriptor with it (SCM_RIGHTS, unix(7)). Returns 0 or -errno. */
 int fd_send(int channel, const void *message, size_t length, int fd);
 
-/* As read(2) of a socket; *ret_fd is the descriptor that came with it (CLOEXEC, the caller's), or -1. */
+/* Receives one packet: returns its true length, also where it was cut to `size` (MSG_TRUNC, recv(2)), 0 at the end, or
+ * -1 and errno. *ret_fd is the descriptor that came with it (CLOEXEC, the caller's), or -1. */
 ssize_t fd_receive(int channel, void *buffer, size_t size, int *ret_fd);

@@ -11,17 +11,9 @@ static_assert(sizeof layer_names / sizeof layer_names[0] == LAYER_COUNT, "a name
 static const char log_level_names[][8] = { "error", "warning", "notice", "info" };
 static_assert(sizeof log_level_names / sizeof log_level_names[0] == LOG_LEVEL_COUNT, "a name for every level");
 
-static const char check_kind_names[][8] = { "live", "ready", "startup" };
-static_assert(sizeof check_kind_names / sizeof check_kind_names[0] == CHECK_KIND_COUNT, "a name for every kind");
-
 const char *layer_name(enum layer layer)
 {
 	return layer_names[layer];
-}
-
-const char *check_kind_name(enum check_kind kind)
-{
-	return check_kind_names[kind];
 }
 
 const char *log_level_name(enum log_level level)
@@ -41,13 +33,7 @@ void model_defaults(struct model *ret_model)
 		.attempts = 5,
 		.window_ns = 300 * NS_PER_S,
 	};
-	ret_model->timing = (struct check_timing){
-		.interval_ns = 30 * NS_PER_S,
-		.start_interval_ns = NS_PER_S,
-		.timeout_ns = 30 * NS_PER_S,
-		.start_period_ns = 0,
-		.retries = 3,
-	};
+	ret_model->timing = check_default_timing;
 }
 
 bool model_shapes_stop(const struct model *model)

@@ -2,7 +2,7 @@
  * Strings are borrowed from argv, the environment or a buffer that lives as long as the process. */
 #pragma once
 
-#include "base/target.h"
+#include "base/check.h"
 #include "base/ulimit.h"
 
 #include <stdbool.h>
@@ -14,9 +14,8 @@
 #define MODEL_TMPFS_MAX 8
 #define MODEL_GROUPS_MAX 16
 #define MODEL_PORTS_MAX 32
-#define MODEL_CHECKS_MAX 16
-#define MODEL_TARGET_SIZE 512 /* of a check's TARGET as it is written, NUL included: it is the check's name */
-#define MODEL_SIGNALS 65      /* signal numbers 0 to 64; 0 is unused */
+#define MODEL_CHECKS_MAX 1000
+#define MODEL_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
 #define MODEL_PRE_STOP_WORDS 63
@@ -134,27 +133,6 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 /* "error", "warning", "notice", "info". */
 const char *log_level_name(enum log_level level);
 
-enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };
-
-/* "live", "ready", "startup". */
-const char *check_kind_name(enum check_kind kind);
-
-/* A check's times and counts, named as HEALTHCHECK of the Dockerfile reference names them. */
-struct check_timing {
-	int64_t interval_ns;       /* between the end of one run and the start of the next, once it succeeded */
-	int64_t start_interval_ns; /* the same until the first success */
-	int64_t timeout_ns;        /* one run */
-	int64_t start_period_ns;   /* failures in it do not count */
-	unsigned retries;          /* consecutive failures that make it unhealthy, 1 to 1000 */
-};
-
-struct check {
-	enum check_kind kind;
-	const char *text; /* TARGET as it was written */
-	struct target target;
-	struct check_timing timing;
-};
-
 struct model {
 	char **command; /* NULL-terminated, from argv */
 	enum log_format log_format;
@@ -163,12 +141,13 @@ struct model {
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal;       /* of UNHEALTHY_SIGNAL */
-	struct check_timing timing; /* of every check that options name */
+	struct check_timing timing; /* of every check that does not say its own */
+	struct expected expected;   /* the same */
+	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
 	size_t listen_count;
 	struct confinement confinement;
 	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
-	struct check check[MODEL_CHECKS_MAX];
 };
 
 /* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WORD_SIZE 24
 #define RETRIES_MAX 1000
+#define CHECKS_FIRST 4 /* a power of two */
 
 /* KILL and STOP are the kernel's, CHLD is our own. */
 static bool can_come(int signal)
@@ -131,30 +133,64 @@ static int set_on_unhealthy(const char *value, struct model *model, struct compl
 	return 0;
 }
 
-static int add_check(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
+/* Room for one more. The array doubles, so that a thousand checks are not copied a thousand times. */
+static int make_room(struct model *model)
 {
-	struct check *check = &model->check[model->check_count];
-	int error;
+	const size_t count = model->check_count;
+	struct check *more = model->check;
 
-	if (model->check_count == MODEL_CHECKS_MAX)
-		return complain(ret_why, E2BIG, "'%s': at most %d checks", value, MODEL_CHECKS_MAX);
-	if (strlen(value) >= MODEL_TARGET_SIZE)
-		return complain(ret_why, EINVAL, "'%.100s': longer than %d characters", value, MODEL_TARGET_SIZE - 1);
-	error = target_parse(value, &check->target, ret_why);
-	if (error < 0) {
-		struct complaint plain = *ret_why; /* says what is wrong with the target, but not which one it is */
-
-		return complain(ret_why, -error, "'%.100s': %.300s", value, plain.text);
-	}
-	check->kind = kind;
-	check->text = value;
-	model->check_count++;
+	if (count == 0 || (count >= CHECKS_FIRST && (count & (count - 1)) == 0))
+		more = realloc(model->check, (count == 0 ? CHECKS_FIRST : 2 * count) * sizeof *more);
+	if (more == NULL)
+		return -ENOMEM;
+	model->check = more;
 	return 0;
+}
+
+static int add_check(const struct check *check, struct model *model, struct complaint *ret_why)
+{
+	if (check->target.kind == TARGET_NOTIFY)
+		return complain(ret_why, EINVAL, "'%.100s': notify checks are not supported yet", check->text);
+	if (model->check_count == MODEL_CHECKS_MAX)
+		return complain(ret_why, E2BIG, "'%.100s': at most %d checks", check->name, MODEL_CHECKS_MAX);
+	if (make_room(model) < 0)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	model->check[model->check_count++] = *check;
+	return 0;
+}
+
+/* All checks of a value. They point into a copy of it that lives as long as the process. */
+static int add_checks(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
+{
+	char *text = strdup(value);
+	const size_t count = model->check_count;
+	struct check check;
+	size_t at = 0;
+	int r;
+
+	if (text == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	while ((r = check_parse(text, &at, kind, &check, ret_why)) == 1) {
+		r = add_check(&check, model, ret_why);
+		if (r < 0)
+			break;
+	}
+	if (r == 0 && model->check_count == count)
+		return complain(ret_why, EINVAL, "the value is empty");
+	return r;
 }
 
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
 {
 	return value_read_number(value, 1, RETRIES_MAX, (int *)ret_retries, ret_why);
+}
+
+static int set_expected(const char *value, struct expected *ret_expected, struct complaint *ret_why)
+{
+	struct complaint plain;
+	int r = expected_parse(value, ret_expected, &plain);
+
+	return r < 0 ? complain(ret_why, -r, "'%.100s': %.300s", value, plain.text) : 0;
 }
 
 static int add_listen(const char *value, struct model *model, struct complaint *ret_why)
@@ -204,13 +240,15 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 	case SET_ON_UNHEALTHY:
 		return set_on_unhealthy(value, member, ret_why);
 	case ADD_READY:
-		return add_check(value, CHECK_READY, member, ret_why);
+		return add_checks(value, CHECK_READY, member, ret_why);
 	case ADD_LIVE:
-		return add_check(value, CHECK_LIVE, member, ret_why);
+		return add_checks(value, CHECK_LIVE, member, ret_why);
 	case ADD_STARTUP:
-		return add_check(value, CHECK_STARTUP, member, ret_why);
+		return add_checks(value, CHECK_STARTUP, member, ret_why);
 	case SET_RETRIES:
 		return set_retries(value, member, ret_why);
+	case SET_EXPECTED:
+		return set_expected(value, member, ret_why);
 	case ADD_LISTEN:
 		return add_listen(value, member, ret_why);
 	case SET_LOG_FORMAT:

@@ -50,6 +50,7 @@ enum option {
 	OPTION_HEALTH_START_PERIOD,
 	OPTION_HEALTH_START_INTERVAL,
 	OPTION_HEALTH_RETRIES,
+	OPTION_EXPECT,
 	OPTION_METRICS,
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
@@ -72,7 +73,7 @@ enum option_section {
 };
 
 /* Flags of a row. */
-#define REPEATABLE 1
+#define PARTED 1 /* blanks part several values in its variable; where they do more than that, its setter sees to it */
 #define COMMON 2 /* on the help's first page */
 
 /* Arrays, not pointers: a table without relocations. */

@@ -122,7 +122,7 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	char *rest, *words;
 	int error = 0;
 
-	if ((option_rows[option].flags & REPEATABLE) == 0)
+	if ((option_rows[option].flags & PARTED) == 0)
 		return set_option(option, value, parse->model, ret_why);
 	words = strdup(value);
 	if (words == NULL)
@@ -252,6 +252,34 @@ static bool has_check_of_life(const struct model *model)
 	return false;
 }
 
+/* By kind, then by name. */
+static int compare_checks(const void *a, const void *b)
+{
+	const struct check *left = *(const struct check *const *)a, *right = *(const struct check *const *)b;
+
+	return left->kind != right->kind ? (int)left->kind - (int)right->kind : strcmp(left->name, right->name);
+}
+
+/* Kind and name tell a check from another in pages and metrics. */
+static int check_names(const struct model *model, struct complaint *ret_why)
+{
+	const struct check **sorted = calloc(model->check_count + 1, sizeof *sorted);
+	int error = 0;
+
+	if (sorted == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	for (size_t i = 0; i < model->check_count; i++)
+		sorted[i] = &model->check[i];
+	qsort(sorted, model->check_count, sizeof *sorted, compare_checks);
+	for (size_t i = 1; error == 0 && i < model->check_count; i++)
+		if (compare_checks(&sorted[i - 1], &sorted[i]) == 0)
+			error = complain(ret_why, EINVAL,
+				"--%s: two checks have the name '%.200s': give one of them another (name=...)",
+				check_kind_name(sorted[i]->kind), sorted[i]->name);
+	free(sorted);
+	return error;
+}
+
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, struct complaint *ret_why)
 {
@@ -287,8 +315,9 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 	if (model->confinement.hardened)
 		harden(parse->seen, &model->confinement);
 	for (size_t i = 0; i < model->check_count; i++)
-		model->check[i].timing = model->timing;
-	return check_together(model, ret_why);
+		check_inherit(&model->check[i], &model->timing, &model->expected);
+	error = check_names(model, ret_why);
+	return error < 0 ? error : check_together(model, ret_why);
 }
 
 static bool confines(const struct confinement *confinement)

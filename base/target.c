@@ -303,6 +303,14 @@ static int parse_file(struct span rest, struct target *ret_target, struct compla
 	return parse_max_age(span_from(rest, end + 1), &ret_target->max_age_ns, ret_why);
 }
 
+static int parse_exec(struct span rest, struct target *ret_target, struct complaint *ret_why)
+{
+	(void)ret_target;
+	if (rest.length == 0 || rest.start[0] == ' ')
+		return complain(ret_why, EINVAL, "exec: names no command: exec:COMMAND ARG...");
+	return 0;
+}
+
 static const struct scheme {
 	const char *prefix;
 	enum target_kind kind;
@@ -319,7 +327,7 @@ static const struct scheme {
 		"https is not supported: check the service's plain port, or with tcp:// whether the port answers" },
 	{ "http:", TARGET_KIND_COUNT, true, NULL, "http: is followed by //: http://HOST[:PORT][/PATH]" },
 	{ "tcp:", TARGET_KIND_COUNT, true, NULL, "tcp: is followed by //: tcp://HOST:PORT" },
-	{ "exec:", TARGET_KIND_COUNT, false, NULL, "exec: targets are not supported yet" },
+	{ "exec:", TARGET_EXEC, false, parse_exec, NULL },
 };
 
 static const struct scheme *find_scheme(const char *text)
@@ -347,8 +355,8 @@ static int refuse_unknown(const char *text, struct complaint *ret_why)
 {
 	struct span shown = span_of(text);
 
-	if (strcmp(text, "notify") == 0 || strncmp(text, "notify:", 7) == 0)
-		return complain(ret_why, EINVAL, "notify targets are not supported yet");
+	if (strncmp(text, "notify:", 7) == 0)
+		return complain(ret_why, EINVAL, "notify takes nothing behind it");
 	if (*text == '\0')
 		return complain(ret_why, EINVAL, "the target is empty; known are " KNOWN_FORMS);
 	if (span_find(shown, "@") < shown.length) /* a password may stand before it, and this ends in a log */
@@ -365,6 +373,10 @@ int target_parse(const char *text, struct target *ret_target, struct complaint *
 
 	if (r < 0)
 		return r;
+	if (strcmp(text, "notify") == 0) {
+		*ret_target = (struct target){ .kind = TARGET_NOTIFY };
+		return 0;
+	}
 	scheme = find_scheme(text);
 	if (scheme == NULL)
 		return refuse_unknown(text, ret_why);

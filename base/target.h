@@ -11,6 +11,8 @@ enum target_kind {
 	TARGET_TCP,       /* tcp://HOST:PORT */
 	TARGET_UNIX,      /* unix:SOCKET */
 	TARGET_FILE,      /* file:PATH[?max_age=T] */
+	TARGET_EXEC,      /* exec:COMMAND ARG...; the words are the caller's to split */
+	TARGET_NOTIFY,    /* notify: the workload's own READY=1 */
 	TARGET_KIND_COUNT,
 };
 

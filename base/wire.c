@@ -61,6 +61,10 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_ask);
 	case WIRE_LISTENER:
 		return sizeof(struct wire_listener);
+	case WIRE_RUN:
+		return sizeof(struct wire_run);
+	case WIRE_RAN:
+		return sizeof(struct wire_ran);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -141,6 +145,9 @@ static bool fields_in_range(const union wire_record *record)
 	case WIRE_DENIAL:
 		return terminated(record->denial.syscall, sizeof record->denial.syscall) &&
 			terminated(record->denial.action, sizeof record->denial.action);
+	case WIRE_RAN:
+		return record->ran.outcome < WIRE_OUTCOME_COUNT &&
+			terminated(record->ran.reason, sizeof record->ran.reason);
 	default:
 		return true; /* nothing but a header */
 	}

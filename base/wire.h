@@ -9,7 +9,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
-#define WIRE_NAME_SIZE MODEL_TARGET_SIZE
+#define WIRE_NAME_SIZE CHECK_TEXT_SIZE
 #define WIRE_REASON_SIZE 480
 #define WIRE_DENIALS_MAX 65 /* records in one answer */
 #define WIRE_SYSCALL_SIZE 40
@@ -21,12 +21,14 @@ enum wire_type {
 	WIRE_SNAPSHOT = 1, /* PID 1 to monitor, monitor to client: all that PID 1 counts */
 	WIRE_REFRESH,      /* monitor to PID 1: send a snapshot, somebody is looking */
 	WIRE_HEALTH,       /* monitor to PID 1: the verdicts, whenever one changed */
-	WIRE_LISTENER,     /* PID 1 to monitor, with the listener of a filter that is in force now */
 	WIRE_ASK,          /* client to monitor: a question */
 	WIRE_VERDICT,      /* monitor to client: the answer about one kind */
 	WIRE_CHECK,        /* monitor to client: one check */
 	WIRE_DENIAL,       /* monitor to client: how often one syscall was denied, by one action */
 	WIRE_END,          /* monitor to client: the answer is whole */
+	WIRE_LISTENER,     /* PID 1 to monitor, with the listener of a filter that is in force now */
+	WIRE_RUN,          /* monitor to PID 1, with the descriptor for its output: run the command of an exec check */
+	WIRE_RAN,          /* PID 1 to monitor: what came of that */
 	WIRE_TYPE_COUNT,
 };
 
@@ -126,6 +128,32 @@ struct wire_listener {
 	struct wire_header header;
 };
 
+struct wire_run {
+	struct wire_header header;
+	uint32_t check; /* its index in the configuration, which both have */
+	uint32_t reserved;
+	uint64_t life; /* of the service, as `starts` counts them */
+};
+
+#define WIRE_RUNS_MAX 8 /* commands that PID 1 runs at once */
+
+enum wire_outcome {
+	WIRE_OUTCOME_ENDED,   /* the command ended, `status` says how */
+	WIRE_OUTCOME_TIMEOUT, /* it had had its time, and was killed */
+	WIRE_OUTCOME_REFUSED, /* it could not be executed, or confined; `reason` says why */
+	WIRE_OUTCOME_COUNT,
+};
+
+struct wire_ran {
+	struct wire_header header;
+	uint32_t check;
+	uint32_t outcome; /* enum wire_outcome */
+	int32_t status;   /* wait status (wait(2)) */
+	uint32_t reserved;
+	uint64_t life;
+	char reason[WIRE_REASON_SIZE]; /* NUL-terminated */
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -171,6 +199,8 @@ union wire_record {
 	struct wire_refresh refresh;
 	struct wire_health health;
 	struct wire_listener listener;
+	struct wire_run run;
+	struct wire_ran ran;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -2,75 +2,142 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-void checks_init(struct checks *checks, const struct model *model)
-{
-	checks->count = model->check_count;
-	checks->life = 0;
-	for (size_t i = 0; i < checks->count; i++) {
-		struct running_check *item = &checks->item[i];
+/* So many checks begin all at once; of more, each further one this much later than the one before it. */
+#define TOGETHER 16
+#define APART_NS NS_PER_MS
+/* In one turn of the loop, so that somebody who asks meanwhile is not kept waiting. */
+#define STARTS_PER_TURN 32
 
-		*item = (struct running_check){ .check = &model->check[i] };
-		item->record.kind = model->check[i].kind;
-		snprintf(item->record.name, sizeof item->record.name, "%s", model->check[i].text);
+int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel)
+{
+	const size_t count = model->check_count;
+	const size_t room = count + 1; /* none is a number too */
+
+	checks->check = model->check;
+	checks->count = count;
+	checks->channel = channel;
+	checks->random = (uint32_t)clock_now_ns();
+	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
+	if (checks->lane_count == 0)
+		checks->lane_count = 1;
+	checks->schedule = calloc(room, sizeof *checks->schedule);
+	checks->verdict = calloc(room, sizeof *checks->verdict);
+	checks->record = calloc(room, sizeof *checks->record);
+	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct wire_check *record = &checks->record[i];
+
+		verdict_init(&checks->verdict[i], model->check[i].kind);
+		record->kind = model->check[i].kind;
+		snprintf(record->name, sizeof record->name, "%s", model->check[i].name);
 	}
+	return 0;
 }
 
 /* What is counted goes on counting. */
-static void forget_verdict(struct running_check *item)
+static void forget_verdict(struct checks *checks, size_t index)
 {
-	if (item->running)
-		probe_cancel(&item->probe);
-	item->running = false;
-	verdict_init(&item->verdict, item->check->kind);
-	item->record.healthy = verdict_passes(&item->verdict);
-	item->record.settled = false;
-	item->record.consecutive_failures = 0;
+	struct wire_check *record = &checks->record[index];
+
+	verdict_init(&checks->verdict[index], checks->check[index].kind);
+	record->healthy = verdict_passes(&checks->verdict[index]);
+	record->settled = false;
+	record->consecutive_failures = 0;
+}
+
+static void free_lane(struct checks *checks, struct check_lane *lane)
+{
+	lane->busy = false;
+	checks->busy_count--;
+	if (lane->look.by_command)
+		checks->commands--;
+}
+
+void checks_stop(struct checks *checks)
+{
+	checks->life = 0;
+	for (size_t i = 0; checks->busy_count > 0; i++) {
+		if (!checks->lane[i].busy)
+			continue;
+		look_cancel(&checks->lane[i].look);
+		free_lane(checks, &checks->lane[i]);
+	}
+	for (size_t i = 0; i < checks->count; i++)
+		forget_verdict(checks, i);
 }
 
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
 {
 	if (checks->life == life)
 		return;
+	checks_stop(checks);
 	checks->life = life;
 	checks->workload_at_ns = workload_at_ns;
-	for (size_t i = 0; i < checks->count; i++) {
-		forget_verdict(&checks->item[i]);
-		schedule_init(&checks->item[i].schedule, now);
-	}
-}
-
-void checks_stop(struct checks *checks)
-{
-	checks->life = 0;
 	for (size_t i = 0; i < checks->count; i++)
-		forget_verdict(&checks->item[i]);
+		schedule_init(&checks->schedule[i], i < TOGETHER ? now : now + (int64_t)(i - TOGETHER) * APART_NS);
 }
 
-size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static MODEL_CHECKS_MAX])
+size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX])
 {
-	for (size_t i = 0; i < checks->count; i++) {
-		if (checks->item[i].running)
-			probe_poll(&checks->item[i].probe, &ret_slots[i]);
-		else
-			ret_slots[i] = (struct pollfd){ .fd = -1 };
+	size_t used = 0;
+
+	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
+		if (!checks->lane[i].busy)
+			continue;
+		busy++;
+		look_poll(&checks->lane[i].look, &ret_slots[used++]);
 	}
-	return checks->count;
+	return used;
+}
+
+/* The check that has waited longest, or will be due first, of those that could begin; count if none could. */
+static size_t first_due(const struct checks *checks)
+{
+	const bool commands_wait = checks->commands == WIRE_RUNS_MAX;
+	size_t first = checks->count;
+	int64_t due = TIME_NEVER;
+
+	for (size_t i = 0; i < checks->count; i++) {
+		if (schedule_next(&checks->schedule[i]) >= due || (commands_wait && checks->check[i].command != NULL))
+			continue;
+		first = i;
+		due = schedule_next(&checks->schedule[i]);
+	}
+	return first;
+}
+
+static int64_t next_due(const struct checks *checks)
+{
+	const size_t first = first_due(checks);
+
+	return first < checks->count ? schedule_next(&checks->schedule[first]) : TIME_NEVER;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 int64_t checks_deadline_ns(const struct checks *checks)
 {
 	int64_t deadline = TIME_NEVER;
 
-	for (size_t i = 0; checks->life != 0 && i < checks->count; i++) {
-		const struct running_check *item = &checks->item[i];
-		int64_t due = item->running ? probe_wake(&item->probe) : schedule_next(&item->schedule);
-
-		if (due < deadline)
-			deadline = due;
+	if (checks->life == 0 || checks->count == 0)
+		return TIME_NEVER;
+	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
+		if (!checks->lane[i].busy)
+			continue;
+		busy++;
+		deadline = earlier(deadline, look_wake(&checks->lane[i].look, clock_now_ns()));
 	}
+	if (checks->busy_count < checks->lane_count)
+		deadline = earlier(deadline, next_due(checks));
 	return deadline;
 }
 
@@ -84,64 +151,120 @@ static void count_duration(struct wire_check *record, int64_t duration_ns)
 	record->duration_sum_ns += duration_ns;
 }
 
-static void take_result(struct checks *checks, struct running_check *item, int64_t now)
+/* Numerical Recipes' generator: nothing but times come of it. */
+static uint32_t next_random(struct checks *checks)
 {
-	const char *reason;
-	bool success = probe_result(&item->probe, &reason);
-	struct wire_check *record = &item->record;
+	checks->random = checks->random * 1664525 + 1013904223;
+	return checks->random;
+}
 
-	verdict_observe(&item->verdict, &item->check->timing, checks->workload_at_ns, item->run_at_ns, success);
-	schedule_end(&item->schedule, &item->check->timing, item->verdict.succeeded, now);
-	item->running = false;
+/* When many began one behind the other, their first pause is cut at random: from then on they are spread over the whole
+ * interval. */
+static void set_next_run(struct checks *checks, size_t index, bool first_time, int64_t now)
+{
+	struct schedule *schedule = &checks->schedule[index];
+
+	schedule_end(schedule, &checks->check[index].timing, checks->verdict[index].started, next_random(checks), now);
+	if (first_time && checks->count > TOGETHER)
+		schedule_init(schedule, now + (schedule_next(schedule) - now) / 65536 * (next_random(checks) >> 16));
+}
+
+static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)
+{
+	const size_t index = lane->index;
+	struct verdict *verdict = &checks->verdict[index];
+	struct wire_check *record = &checks->record[index];
+	const bool was_started = verdict->started;
+	const char *reason;
+	const bool success = look_result(&lane->look, &reason);
+	const bool changed = verdict_observe(
+		verdict, &checks->check[index].timing, checks->workload_at_ns, lane->run_at_ns, success);
+
+	free_lane(checks, lane);
+	set_next_run(checks, index, verdict->started && !was_started, now);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
-	record->healthy = verdict_passes(&item->verdict);
-	record->settled = verdict_settled(&item->verdict);
-	record->consecutive_failures = item->verdict.consecutive_failures;
+	record->healthy = verdict_passes(verdict);
+	record->settled = verdict_settled(verdict);
+	record->consecutive_failures = verdict->consecutive_failures;
 	record->successes += success;
 	record->failures += !success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
-	count_duration(record, clock_now_ns() - item->run_at_ns); /* most answers come within one turn of the loop */
+	count_duration(record, clock_now_ns() - lane->run_at_ns); /* most answers come within one turn of the loop */
+	return changed;
 }
 
-static void run_one(struct checks *checks, struct running_check *item, int64_t now)
+static bool advance(struct checks *checks, struct check_lane *lane, int64_t now)
 {
-	if (!item->running && schedule_due(&item->schedule, now)) {
-		int64_t deadline = schedule_begin(&item->schedule, &item->check->timing, now);
+	return look_advance(&lane->look, now) == PROBE_DONE && take_result(checks, lane, now);
+}
 
-		item->run_at_ns = now;
-		item->running = true;
-		probe_start(&item->probe, &item->check->target, NULL, now, deadline);
+/* There is a lane that is free. */
+static bool start_one(struct checks *checks, size_t index, int64_t now)
+{
+	const struct check *check = &checks->check[index];
+	const int64_t deadline = schedule_begin(&checks->schedule[index], &check->timing, now);
+	struct check_lane *lane = checks->lane;
+
+	while (lane->busy)
+		lane++;
+	lane->busy = true;
+	lane->index = index;
+	lane->run_at_ns = now;
+	checks->busy_count++;
+	if (check->command != NULL)
+		checks->commands++;
+	look_start_by(&lane->look, check, checks->channel, (uint32_t)index, checks->life, now, deadline);
+	return advance(checks, lane, now);
+}
+
+bool checks_run(struct checks *checks, int64_t now)
+{
+	const size_t busy_before = checks->busy_count;
+	bool changed = false;
+
+	if (checks->life == 0 || checks->count == 0)
+		return false;
+	for (size_t i = 0, busy = 0; busy < busy_before; i++) {
+		if (!checks->lane[i].busy)
+			continue;
+		busy++;
+		changed |= advance(checks, &checks->lane[i], now);
 	}
-	if (item->running && probe_advance(&item->probe, now) == PROBE_DONE)
-		take_result(checks, item, now);
+	for (int starts = 0; starts < STARTS_PER_TURN && checks->busy_count < checks->lane_count; starts++) {
+		const size_t index = first_due(checks);
+
+		if (index == checks->count || schedule_next(&checks->schedule[index]) > now)
+			break;
+		changed |= start_one(checks, index, now);
+	}
+	return changed;
 }
 
-void checks_run(struct checks *checks, int64_t now)
+void checks_ran(struct checks *checks, const struct wire_ran *ran)
 {
-	for (size_t i = 0; checks->life != 0 && i < checks->count; i++)
-		run_one(checks, &checks->item[i], now);
-}
+	if (ran->life != checks->life)
+		return;
+	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
+		struct check_lane *lane = &checks->lane[i];
 
-uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool workload_runs)
-{
-	const struct verdict *verdicts[MODEL_CHECKS_MAX];
-
-	for (size_t i = 0; i < checks->count; i++)
-		verdicts[i] = &checks->item[i].verdict;
-	return verdict_combine(kind, verdicts, checks->count, workload_runs);
+		busy += lane->busy;
+		if (lane->busy && lane->index == ran->check && lane->look.by_command) {
+			command_ended(&lane->look.command, ran);
+			return;
+		}
+	}
 }
 
 uint8_t checks_unhealthy(const struct checks *checks)
 {
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->item[i].verdict.kind != CHECK_READY && checks->item[i].verdict.state == VERDICT_UNHEALTHY)
+		if (checks->verdict[i].kind != CHECK_READY && checks->verdict[i].state == VERDICT_UNHEALTHY)
 			return 1;
 	return 0;
 }
 
-void checks_records(const struct checks *checks, struct wire_check ret_records[static MODEL_CHECKS_MAX])
+uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool workload_runs)
 {
-	for (size_t i = 0; i < checks->count; i++)
-		ret_records[i] = checks->item[i].record;
+	return verdict_combine(kind, checks->verdict, checks->count, workload_runs);
 }

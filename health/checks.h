@@ -1,54 +1,67 @@
-/* The configured checks at work: when each runs, what came of it, and the verdicts. Effects by health/probe.h only. */
+/* The configured checks at work: when each runs, what came of it, and the verdicts. Effects by health/probe.h only.
+ * As many run at once as there are lanes; a check that is due while all are taken waits for the next one that is free,
+ * who has waited longest first. */
 #pragma once
 
+#include "base/model.h"
 #include "base/wire.h"
-#include "health/probe.h"
+#include "health/look.h"
 #include "health/schedule.h"
 #include "health/verdict.h"
 
 #include <poll.h>
 
-struct running_check {
-	const struct check *check; /* borrowed from the model */
-	struct verdict verdict;
-	struct schedule schedule;
-	struct probe probe;
-	bool running;
+#define CHECKS_LANES_MAX 256
+
+struct check_lane {
+	bool busy;
+	size_t index; /* of the check that runs in it */
 	int64_t run_at_ns;
-	struct wire_check record; /* what others are told of it, kept up to date */
+	struct look look;
 };
 
 struct checks {
-	struct running_check item[MODEL_CHECKS_MAX];
+	const struct check *check; /* borrowed from the model */
 	size_t count;
-	uint64_t life;          /* of the service, which is looked at; 0: it does not run */
-	int64_t workload_at_ns; /* when it was started, for the start period */
+	/* count of each; apart, because each turn of the loop goes through all schedules and hardly anything else */
+	struct schedule *schedule;
+	struct verdict *verdict;
+	struct wire_check *record; /* what others are told, kept up to date */
+	uint64_t life;             /* of the service, which is looked at; 0: it does not run */
+	int64_t workload_at_ns;    /* when it was started, for the start period */
+	int channel;               /* to PID 1, which runs commands */
+	uint32_t random;
+	size_t lane_count, busy_count;
+	size_t commands; /* of the busy ones; PID 1 runs so many of them at once and no more */
+	struct check_lane lane[CHECKS_LANES_MAX];
 };
 
-/* Takes the checks of the model, which must outlive them. None runs before checks_start(). */
-void checks_init(struct checks *checks, const struct model *model);
+/* Takes the checks of the model, which must outlive them. None runs before checks_start(). descriptors: how many files
+ * this process may open in all; half of them may be the checks'. channel: to PID 1, borrowed. Returns 0 or -ENOMEM. */
+int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel);
 
-/* There is a workload, started at that time: the first runs fall due now, and nothing is known of it. A second call
- * with the same life (1 or more) changes nothing. */
+/* There is a workload, started at that time: the first runs fall due now, those of many checks one behind the other,
+ * and nothing is known. A second call with the same life (1 or more) changes nothing. */
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now);
 
 /* It has ended: nothing is looked at until the next life, and nothing is known. */
 void checks_stop(struct checks *checks);
 
-/* What to wait for: one slot a check, -1 where there is nothing. Returns the number of slots. */
-size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static MODEL_CHECKS_MAX]);
+/* What to wait for: a slot for each that runs. Returns the number of slots. */
+size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX]);
 
 /* Call checks_run() at this time at the latest; TIME_NEVER: no need. */
 int64_t checks_deadline_ns(const struct checks *checks);
 
-/* Goes on as far as it can without waiting. */
-void checks_run(struct checks *checks, int64_t now);
+/* Goes on as far as it can without waiting, and not for long: where many are due, some are left to the next call.
+ * Returns true if a verdict changed. */
+bool checks_run(struct checks *checks, int64_t now);
 
-/* The verdict of a kind: 0 or 1. */
-uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool workload_runs);
+/* PID 1 tells of the end of a command. */
+void checks_ran(struct checks *checks, const struct wire_ran *ran);
 
 /* 1 if a live or a startup check is unhealthy: the service is to be helped. */
 uint8_t checks_unhealthy(const struct checks *checks);
 
-/* The records of all checks, count of them. */
-void checks_records(const struct checks *checks, struct wire_check ret_records[static MODEL_CHECKS_MAX]);
+/* The verdict of a kind: 0 or 1. */
+uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool workload_runs);

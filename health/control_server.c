@@ -6,8 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void control_server_init(struct control_server *server, int listener,
-	void (*answer)(void *context, const struct wire_ask *ask, int client), void *context)
+void control_server_init(struct control_server *server, int listener, control_answer *answer, void *context)
 {
 	*server = (struct control_server){ .listener = listener, .answer = answer, .context = context };
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
@@ -17,7 +16,8 @@ void control_server_init(struct control_server *server, int listener,
 size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX])
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd, .events = POLLIN };
+		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd,
+			.events = server->client[i].asked ? POLLOUT : POLLIN };
 	ret_slots[CONTROL_CLIENTS_MAX] = (struct pollfd){ .fd = server->accept_at_ns > 0 ? -1 : server->listener,
 		.events = POLLIN };
 	return CONTROL_POLLFDS_MAX;
@@ -77,18 +77,46 @@ static void accept_some(struct control_server *server, int64_t now)
 	}
 }
 
-/* One question, one answer, good-bye; whatever is not a question gets no answer. */
-static void serve_client(struct control_server *server, struct control_client *client, int64_t now)
+static bool waits(const struct control_client *client, int64_t now)
+{
+	return (errno == EAGAIN || errno == EINTR) && now < client->until_ns;
+}
+
+/* Returns true while the client is still to be waited for. */
+static bool take_question(struct control_client *client, int64_t now)
 {
 	union wire_record record;
 	ssize_t length = recv(client->fd, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC);
 
-	if (length < 0 && now < client->until_ns)
-		return;
-	if (length > 0 && (size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
-		record.header.type == WIRE_ASK)
-		server->answer(server->context, &record.ask, client->fd);
-	put_out(client);
+	if (length < 0)
+		return waits(client, now);
+	client->asked = (size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
+		record.header.type == WIRE_ASK;
+	client->ask = record.ask;
+	return client->asked;
+}
+
+/* The same. What is sent is a whole record or nothing (SOCK_SEQPACKET). */
+static bool answer(const struct control_server *server, struct control_client *client, int64_t now)
+{
+	for (;;) {
+		union wire_record record = { .snapshot = { .header = { 0 } } };
+		enum wire_type type = server->answer(server->context, &client->ask, client->answered, &record);
+
+		wire_seal(&record, type);
+		if (send(client->fd, &record, record.header.length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			return waits(client, now);
+		if (type == WIRE_END)
+			return false;
+		client->answered++;
+	}
+}
+
+/* One question, one answer, good-bye; whatever is not a question gets no answer. */
+static void serve_client(struct control_server *server, struct control_client *client, int64_t now)
+{
+	if ((!client->asked && !take_question(client, now)) || (client->asked && !answer(server, client, now)))
+		put_out(client);
 }
 
 void control_server_run(struct control_server *server, int64_t now)
@@ -97,10 +125,4 @@ void control_server_run(struct control_server *server, int64_t now)
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (server->client[i].fd >= 0)
 			serve_client(server, &server->client[i], now);
-}
-
-void control_reply(int client, union wire_record *record, enum wire_type type)
-{
-	wire_seal(record, type);
-	send(client, record, record->header.length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -4,6 +4,7 @@
 #include "base/wire.h"
 
 #include <poll.h>
+#include <stdbool.h>
 
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_POLLFDS_MAX (CONTROL_CLIENTS_MAX + 1)
@@ -12,30 +13,33 @@
 /* Where no descriptor is left the listener stays readable: it is looked at again after this long. */
 #define CONTROL_PAUSE_NS (INT64_C(100) * 1000000)
 
+/* An answer that its client does not take is given up after that, too. */
 struct control_client {
 	int fd; /* -1: free */
 	int64_t until_ns;
+	bool asked;
+	struct wire_ask ask;
+	size_t answered; /* records it has got */
 };
+
+/* Fills in the n-th record of the answer to a valid question, counted from 0, but for its header, and returns its type.
+ * WIRE_END is the last one. */
+typedef enum wire_type control_answer(
+	void *context, const struct wire_ask *ask, size_t n, union wire_record *ret_record);
 
 struct control_server {
 	int listener;         /* borrowed */
 	int64_t accept_at_ns; /* no new client before that time; 0: at once */
 	struct control_client client[CONTROL_CLIENTS_MAX];
-	/* Answers a valid question by calls of control_reply(), without waiting. */
-	void (*answer)(void *context, const struct wire_ask *ask, int client);
+	control_answer *answer;
 	void *context;
 };
 
 /* listener: a listening SOCK_SEQPACKET socket, non-blocking. */
-void control_server_init(struct control_server *server, int listener,
-	void (*answer)(void *context, const struct wire_ask *ask, int client), void *context);
+void control_server_init(struct control_server *server, int listener, control_answer *answer, void *context);
 
 /* What to wait for. Returns the number of slots. */
 size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX]);
 int64_t control_server_deadline_ns(const struct control_server *server);
-/* Accepts and answers as far as it goes without waiting. */
+/* Accepts and answers as far as it goes without waiting: a long answer goes on when its client has read of it. */
 void control_server_run(struct control_server *server, int64_t now);
-
-/* Sends one record to a client; what its socket does not take at once is dropped, and the client sees that the answer
- * broke off. */
-void control_reply(int client, union wire_record *record, enum wire_type type);

@@ -4,9 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Where the reader is: what the next byte belongs to. */
 enum step {
@@ -80,6 +82,67 @@ static int on_status(struct http_head *head, unsigned char byte)
 	return head->status >= 100 ? STEP_AFTER_STATUS : BYTE_REFUSED;
 }
 
+/* Keeps a byte of the current field, in lower case. */
+static void keep(struct http_head *head, unsigned char byte)
+{
+	if (head->field_size < HTTP_FIELD_SIZE)
+		head->field[head->field_size++] = (char)(byte >= 'A' && byte <= 'Z' ? byte + 'a' - 'A' : byte);
+}
+
+/* The value of the field that was kept, without blanks around it; NULL if it has another name. */
+static const char *value_of(const struct http_head *head, const char *name, size_t *ret_length)
+{
+	const size_t name_length = strlen(name);
+	const char *start = head->field + name_length, *end = head->field + head->field_size;
+
+	if (head->field_size < name_length || memcmp(head->field, name, name_length) != 0)
+		return NULL;
+	while (start < end && (*start == ' ' || *start == '\t'))
+		start++;
+	while (start < end && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*ret_length = (size_t)(end - start);
+	return start;
+}
+
+static void take_length(struct http_head *head, const char *value, size_t size)
+{
+	uint64_t length = 0;
+
+	head->bad_length |= size == 0 || size > 18; /* digits that fit into 64 bits */
+	for (; size > 0; size--, value++) {
+		head->bad_length |= *value < '0' || *value > '9';
+		length = length * 10 + (uint64_t)(*value - '0');
+	}
+	head->bad_length |= head->has_length && head->length != length;
+	head->has_length = true;
+	head->length = length;
+}
+
+static void take_coding(struct http_head *head, const char *value, size_t size)
+{
+	static const char chunked[] = "chunked";
+	const size_t length = sizeof chunked - 1;
+
+	head->coded = true;
+	head->bad_length |= head->field_size == HTTP_FIELD_SIZE;
+	head->chunked = size >= length && memcmp(value + size - length, chunked, length) == 0 &&
+		(size == length || strchr(", \t", value[size - length - 1]) != NULL);
+}
+
+/* Only the line behind it shows that a field is over. */
+static void end_field(struct http_head *head)
+{
+	const char *value;
+	size_t size;
+
+	if ((value = value_of(head, "content-length:", &size)) != NULL)
+		take_length(head, value, size);
+	else if ((value = value_of(head, "transfer-encoding:", &size)) != NULL)
+		take_coding(head, value, size);
+	head->field_size = 0;
+}
+
 /* A lone LF ends a line too (RFC 9112 section 2.2); a lone CR is refused. */
 static int on_phrase(struct http_head *head, unsigned char byte)
 {
@@ -110,11 +173,12 @@ static int on_field_feed(struct http_head *head, unsigned char byte)
 
 static int on_first_line(struct http_head *head, unsigned char byte)
 {
-	(void)head;
+	end_field(head);
 	if (byte == '\n')
 		return HEAD_ENDS;
 	if (byte == '\r')
 		return STEP_LAST_FEED;
+	keep(head, byte);
 	return is_token(byte) ? STEP_NAME : BYTE_REFUSED;
 }
 
@@ -126,7 +190,7 @@ static int on_line(struct http_head *head, unsigned char byte)
 
 static int on_name(struct http_head *head, unsigned char byte)
 {
-	(void)head;
+	keep(head, byte);
 	if (byte == ':')
 		return STEP_VALUE;
 	return is_token(byte) ? STEP_NAME : BYTE_REFUSED;
@@ -134,11 +198,11 @@ static int on_name(struct http_head *head, unsigned char byte)
 
 static int on_value(struct http_head *head, unsigned char byte)
 {
-	(void)head;
 	if (byte == '\n')
 		return STEP_LINE;
 	if (byte == '\r')
 		return STEP_FIELD_FEED;
+	keep(head, byte);
 	return is_text(byte) ? STEP_VALUE : BYTE_REFUSED;
 }
 
@@ -183,7 +247,8 @@ static enum http_head_result take(struct http_head *head, unsigned char byte)
 	if (next == HEAD_ENDS) {
 		if (!is_interim(head->status))
 			return HTTP_HEAD_COMPLETE;
-		next = STEP_VERSION;
+		*head = (struct http_head){ .step = STEP_VERSION, .size = head->size };
+		return HTTP_HEAD_NEED_MORE;
 	}
 	head->step = (uint8_t)next;
 	return HTTP_HEAD_NEED_MORE;
@@ -291,22 +356,64 @@ static void format_host(const struct target *target, char *ret_text, size_t size
 		snprintf(ret_text, size, ipv6 ? "[%s]:%u" : "%s:%u", target->host, target->port);
 }
 
-int http_request(const struct target *target, char *ret_bytes, size_t size)
+static bool has_header(const struct exchange *exchange, const char *name)
 {
-	char host[TARGET_HOST_SIZE + sizeof "[]:65535"], request[HTTP_REQUEST_SIZE];
-	int length;
+	const size_t length = strlen(name);
+
+	for (size_t i = 0; i < exchange->header_count; i++)
+		if (strncasecmp(exchange->header[i], name, length) == 0 && exchange->header[i][length] == ':')
+			return true;
+	return false;
+}
+
+/* A text that grows as snprintf(3) counts: beyond the end of the buffer nothing is written. */
+struct request {
+	char text[HTTP_REQUEST_SIZE];
+	size_t length;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct request *request, const char *format, ...)
+{
+	const size_t at = request->length < sizeof request->text ? request->length : sizeof request->text;
+	va_list args;
+
+	va_start(args, format);
+	request->length += (size_t)vsnprintf(request->text + at, sizeof request->text - at, format, args);
+	va_end(args);
+}
+
+/* What is said of the check itself stands in the place of ours; a method that usually has a body gets an empty one
+ * (RFC 9110 section 8.6). */
+static void add_headers(struct request *request, const struct target *target, const struct exchange *exchange)
+{
+	char host[TARGET_HOST_SIZE + sizeof "[]:65535"];
 
 	format_host(target, host, sizeof host);
-	length = snprintf(request, sizeof request,
-		"GET %s HTTP/1.1\r\n"
-		"Host: %s\r\n"
-		"User-Agent: nest-init/" NEST_INIT_VERSION "\r\n"
-		"Accept: */*\r\n"
-		"Connection: close\r\n"
-		"\r\n",
-		target->path, host);
-	if (length < 0 || (size_t)length >= sizeof request || (size_t)length > size)
+	if (!has_header(exchange, "Host"))
+		add(request, "Host: %s\r\n", host);
+	if (!has_header(exchange, "User-Agent"))
+		add(request, "User-Agent: nest-init/" NEST_INIT_VERSION "\r\n");
+	if (!has_header(exchange, "Accept"))
+		add(request, "Accept: */*\r\n");
+	for (size_t i = 0; i < exchange->header_count; i++) {
+		const char *colon = strchr(exchange->header[i], ':');
+
+		add(request, "%.*s: %s\r\n", (int)(colon - exchange->header[i]), exchange->header[i],
+			colon + 1 + strspn(colon + 1, " \t"));
+	}
+	if (exchange->method != NULL && exchange->method[0] == 'P') /* POST, PUT, PATCH */
+		add(request, "Content-Length: 0\r\n");
+	add(request, "Connection: close\r\n\r\n");
+}
+
+int http_request(const struct target *target, const struct exchange *exchange, char *ret_bytes, size_t size)
+{
+	struct request request = { .length = 0 };
+
+	add(&request, "%s %s HTTP/1.1\r\n", exchange->method != NULL ? exchange->method : "GET", target->path);
+	add_headers(&request, target, exchange);
+	if (request.length >= sizeof request.text || request.length > size)
 		return -ENOSPC;
-	memcpy(ret_bytes, request, (size_t)length);
-	return length;
+	memcpy(ret_bytes, request.text, request.length);
+	return (int)request.length;
 }

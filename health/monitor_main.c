@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static struct monitor {
 	bool have_snapshot;
 	bool orphaned;        /* PID 1 has closed the channel */
 	bool settled;         /* there is something to tell */
+	bool changed;         /* PID 1 has not been told of all */
 	int64_t settle_by_ns; /* it is told from then on, whatever is known */
 	struct wire_snapshot snapshot;
 	struct wire_health told; /* what PID 1 was told last */
@@ -72,6 +74,7 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 
 	monitor.snapshot = *snapshot;
 	monitor.have_snapshot = true;
+	monitor.changed = true;
 	if (workload_runs())
 		checks_start(&monitor.checks, snapshot->starts,
 			now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
@@ -87,8 +90,12 @@ static void drain_channel(void)
 	int listener;
 
 	while ((length = fd_receive(MONITOR_FD_CHANNEL, &record, sizeof record, &listener)) > 0) {
-		if (wire_validate(&record, (size_t)length) == 0 && record.header.type == WIRE_SNAPSHOT)
+		if ((size_t)length > sizeof record || wire_validate(&record, (size_t)length) < 0)
+			continue; /* PID 1 sends no such thing */
+		if (record.header.type == WIRE_SNAPSHOT)
 			take_snapshot(&record.snapshot);
+		if (record.header.type == WIRE_RAN)
+			checks_ran(&monitor.checks, &record.ran);
 		if (listener >= 0 && monitor.denials.memory == NULL)
 			close(listener);
 		else if (listener >= 0)
@@ -116,6 +123,7 @@ static void tell_health(void)
 
 	if (!monitor.have_snapshot)
 		return;
+	monitor.changed = false;
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		record.health.healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
 	record.health.unhealthy = checks_unhealthy(&monitor.checks);
@@ -125,6 +133,8 @@ static void tell_health(void)
 		return;
 	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.health, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		monitor.told = record.health;
+	else
+		monitor.changed = true;
 }
 
 /* Of a first start there is nothing to wait for; the checks of a monitor that was started again have a result soon. */
@@ -135,7 +145,7 @@ static bool knows_enough(void)
 	if (monitor.snapshot.monitor_restarts == 0 || !workload_runs())
 		return true;
 	for (size_t i = 0; i < monitor.checks.count; i++)
-		if (monitor.checks.item[i].record.successes + monitor.checks.item[i].record.failures == 0)
+		if (monitor.checks.record[i].successes + monitor.checks.record[i].failures == 0)
 			return false;
 	return true;
 }
@@ -152,7 +162,6 @@ static bool settled(int64_t now)
 
 struct facts {
 	uint8_t healthy[CHECK_KIND_COUNT];
-	struct wire_check checks[MODEL_CHECKS_MAX];
 	struct health_facts health;
 };
 
@@ -160,11 +169,10 @@ static void collect(struct facts *facts)
 {
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		facts->healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
-	checks_records(&monitor.checks, facts->checks);
 	facts->health = (struct health_facts){
 		.snapshot = monitor.have_snapshot ? &monitor.snapshot : NULL,
 		.healthy = facts->healthy,
-		.checks = facts->checks,
+		.checks = monitor.checks.record,
 		.check_count = monitor.checks.count,
 	};
 }
@@ -240,7 +248,7 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 			.build = &build,
 			.snapshot = facts.health.snapshot,
 			.ready = health_is_good(&facts.health, CHECK_READY),
-			.checks = facts.checks,
+			.checks = facts.health.checks,
 			.check_count = facts.health.check_count,
 			.readings = &readings,
 			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
@@ -295,66 +303,62 @@ static const struct serve_page pages[] = {
 
 /* ---- the control socket ---- */
 
-static void reply_verdict(int client, enum check_kind kind)
+static void fill_verdict(enum check_kind kind, struct wire_verdict *verdict)
 {
-	union wire_record record = { .verdict = { .kind = kind } };
 	struct facts facts;
 	unsigned status;
 	char *text = NULL;
 	size_t length;
 
 	collect(&facts);
-	record.verdict.healthy = health_is_good(&facts.health, kind);
+	verdict->kind = kind;
+	verdict->healthy = health_is_good(&facts.health, kind);
 	if (health_page(&facts.health, kind, HEALTH_BRIEF, &status, &text, &length) == 0)
-		snprintf(record.verdict.reason, sizeof record.verdict.reason, "%.*s", (int)strcspn(text, "\n"), text);
+		snprintf(verdict->reason, sizeof verdict->reason, "%.*s", (int)strcspn(text, "\n"), text);
 	free(text);
-	control_reply(client, &record, WIRE_VERDICT);
 }
 
-static void reply_denials(int client)
+/* The denials that are counted, one after the other. Returns false behind the last. */
+static bool fill_denial(size_t n, struct wire_denial *denial)
 {
 	static_assert(WIRE_DENIALS_MAX == DENIALS_KINDS_MAX + 1, "an answer has room for every kind");
 	static_assert(WIRE_SYSCALL_SIZE >= SECCOMP_NAME_SIZE && WIRE_ACTION_SIZE >= ACTION_TEXT_SIZE,
 		"a record has room for both names");
-	union wire_record record;
 
 	for (size_t i = 0; i < WIRE_DENIALS_MAX; i++) {
-		memset(&record.denial, 0, sizeof record.denial);
-		record.denial.count = denial_reports_at(
-			&monitor.denials, i, record.denial.syscall, record.denial.action);
-		if (record.denial.count > 0)
-			control_reply(client, &record, WIRE_DENIAL);
+		memset(denial, 0, sizeof *denial);
+		denial->count = denial_reports_at(&monitor.denials, i, denial->syscall, denial->action);
+		if (denial->count > 0 && n-- == 0)
+			return true;
 	}
+	return false;
 }
 
-static void reply_status(int client)
+/* One verdict; or a verdict of each kind, the snapshot once there is one, every check, and every denial. */
+static enum wire_type answer_client(void *context, const struct wire_ask *ask, size_t n, union wire_record *ret_record)
 {
-	union wire_record record;
-
-	refresh();
-	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		reply_verdict(client, (enum check_kind)kind);
-	if (monitor.have_snapshot) {
-		record.snapshot = monitor.snapshot;
-		control_reply(client, &record, WIRE_SNAPSHOT);
-	}
-	for (size_t i = 0; i < monitor.checks.count; i++) {
-		record.check = monitor.checks.item[i].record;
-		control_reply(client, &record, WIRE_CHECK);
-	}
-	reply_denials(client);
-}
-
-static void answer_client(void *context, const struct wire_ask *ask, int client)
-{
-	union wire_record end = { .end = { .header = { 0 } } };
+	const bool status = ask->question == WIRE_ASK_STATUS;
+	const size_t verdicts = status ? CHECK_KIND_COUNT : 1, snapshots = status && monitor.have_snapshot;
 
 	(void)context;
-	if (ask->question == WIRE_ASK_HEALTH)
-		reply_verdict(client, (enum check_kind)ask->kind);
-	else
-		reply_status(client);
-	control_reply(client, &end, WIRE_END);
+	if (status && n == 0)
+		refresh();
+	if (n < verdicts) {
+		fill_verdict(status ? (enum check_kind)n : (enum check_kind)ask->kind, &ret_record->verdict);
+		return WIRE_VERDICT;
+	}
+	if (n < verdicts + snapshots) {
+		ret_record->snapshot = monitor.snapshot;
+		return WIRE_SNAPSHOT;
+	}
+	n -= verdicts + snapshots;
+	if (!status)
+		return WIRE_END;
+	if (n < monitor.checks.count) {
+		ret_record->check = monitor.checks.record[n];
+		return WIRE_CHECK;
+	}
+	return fill_denial(n - monitor.checks.count, &ret_record->denial) ? WIRE_DENIAL : WIRE_END;
 }
 
 /* ---- denial reports ---- */
@@ -405,6 +409,18 @@ static int open_server(struct complaint *ret_why)
 		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
 }
 
+/* As many as the administrator allows: thousands of checks want more than a shell's 1024. Returns how many. */
+static size_t raise_descriptors(void)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur;
+}
+
 static int prepare(char **argv, struct complaint *ret_why)
 {
 	enum options_wish wish;
@@ -413,7 +429,8 @@ static int prepare(char **argv, struct complaint *ret_why)
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
-	checks_init(&monitor.checks, &monitor.model);
+	if (checks_init(&monitor.checks, &monitor.model, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
@@ -432,7 +449,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + MODEL_CHECKS_MAX];
+	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
 	struct timespec limit;
@@ -461,8 +478,9 @@ static void do_what_is_due(void)
 {
 	drain_channel();
 	denial_reports_run(&monitor.denials, tell_denial);
-	checks_run(&monitor.checks, clock_now_ns());
-	tell_health();
+	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
+	if (monitor.changed)
+		tell_health();
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());

@@ -27,6 +27,7 @@ enum phase {
 	PHASE_SENDING,
 	PHASE_WAITING, /* for the first byte of the answer */
 	PHASE_HEADERS, /* for the rest of its head */
+	PHASE_BODY,    /* for a text in its body */
 	PHASE_COUNT,
 };
 
@@ -50,6 +51,7 @@ static const struct {
 	[PHASE_SENDING] = { POLLOUT, sending, "request not taken" },
 	[PHASE_WAITING] = { POLLIN, receiving, "no answer" },
 	[PHASE_HEADERS] = { POLLIN, receiving, "headers incomplete" },
+	[PHASE_BODY] = { POLLIN, receiving, "text not found in the body" },
 };
 static_assert(sizeof phases / sizeof phases[0] == PHASE_COUNT, "a row for every phase");
 
@@ -106,6 +108,8 @@ static void format_place(const struct probe *probe, char ret_text[PLACE_SIZE])
 	case TARGET_FILE:
 		place = probe->target->path;
 		break;
+	case TARGET_EXEC:
+	case TARGET_NOTIFY:
 	case TARGET_KIND_COUNT:
 		break;
 	}
@@ -326,7 +330,7 @@ static void backlog(struct probe *probe, int64_t now)
 static void sending(struct probe *probe, int64_t now)
 {
 	char request[HTTP_REQUEST_SIZE];
-	const int length = http_request(probe->target, request, sizeof request);
+	const int length = http_request(probe->target, probe->exchange, request, sizeof request);
 
 	while (length > 0 && probe->sent < (size_t)length) {
 		const ssize_t count = send(
@@ -344,24 +348,68 @@ static void sending(struct probe *probe, int64_t now)
 	receiving(probe, now);
 }
 
-static void judge_status(struct probe *probe)
+/* "200 OK", or "503 Service Unavailable". */
+static void finish_status(struct probe *probe, bool success)
 {
 	const unsigned status = probe->head.status;
 	const char *phrase = http_status_phrase(status);
 
-	finish(probe, expected_has(probe->expected, status), "%u%s%s", status, *phrase != '\0' ? " " : "", phrase);
+	finish(probe, success, "%u%s%s", status, *phrase != '\0' ? " " : "", phrase);
 }
 
 /* True while there is more to come. */
+static bool judge_body(struct probe *probe, enum http_body_result result)
+{
+	switch (result) {
+	case HTTP_BODY_NEED_MORE:
+		return true;
+	case HTTP_BODY_FOUND:
+		finish_status(probe, true);
+		return false;
+	case HTTP_BODY_LACKS:
+		finish(probe, false, "%u, but the text is not in the body", probe->head.status);
+		return false;
+	case HTTP_BODY_TOO_LARGE:
+		finish(probe, false, "%u, but the text is not in the first 64 KiB of the body", probe->head.status);
+		return false;
+	case HTTP_BODY_MALFORMED:
+		finish(probe, false, "%u, but the body has a bad length or bad chunks", probe->head.status);
+		return false;
+	case HTTP_BODY_CUT:
+		finish(probe, false, "%u, but closed within the body", probe->head.status);
+		return false;
+	}
+	return false;
+}
+
+/* Complete headers decide, unless there is a text to look for; what came behind them is the body's beginning. */
+static bool judge_head(struct probe *probe, const char *bytes, size_t length)
+{
+	const struct exchange *exchange = probe->exchange;
+	const bool expected = expected_has(&exchange->expected, probe->head.status);
+
+	if (!expected || exchange->body == NULL) {
+		finish_status(probe, expected);
+		return false;
+	}
+	probe->phase = PHASE_BODY;
+	http_body_init(&probe->body, &probe->head, exchange->body);
+	return judge_body(probe, http_body_feed(&probe->body, bytes, length));
+}
+
+/* The same. */
 static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 {
+	const size_t before = probe->head.size;
+
+	if (probe->phase == PHASE_BODY)
+		return judge_body(probe, http_body_feed(&probe->body, bytes, length));
 	switch (http_head_feed(&probe->head, bytes, length)) {
 	case HTTP_HEAD_NEED_MORE:
 		probe->phase = PHASE_HEADERS;
 		return true;
 	case HTTP_HEAD_COMPLETE:
-		judge_status(probe);
-		return false;
+		return judge_head(probe, bytes + (probe->head.size - before), length - (probe->head.size - before));
 	case HTTP_HEAD_MALFORMED:
 		finish_failed(probe, "not an HTTP/1 answer");
 		return false;
@@ -372,7 +420,16 @@ static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 	return false;
 }
 
-/* Ends by itself: the head has a limit, and its end is the end. */
+static void take_end(struct probe *probe)
+{
+	if (probe->phase == PHASE_BODY)
+		judge_body(probe, http_body_end(&probe->body));
+	else
+		finish_failed(probe,
+			probe->phase == PHASE_WAITING ? "closed without an answer" : "closed within the headers");
+}
+
+/* Ends by itself: head and body have a limit, and their end is the end. */
 static void receiving(struct probe *probe, int64_t now)
 {
 	char bytes[4096];
@@ -390,9 +447,7 @@ static void receiving(struct probe *probe, int64_t now)
 			return;
 		}
 		if (count == 0) {
-			finish_failed(probe,
-				probe->phase == PHASE_WAITING ? "closed without an answer"
-							      : "closed within the headers");
+			take_end(probe);
 			return;
 		}
 		if (!take_bytes(probe, bytes, (size_t)count))
@@ -438,12 +493,12 @@ static void look_up(struct probe *probe, int64_t now)
 		probe->phase = PHASE_RESOLVING;
 }
 
-void probe_start(struct probe *probe, const struct target *target, const struct expected *expected, int64_t now,
+void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
 	int64_t deadline)
 {
 	*probe = (struct probe){
 		.target = target,
-		.expected = expected,
+		.exchange = exchange,
 		.started_at = now,
 		.deadline = deadline,
 		.fd = -1,
@@ -461,8 +516,10 @@ void probe_start(struct probe *probe, const struct target *target, const struct 
 	case TARGET_FILE:
 		look_at_file(probe);
 		break;
+	case TARGET_EXEC: /* health/command.h */
+	case TARGET_NOTIFY:
 	case TARGET_KIND_COUNT:
-		finish(probe, false, "not a target");
+		finish(probe, false, "not a target for a probe");
 		break;
 	}
 }

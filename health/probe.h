@@ -1,6 +1,6 @@
 /* One look at one target, without ever blocking: the caller's loop waits.
  *
- *     probe_start(&probe, &target, &expected, now, deadline);
+ *     probe_start(&probe, &target, &exchange, now, deadline);
  *     while (probe_advance(&probe, now) == PROBE_RUNNING) {
  *             probe_poll(&probe, &slot);
  *             ppoll(&slot, 1, until probe_wake(&probe), ...);
@@ -10,10 +10,9 @@
  * and no child is left. Times are nanoseconds of CLOCK_MONOTONIC. */
 #pragma once
 
-#include "base/target.h"
+#include "base/check.h"
 #include "health/endpoint.h"
-#include "health/expected.h"
-#include "health/http_head.h"
+#include "health/http_body.h"
 #include "health/resolve.h"
 
 #include <poll.h>
@@ -24,7 +23,7 @@ enum probe_status { PROBE_RUNNING, PROBE_DONE };
 
 struct probe {
 	const struct target *target;     /* borrowed, as long as the probe runs */
-	const struct expected *expected; /* borrowed; NULL: the default */
+	const struct exchange *exchange; /* borrowed too */
 	int64_t started_at;
 	int64_t deadline;
 	int64_t address_at;    /* when the address at endpoint_at was begun with */
@@ -38,12 +37,13 @@ struct probe {
 	struct endpoint endpoint[ENDPOINT_MAX];
 	size_t sent; /* bytes of the request */
 	struct http_head head;
+	struct http_body body;
 	char reason[PROBE_REASON_SIZE];
 };
 
 /* Begins. It may be over at once, which probe_advance() or probe_running() tells; it needs no answer of its own, for
  * what goes wrong is the result. At the deadline the probe fails by itself, and says what it was waiting for. */
-void probe_start(struct probe *probe, const struct target *target, const struct expected *expected, int64_t now,
+void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
 	int64_t deadline);
 
 bool probe_running(const struct probe *probe);

@@ -37,8 +37,7 @@ struct request {
 	int64_t timeout_ns;
 	int64_t wait_ns;
 	size_t count;
-	struct target target[PROBE_RUN_MAX];
-	const char *text[PROBE_RUN_MAX]; /* borrowed from argv */
+	struct check check[PROBE_RUN_MAX];
 	struct probe_job job[PROBE_RUN_MAX];
 };
 
@@ -110,24 +109,52 @@ static int take_options(int argc, char **argv, struct request *request)
 	return r;
 }
 
-static int take_targets(int count, char **texts, struct request *request)
+static int take_check(const struct check *check, struct request *request)
 {
-	struct complaint why;
-	int i;
+	struct check *own = &request->check[request->count];
+	struct check_timing timing = check_default_timing;
 
-	if (count == 0)
+	if (check->target.kind == TARGET_NOTIFY)
+		return refuse("TARGET", "notify is what a workload tells PID 1: nothing that can be asked for");
+	if (request->count == PROBE_RUN_MAX)
+		return refuse("too many targets", "64 at the most");
+	timing.timeout_ns = request->timeout_ns;
+	*own = *check;
+	check_inherit(own, &timing, &request->expected);
+	request->job[request->count++].check = own;
+	return 0;
+}
+
+/* All checks of a word: they point into it. */
+static int take_word(char *word, struct request *request)
+{
+	const size_t count = request->count;
+	struct complaint why;
+	struct check check;
+	size_t at = 0;
+	int r;
+
+	while ((r = check_parse(word, &at, CHECK_READY, &check, &why)) == 1) {
+		r = take_check(&check, request);
+		if (r != 0)
+			return r;
+	}
+	if (r == 0 && request->count == count)
+		return refuse("TARGET", "is empty");
+	return r < 0 ? refuse("TARGET", why.text) : 0;
+}
+
+static int take_targets(char **words, struct request *request)
+{
+	if (*words == NULL)
 		return refuse(
 			"TARGET is missing", "nest-init probe http://127.0.0.1:4000/health (--help lists the forms)");
-	if (count > PROBE_RUN_MAX)
-		return refuse("too many targets", "64 at the most");
-	for (i = 0; i < count; i++) {
-		if (target_parse(texts[i], &request->target[i], &why) < 0)
-			return refuse("TARGET", why.text);
-		request->text[i] = texts[i];
-		request->job[i].target = &request->target[i];
-		request->job[i].expected = &request->expected;
+	for (; *words != NULL; words++) {
+		int r = take_word(*words, request);
+
+		if (r != 0)
+			return r;
 	}
-	request->count = (size_t)count;
 	return 0;
 }
 
@@ -140,7 +167,7 @@ static size_t report(const struct request *request, bool success)
 		if (request->job[i].success != success)
 			continue;
 		found++;
-		printf("%s %s: %s\n", success ? "ok" : "failed", request->text[i], request->job[i].reason);
+		printf("%s %s: %s\n", success ? "ok" : "failed", request->check[i].name, request->job[i].reason);
 	}
 	return found;
 }
@@ -171,7 +198,7 @@ int probe_main(int argc, char **argv)
 		return 0;
 	}
 	if (r == 0)
-		r = take_targets(argc - optind, argv + optind, request);
+		r = take_targets(argv + optind, request);
 	if (r > 0)
 		return r;
 	signal(SIGPIPE, SIG_IGN); /* nobody reads the lines: the exit status still tells */

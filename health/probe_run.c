@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "health/look.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,25 +14,25 @@
 struct lane {
 	enum { LANE_PAUSED, LANE_PROBING, LANE_THROUGH } state;
 	int64_t start_at; /* of the next try, while it is paused */
-	struct probe probe;
+	int64_t begun_at;
+	struct look look;
 };
 
 struct run {
 	struct probe_job *jobs;
 	struct lane *lanes;
 	size_t count;
-	int64_t timeout_ns; /* of one try */
-	int64_t end;        /* of everything */
-	bool again;         /* a try that failed is followed by another */
+	int64_t end; /* of everything */
+	bool again;  /* a try that failed is followed by another */
 };
 
 static void start_try(const struct run *run, size_t i, int64_t now)
 {
-	const int64_t left = run->end - now;
+	const int64_t left = run->end - now, timeout = run->jobs[i].check->timing.timeout_ns;
 
 	run->lanes[i].state = LANE_PROBING;
-	probe_start(&run->lanes[i].probe, run->jobs[i].target, run->jobs[i].expected, now,
-		now + (left < run->timeout_ns ? left : run->timeout_ns));
+	run->lanes[i].begun_at = now;
+	look_start(&run->lanes[i].look, run->jobs[i].check, now, now + (left < timeout ? left : timeout));
 }
 
 /* A failure only because the end of everything cut the try short says less than the failure before it: that one stays.
@@ -41,9 +42,9 @@ static void end_try(const struct run *run, size_t i, int64_t now)
 	struct probe_job *job = &run->jobs[i];
 	struct lane *lane = &run->lanes[i];
 	const char *reason;
-	const bool cut = now >= run->end && run->end - lane->probe.started_at < run->timeout_ns;
+	const bool cut = now >= run->end && run->end - lane->begun_at < job->check->timing.timeout_ns;
 
-	job->success = probe_result(&lane->probe, &reason);
+	job->success = look_result(&lane->look, &reason);
 	if (job->success || !cut || job->reason[0] == '\0')
 		snprintf(job->reason, sizeof job->reason, "%s", reason);
 	lane->state = LANE_THROUGH;
@@ -61,14 +62,14 @@ static int64_t step(const struct run *run, size_t i, int64_t now, struct pollfd 
 	*ret_slot = (struct pollfd){ .fd = -1 };
 	if (lane->state == LANE_PAUSED && lane->start_at <= now)
 		start_try(run, i, now);
-	if (lane->state == LANE_PROBING && probe_advance(&lane->probe, now) == PROBE_DONE)
+	if (lane->state == LANE_PROBING && look_advance(&lane->look, now) == PROBE_DONE)
 		end_try(run, i, now);
 	if (lane->state == LANE_PAUSED)
 		return lane->start_at;
 	if (lane->state == LANE_THROUGH)
 		return TIME_NEVER;
-	probe_poll(&lane->probe, ret_slot);
-	return probe_wake(&lane->probe);
+	look_poll(&lane->look, ret_slot);
+	return look_wake(&lane->look, now);
 }
 
 /* Rounds until every job is through. A signal only makes a round come early. */
@@ -104,7 +105,6 @@ int probe_run(struct probe_job *jobs, size_t count, int64_t timeout_ns, int64_t 
 		.jobs = jobs,
 		.lanes = lanes,
 		.count = count,
-		.timeout_ns = timeout_ns,
 		.end = now + (wait_ns > 0 ? wait_ns : timeout_ns),
 		.again = wait_ns > 0,
 	};
@@ -120,6 +120,6 @@ int probe_run(struct probe_job *jobs, size_t count, int64_t timeout_ns, int64_t 
 	}
 	r = run_all(&run, slots);
 	for (i = 0; i < count; i++)
-		probe_cancel(&lanes[i].probe);
+		look_cancel(&lanes[i].look);
 	return r;
 }

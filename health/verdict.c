@@ -16,22 +16,32 @@ void verdict_init(struct verdict *verdict, enum check_kind kind)
 	*verdict = (struct verdict){ .kind = kind };
 }
 
-static void observe_success(struct verdict *verdict)
+static void count_up(unsigned *streak)
+{
+	if (*streak < UINT_MAX)
+		(*streak)++;
+}
+
+static void observe_success(struct verdict *verdict, const struct check_timing *timing)
 {
 	verdict->successes++;
-	verdict->consecutive_failures = 0;
 	verdict->succeeded = true;
+	verdict->consecutive_failures = 0;
+	count_up(&verdict->consecutive_successes);
+	if (verdict->consecutive_successes < timing->success_threshold)
+		return;
 	verdict->state = VERDICT_HEALTHY;
+	verdict->started = true;
 }
 
 /* The start period protects only a check that is still starting: a success ends it, and so does its time. */
 static void observe_failure(struct verdict *verdict, const struct check_timing *timing, int64_t since_start)
 {
 	verdict->failures++;
-	if (!verdict_settled(verdict) && since_start < timing->start_period_ns)
+	verdict->consecutive_successes = 0;
+	if (!verdict->succeeded && !verdict_settled(verdict) && since_start < timing->start_period_ns)
 		return;
-	if (verdict->consecutive_failures < UINT_MAX)
-		verdict->consecutive_failures++;
+	count_up(&verdict->consecutive_failures);
 	if (verdict->consecutive_failures >= timing->retries)
 		verdict->state = VERDICT_UNHEALTHY;
 }
@@ -39,13 +49,13 @@ static void observe_failure(struct verdict *verdict, const struct check_timing *
 bool verdict_observe(
 	struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at, bool success)
 {
-	const struct verdict before = *verdict;
+	const enum verdict_state before = verdict->state;
 
 	if (success)
-		observe_success(verdict);
+		observe_success(verdict, timing);
 	else
 		observe_failure(verdict, timing, run_at - started_at);
-	return verdict->state != before.state || verdict->succeeded != before.succeeded;
+	return verdict->state != before;
 }
 
 bool verdict_passes(const struct verdict *verdict)
@@ -56,21 +66,21 @@ bool verdict_passes(const struct verdict *verdict)
 	case CHECK_READY:
 		return verdict->state == VERDICT_HEALTHY;
 	case CHECK_STARTUP:
-		return verdict->succeeded;
+		return verdict->started;
 	case CHECK_KIND_COUNT:
 		break;
 	}
 	return false;
 }
 
-bool verdict_combine(enum check_kind kind, const struct verdict *const *verdicts, size_t count, bool workload_runs)
+bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_t count, bool workload_runs)
 {
 	size_t i;
 
 	if (kind != CHECK_LIVE && !workload_runs)
 		return false;
 	for (i = 0; i < count; i++)
-		if (verdicts[i]->kind == kind && !verdict_passes(verdicts[i]))
+		if (verdicts[i].kind == kind && !verdict_passes(&verdicts[i]))
 			return false;
 	return true;
 }

@@ -17,9 +17,11 @@ const char *verdict_state_name(enum verdict_state state);
 struct verdict {
 	enum check_kind kind;
 	enum verdict_state state;
-	bool succeeded;                /* at least once since verdict_init() */
-	unsigned consecutive_failures; /* those that count: not those of the start period; stops at UINT_MAX */
-	uint64_t successes;            /* all runs, whether they counted or not */
+	bool succeeded;                 /* at least once since verdict_init() */
+	bool started;                   /* has been healthy since then */
+	unsigned consecutive_failures;  /* those that count: not those of the start period; stops at UINT_MAX */
+	unsigned consecutive_successes; /* stops at UINT_MAX too */
+	uint64_t successes;             /* all runs, whether they counted or not */
 	uint64_t failures;
 };
 
@@ -28,7 +30,9 @@ void verdict_init(struct verdict *verdict, enum check_kind kind);
 
 /* Takes in the end of one run. started_at is when the workload started and run_at when this run did, both in the same
  * nanoseconds: as in Docker, it is the start of a run that decides whether it falls into the start period.
- * Returns true if the state or `succeeded` changed by it. */
+ * A check is healthy after as many successes in a row as its threshold says, at first and after it was unhealthy. Any
+ * success ends the start period, as in Docker, which knows no threshold.
+ * Returns true if the state changed by it. */
 bool verdict_observe(
 	struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at, bool success);
 
@@ -38,9 +42,9 @@ static inline bool verdict_settled(const struct verdict *verdict)
 }
 
 /* True unless this check alone is enough to fail its kind: ready asks for healthy, live for not unhealthy, startup for
- * one success ever. */
+ * having been healthy once. */
 bool verdict_passes(const struct verdict *verdict);
 
 /* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready and
  * startup ask for a running workload too; live does not, for a workload that is to be started again is not dead. */
-bool verdict_combine(enum check_kind kind, const struct verdict *const *verdicts, size_t count, bool workload_runs);
+bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_t count, bool workload_runs);

@@ -537,8 +537,8 @@ static bool take_news(struct loop *loop)
 		start_monitor(loop);
 	loop->executed = true;
 	certificate_begin(loop);
-	loop->snapshot.own_capabilities = confine_drop_own(
-		loop->spawn.plan, loop->wants_monitor, loop->pre_stop.argv != NULL || may_live_again(loop));
+	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan, loop->wants_monitor,
+		loop->pre_stop.argv != NULL || loop->probes.check_count > 0 || may_live_again(loop));
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
 		become_ready(loop);
@@ -550,6 +550,7 @@ static void main_ended(struct loop *loop, int status, bool alone)
 	loop->snapshot.reaped_services++;
 	loop->snapshot.last_status = status;
 	loop->held_signal = 0; /* whom it was for is gone */
+	exec_probes_kill_all(&loop->probes);
 	if (loop->news_fd >= 0)
 		take_news(loop); /* why it never came to executing the workload */
 	certificate_end(loop, status);
@@ -588,8 +589,11 @@ static void reap(struct loop *loop)
 			main_status = status;
 		} else if (pid == loop->pre_stop_pid) {
 			pre_stop_ended(loop, status);
+		} else if (loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) {
+			continue;
 		} else if (pid == loop->monitor.pid) {
 			monitor_link_ended(&loop->monitor, status, clock_now_ns());
+			exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
 		} else {
 			loop->snapshot.reaped_orphans++;
 		}
@@ -655,17 +659,29 @@ static void take_health(struct loop *loop, const struct wire_health *health)
 		become_unhealthy(loop);
 }
 
+/* Once the main process has ended there is nothing to look at. */
+static void take_run(struct loop *loop, const struct wire_run *run, int output)
+{
+	if (loop->machine.state >= SUPERVISE_RUNNING && loop->machine.state <= SUPERVISE_STOPPING)
+		exec_probes_start(&loop->probes, &loop->monitor, run, output, clock_now_ns());
+}
+
 /* Returns whether there was one. */
 static bool take_record(struct loop *loop)
 {
 	union wire_record record;
+	int output;
 
-	if (monitor_link_receive(&loop->monitor, &record) == 0)
+	if (monitor_link_receive(&loop->monitor, &record, &output) == 0)
 		return false;
 	if (record.header.type == WIRE_REFRESH)
 		send_snapshot(loop);
+	else if (record.header.type == WIRE_RUN && record.run.life == loop->snapshot.starts)
+		take_run(loop, &record.run, output);
 	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
 		take_health(loop, &record.health);
+	if (output >= 0)
+		close(output);
 	return true;
 }
 
@@ -684,10 +700,12 @@ static uint64_t wanted_signals(const struct loop *loop)
 
 static int64_t next_deadline(const struct loop *loop, int64_t now)
 {
-	int64_t deadline = loop->machine.deadline_ns;
+	int64_t deadline = loop->machine.deadline_ns, probes = exec_probes_deadline_ns(&loop->probes);
 
 	if (loop->monitor.restart_at_ns < deadline)
 		deadline = loop->monitor.restart_at_ns;
+	if (probes < deadline)
+		deadline = probes;
 	if ((loop->held_signal != 0 || loop->reap_again) && now + HELD_SIGNAL_NS < deadline)
 		deadline = now + HELD_SIGNAL_NS;
 	return deadline;
@@ -699,7 +717,7 @@ static int64_t time_to_sleep(const struct loop *loop)
 	int64_t now, deadline;
 
 	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0 && !loop->reap_again)
+		loop->held_signal == 0 && !loop->reap_again && loop->probes.running == 0)
 		return TIME_NEVER;
 	now = clock_now_ns();
 	deadline = next_deadline(loop, now);
@@ -772,6 +790,7 @@ static void do_what_is_due(struct loop *loop)
 	if (loop->ended || time_to_sleep(loop) != 0) /* a monitor that is due is not started to be left behind */
 		return;
 	now = clock_now_ns();
+	exec_probes_kill_due(&loop->probes, now);
 	if (now >= loop->monitor.restart_at_ns) {
 		monitor_link_start(&loop->monitor, now);
 		send_snapshot(loop);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "init/death.h"
+#include "init/exec_probes.h"
 #include "init/monitor_link.h"
 #include "init/spawn.h"
 #include "init/supervise.h"
@@ -16,7 +17,8 @@ struct loop {
 	struct supervise machine;
 	struct monitor_link monitor;
 	struct spawn_request spawn;
-	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
+	struct spawn_request pre_stop; /* .argv NULL: there is no such command */
+	struct exec_probes probes;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */

@@ -322,12 +322,17 @@ void monitor_link_end(struct monitor_link *link)
 		kill(link->pid, SIGKILL);
 }
 
-void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot)
+void monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type)
 {
 	if (link->channel < 0)
 		return;
-	wire_seal((union wire_record *)snapshot, WIRE_SNAPSHOT);
-	send(link->channel, snapshot, sizeof *snapshot, MSG_DONTWAIT | MSG_NOSIGNAL);
+	wire_seal(record, type);
+	send(link->channel, record, record->header.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot)
+{
+	monitor_link_tell(link, (union wire_record *)snapshot, WIRE_SNAPSHOT);
 }
 
 void monitor_link_take_listener(struct monitor_link *link, int listener)
@@ -344,18 +349,20 @@ void monitor_link_take_listener(struct monitor_link *link, int listener)
 		kill(link->pid, SIGKILL);
 }
 
-int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record)
+int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record, int *ret_fd)
 {
 	ssize_t length;
 
+	*ret_fd = -1;
 	if (link->channel < 0)
 		return 0;
-	length = recv(link->channel, ret_record, sizeof *ret_record, MSG_DONTWAIT | MSG_TRUNC);
+	length = fd_receive(link->channel, ret_record, sizeof *ret_record, ret_fd); /* the channel does not block */
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	/* MSG_TRUNC: the true length, so that one that is too long is not taken for its beginning (recv(2)). */
 	if (length <= 0 || (size_t)length > sizeof *ret_record || wire_validate(ret_record, (size_t)length) < 0) {
 		/* It has ended, or gone mad. Until it is reaped its number is its own. */
+		if (*ret_fd >= 0)
+			close(take_fd(ret_fd));
 		close_channel(link);
 		if (link->pid > 0)
 			kill(link->pid, SIGKILL);

@@ -46,6 +46,9 @@ void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot
  * channel is full the monitor is started again, and finds it there. */
 void monitor_link_take_listener(struct monitor_link *link, int listener);
 
-/* Takes one record. Returns 1 with a valid record, 0 when there is none. A record that is not valid closes the channel
- * and kills the monitor. */
-int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record);
+/* The same for any record. */
+void monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type);
+
+/* Takes one record, and the descriptor that came with it (the caller's, CLOEXEC; else -1). Returns 1 with a valid
+ * record, 0 when there is none. A record that is not valid closes the channel and kills the monitor. */
+int monitor_link_receive(struct monitor_link *link, union wire_record *ret_record, int *ret_fd);

@@ -143,6 +143,14 @@ static bool has_ready_check(void)
 	return false;
 }
 
+static bool has_exec_check(void)
+{
+	for (size_t i = 0; i < model.check_count; i++)
+		if (model.check[i].command != NULL)
+			return true;
+	return false;
+}
+
 /* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
  * environment, as ours is. */
 static char **monitor_argv(char **argv)
@@ -193,6 +201,9 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.pre_stop.hand_over_terminal = false;
 	loop.pre_stop.again = true;
 	loop.pre_stop.beside = true;
+	loop.probes.request = loop.pre_stop;
+	loop.probes.check = model.check;
+	loop.probes.check_count = has_exec_check() ? model.check_count : 0;
 	set_policy(&model.stop);
 	return 0;
 }

@@ -174,6 +174,17 @@ static void send_listener(void *context, int listener)
 	}
 }
 
+/* Where there is no /dev/null our own input stays. */
+static void take_output(int output)
+{
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (nothing >= 0)
+		dup2(nothing, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+}
+
 static _Noreturn void become_workload(const struct spawn_request *request, pid_t parent, int news_fd)
 {
 	const struct personality *personality = request->personality;
@@ -187,6 +198,8 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	struct complaint why;
 	int status, error;
 
+	if (request->output > 0)
+		take_output(request->output);
 	place_listen_pid(personality, parent);
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);

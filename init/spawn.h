@@ -17,7 +17,8 @@ struct spawn_request {
 	const struct personality *personality; /* borrowed */
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
 	bool again;                            /* a workload was started from this plan before: its mounts are there */
-	bool beside;                           /* it still runs: nothing is reported of this one */
+	int output;  /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
+	bool beside; /* it still runs: nothing is reported of this one */
 };
 
 enum spawn_news_type {

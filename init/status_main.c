@@ -318,7 +318,7 @@ static void json_checks(struct json_writer *json)
 
 		json_write_object(json, NULL);
 		json_write_text(json, "kind", check_kind_name((enum check_kind)check->kind));
-		json_write_text(json, "target", check->name);
+		json_write_text(json, "name", check->name);
 		json_write_bool(json, "healthy", check->healthy == 1);
 		json_write_text(json, "reason", check->reason);
 		json_write_u64(json, "successes", check->successes);

@@ -55,29 +55,30 @@ static void describe_check(const struct wire_check *check, struct item *ret_item
 	utf8_clean(reason, ret_item->reason, sizeof ret_item->reason);
 }
 
-/* Calls write for PID 1 and for each check of the kind, in this order; *first tells it where a separator belongs. */
-static void each_item(struct buffer *page, const struct health_facts *facts, enum check_kind kind,
-	void (*write)(struct buffer *page, const struct item *item, bool *first))
+/* Calls write for PID 1 and for each check of the kind, in this order; *count is its own,
+ * from 0 on: how many it has written. Returns that. */
+static size_t each_item(struct buffer *page, const struct health_facts *facts, enum check_kind kind,
+	void (*write)(struct buffer *page, const struct item *item, size_t *count))
 {
 	struct item item;
-	bool first = true;
+	size_t count = 0;
 
 	describe_init(facts, kind, &item);
-	write(page, &item, &first);
+	write(page, &item, &count);
 	for (size_t i = 0; i < facts->check_count; i++) {
 		if (facts->checks[i].kind != kind)
 			continue;
 		describe_check(&facts->checks[i], &item);
-		write(page, &item, &first);
+		write(page, &item, &count);
 	}
+	return count;
 }
 
-static void write_failure(struct buffer *page, const struct item *item, bool *first)
+static void write_failure(struct buffer *page, const struct item *item, size_t *count)
 {
-	if (item->good)
+	if (item->good || (*count)++ >= HEALTH_BRIEF_MAX)
 		return;
-	buffer_add_text(page, *first ? ": " : "; ");
-	*first = false;
+	buffer_add_text(page, *count == 1 ? ": " : "; ");
 	buffer_add_text(page, item->name);
 	buffer_add_text(page, ": ");
 	buffer_add_text(page, item->reason);
@@ -85,18 +86,25 @@ static void write_failure(struct buffer *page, const struct item *item, bool *fi
 
 static void write_brief(struct buffer *page, const struct health_facts *facts, enum check_kind kind)
 {
+	size_t failures;
+
 	if (health_is_good(facts, kind)) {
 		buffer_add_text(page, "ok\n");
 		return;
 	}
 	buffer_add_text(page, wordings[kind].bad);
-	each_item(page, facts, kind, write_failure);
+	failures = each_item(page, facts, kind, write_failure);
+	if (failures > HEALTH_BRIEF_MAX) {
+		buffer_add_text(page, "; and ");
+		buffer_add_u64(page, failures - HEALTH_BRIEF_MAX);
+		buffer_add_text(page, " more");
+	}
 	buffer_add_text(page, "\n");
 }
 
-static void write_line(struct buffer *page, const struct item *item, bool *first)
+static void write_line(struct buffer *page, const struct item *item, size_t *count)
 {
-	(void)first;
+	(void)count;
 	buffer_add_text(page, item->good ? "[+]" : "[-]");
 	buffer_add_text(page, item->name);
 	buffer_add_text(page, item->good ? " ok" : " failed: ");
@@ -126,10 +134,9 @@ static void add_string(struct buffer *page, const char *clean)
 
 /* A member of "checks": an array of one, for the draft allows several components behind one name. A name that two
  * checks share is the operator's doing; the last one counts for most parsers. */
-static void write_member(struct buffer *page, const struct item *item, bool *first)
+static void write_member(struct buffer *page, const struct item *item, size_t *count)
 {
-	buffer_add_text(page, *first ? "" : ",");
-	*first = false;
+	buffer_add_text(page, (*count)++ == 0 ? "" : ",");
 	add_string(page, item->name);
 	buffer_add_text(page, ":[{\"status\":");
 	add_string(page, item->good ? "pass" : "fail");

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-#define HEALTH_PAGE_MAX (64 * 1024)
+/* A thousand checks with the longest names and reasons, each byte of them escaped. */
+#define HEALTH_PAGE_MAX (8 * 1024 * 1024)
+/* Failures that the brief page names. */
+#define HEALTH_BRIEF_MAX 8
 
 enum health_format {
 	HEALTH_BRIEF, /* "ok", or "not ready: NAME: REASON": Podman keeps 500 characters, so the verdict stands first */

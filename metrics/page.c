@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -21,14 +22,13 @@ static const struct label main_service[] = { { "service", "main" } };
 typedef void check_writer(
 	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
 
-/* Names of the checks as labels. They are cleaned first, and compared after: two that are alike once they are clean (or
+/* The checks' names as labels. They are cleaned first, and compared after: two that are alike once they are clean (or
  * were cut alike) would be one series twice, and that breaks the scrape. */
 struct names {
-	char text[MODEL_CHECKS_MAX][NAME_SIZE];
+	char (*text)[NAME_SIZE];
+	uint16_t *first; /* the first check that has this name */
+	bool *repeats;   /* one before it has this name and this kind */
 };
-
-typedef void check_writer(
-	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
 
 /* PID 1 */
 
@@ -316,15 +316,6 @@ static void write_denials(struct exposition *page, const struct page_facts *fact
 			2, facts->denials[i].count);
 }
 
-static bool seen_before(const struct page_facts *facts, const struct names *names, size_t index, bool same_kind)
-{
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(names->text[i], names->text[index]) == 0 &&
-			(!same_kind || facts->checks[i].kind == facts->checks[index].kind))
-			return true;
-	return false;
-}
-
 /* Once for each name and kind: the first of two that are alike. */
 static void write_each_check(
 	struct exposition *page, const struct page_facts *facts, const struct names *names, check_writer *write)
@@ -332,7 +323,7 @@ static void write_each_check(
 	for (size_t i = 0; i < facts->check_count; i++) {
 		const char *probe = check_kind_name(facts->checks[i].kind);
 
-		if (!seen_before(facts, names, i, true))
+		if (!names->repeats[i])
 			write(page, &facts->checks[i],
 				(const struct label[]){ { "check", names->text[i] }, { "probe", probe } }, 2);
 	}
@@ -354,10 +345,10 @@ static void write_check_sums(
 	for (size_t i = 0; i < facts->check_count; i++) {
 		struct wire_check sum = facts->checks[i];
 
-		if (seen_before(facts, names, i, false))
+		if (names->first[i] != i)
 			continue;
 		for (size_t k = i + 1; k < facts->check_count; k++)
-			if (strcmp(names->text[i], names->text[k]) == 0)
+			if (names->first[k] == i)
 				add_check(&sum, &facts->checks[k]);
 		write(page, &sum, (const struct label[]){ { "check", names->text[i] } }, 1);
 	}
@@ -561,16 +552,72 @@ static void write_all(struct exposition *page, const struct page_facts *facts, c
 		write_cgroup(page, facts->readings);
 }
 
+/* Hashes part most names, so that of a thousand checks not every two are compared letter by letter (FNV-1a). */
+static uint32_t hash(const char *text)
+{
+	uint32_t hash = 2166136261;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619;
+	return hash;
+}
+
+static void compare_names(const struct page_facts *facts, const uint32_t *hashes, struct names *names)
+{
+	for (size_t i = 0; i < facts->check_count; i++) {
+		names->first[i] = (uint16_t)i;
+		for (size_t k = 0; k < i; k++) {
+			if (hashes[k] != hashes[i] || strcmp(names->text[k], names->text[i]) != 0)
+				continue;
+			if (names->first[i] == i)
+				names->first[i] = (uint16_t)k;
+			names->repeats[i] |= facts->checks[k].kind == facts->checks[i].kind;
+		}
+	}
+}
+
+static int read_names(const struct page_facts *facts, struct names *names)
+{
+	const size_t room = facts->check_count + 1; /* none is a number too */
+	uint32_t *hashes = calloc(room, sizeof *hashes);
+
+	names->text = calloc(room, sizeof *names->text);
+	names->first = calloc(room, sizeof *names->first);
+	names->repeats = calloc(room, sizeof *names->repeats);
+	if (hashes == NULL || names->text == NULL || names->first == NULL || names->repeats == NULL) {
+		free(hashes);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < facts->check_count; i++) {
+		utf8_clean(facts->checks[i].name, names->text[i], NAME_SIZE);
+		hashes[i] = hash(names->text[i]);
+	}
+	compare_names(facts, hashes, names);
+	free(hashes);
+	return 0;
+}
+
+static void free_names(struct names *names)
+{
+	free(names->text);
+	free(names->first);
+	free(names->repeats);
+}
+
 int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length)
 {
 	struct exposition page;
 	struct names names;
+	int error;
 
 	if (facts->check_count > MODEL_CHECKS_MAX)
 		return -E2BIG;
-	for (size_t i = 0; i < facts->check_count; i++)
-		utf8_clean(facts->checks[i].name, names.text[i], NAME_SIZE);
-	exposition_open(&page, format, METRICS_PAGE_MAX);
-	write_all(&page, facts, &names);
-	return exposition_close(&page, ret_text, ret_length);
+	error = read_names(facts, &names);
+	if (error == 0) {
+		exposition_open(&page, format, METRICS_PAGE_MAX);
+		write_all(&page, facts, &names);
+		error = exposition_close(&page, ret_text, ret_length);
+	}
+	free_names(&names);
+	return error;
 }

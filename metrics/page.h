@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Most bytes of a page of ours: all of it at its longest is well below. */
-#define METRICS_PAGE_MAX (1024 * 1024)
+#define METRICS_PAGE_MAX (32 * 1024 * 1024)
 
 struct page_build {
 	const char *version;

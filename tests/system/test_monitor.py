@@ -474,9 +474,9 @@ GARBAGE = {
     "a_length_that_is_not_its_own": record(REFRESH, length=16),
     "longer_than_its_type": record(REFRESH, bytes(8)),
     "longer_than_it_says": record(REFRESH, bytes(8), length=8),
-    "shorter_than_it_says": record(HEALTH, bytes(4), length=16),
-    "health_out_of_range": record(HEALTH, bytes([0, 2, 0]) + bytes(5)),
-    "health_with_something_behind": record(HEALTH, bytes(7) + b"\1"),
+    "shorter_than_it_says": record(HEALTH, bytes(4), length=24),
+    "health_out_of_range": record(HEALTH, bytes([0, 2, 0]) + bytes(13)),
+    "health_with_something_behind": record(HEALTH, bytes(7) + b"\1" + bytes(8)),
     "longer_than_any_record": b"\xff" * 65536,
     "nothing_at_all": b"",
 }

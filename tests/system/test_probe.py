@@ -443,7 +443,11 @@ def test_wait_ends(closed_port):
     (["https://127.0.0.1/"], "https is not supported"),
     (["http://127.0.0.1/", "gopher://x"], "\"gopher://x\" is of an unknown form; known are http://"),
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
-    (["exec:/bin/true"], "exec: targets are not supported yet"),
+    (["exec:/bin/true"], "TARGET: exec: checks are PID 1's to run, in --ready, --live and --startup"),
+    (["notify"], "TARGET: notify is what a workload tells PID 1"),
+    (["expect=200"], "TARGET: character 11: a TARGET is missing"),
+    (["colour=red tcp://127.0.0.1:1"], "TARGET: character 1: unknown setting 'colour'"),
+    ([" "], "TARGET: is empty"),
     (["--nope", "tcp://127.0.0.1:1"], "--nope: is not an option here"),
     (["-x", "tcp://127.0.0.1:1"], "-x: is not an option here"),
     (["tcp://127.0.0.1:1", "--timeout"], "--timeout: needs a value"),
@@ -452,6 +456,7 @@ def test_wait_ends(closed_port):
     (["--wait", "-1s", "tcp://127.0.0.1:1"], "--wait: takes a duration above zero"),
     (["--expect", "20x", "tcp://127.0.0.1:1"], "--expect: character 1 does not begin a status"),
     (["tcp://127.0.0.1:1"] * 65, "too many targets: 64 at the most"),
+    (["tcp://127.0.0.1:1 " * 65], "too many targets: 64 at the most"),
 ])
 def test_bad_usage_is_one_line_and_125(arguments, says):
     result = probe(*arguments)

@@ -1,4 +1,4 @@
-#include "health/expected.h"
+#include "base/expected.h"
 #include "health/http_head.h"
 
 #include "base/version.h"
@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const struct exchange plain;
 
 /* Bytes with their length, so that a NUL may be among them. */
 #define BYTES(text) text, sizeof(text) - 1
@@ -250,24 +252,108 @@ static void writes_requests(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		const int length = http_request(&rows[i].target, bytes, sizeof bytes);
+		const int length = http_request(&rows[i].target, &plain, bytes, sizeof bytes);
 
 		assert_int_equal(length, strlen(rows[i].bytes));
 		assert_memory_equal(bytes, rows[i].bytes, (size_t)length);
-		assert_int_equal(http_request(&rows[i].target, bytes, (size_t)length), length);
-		assert_int_equal(http_request(&rows[i].target, bytes, (size_t)length - 1), -ENOSPC);
+		assert_int_equal(http_request(&rows[i].target, &plain, bytes, (size_t)length), length);
+		assert_int_equal(http_request(&rows[i].target, &plain, bytes, (size_t)length - 1), -ENOSPC);
+	}
+}
+
+static void writes_what_the_check_asks_for(void **state)
+{
+	static const struct target target = { .kind = TARGET_HTTP, .host = "a", .port = 80, .path = "/" };
+	static const struct {
+		struct exchange exchange;
+		const char *bytes;
+	} rows[] = {
+		{ { .method = "HEAD" }, "HEAD / HTTP/1.1\r\nHost: a\r\n" REQUEST_END },
+		{ { .method = "POST" },
+			"POST / HTTP/1.1\r\nHost: a\r\nUser-Agent: nest-init/" NEST_INIT_VERSION
+			"\r\nAccept: */*\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
+		{ { .header_count = 2, .header = { "Authorization:Bearer x", "X: \t y z " } },
+			"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: nest-init/" NEST_INIT_VERSION
+			"\r\nAccept: */*\r\nAuthorization: Bearer x\r\nX: y z \r\nConnection: close\r\n\r\n" },
+		{ { .header_count = 4, .header = { "hOST:b:1", "User-Agent: kube-probe/1", "accept:a", "Hosts:c" } },
+			"GET / HTTP/1.1\r\nhOST: b:1\r\nUser-Agent: kube-probe/1\r\naccept: a\r\nHosts: c\r\n"
+			"Connection: close\r\n\r\n" },
+	};
+	char bytes[HTTP_REQUEST_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const int length = http_request(&target, &rows[i].exchange, bytes, sizeof bytes);
+
+		assert_int_equal(length, strlen(rows[i].bytes));
+		assert_memory_equal(bytes, rows[i].bytes, (size_t)length);
+	}
+}
+
+/* What the fields say about the body. */
+static void reads_where_the_body_ends(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool coded, chunked, has_length, bad;
+		uint64_t length;
+	} rows[] = {
+		{ "", false, false, false, false, 0 },
+		{ "Content-Length: 12\r\n", false, false, true, false, 12 },
+		{ "content-length:\t0 \r\n", false, false, true, false, 0 },
+		{ "A: b\r\nCONTENT-LENGTH:7\nC: d\r\n", false, false, true, false, 7 },
+		{ "Content-Length:\r\n 42\r\n", false, false, true, false, 42 },
+		{ "Content-Length: 5\r\nContent-Length: 5\r\n", false, false, true, false, 5 },
+		{ "Content-Length: 5\r\nContent-Length: 6\r\n", false, false, true, true, 6 },
+		{ "Content-Length: -5\r\n", false, false, true, true, 0 },
+		{ "Content-Length: 5, 5\r\n", false, false, true, true, 0 },
+		{ "Content-Length: \r\n", false, false, true, true, 0 },
+		{ "Content-Length: 999999999999999999\r\n", false, false, true, false, 999999999999999999 },
+		{ "Content-Length: 9999999999999999999\r\n", false, false, true, true, 0 },
+		{ "X-Content-Length: 5\r\nContent-Lengths: 5\r\n", false, false, false, false, 0 },
+		{ "Transfer-Encoding: Chunked\r\n", true, true, false, false, 0 },
+		{ "Transfer-Encoding: gzip, chunked\r\n", true, true, false, false, 0 },
+		{ "Transfer-Encoding: gzip\r\n", true, false, false, false, 0 },
+		{ "Transfer-Encoding: xchunked\r\n", true, false, false, false, 0 },
+		{ "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", true, true, true, false, 3 },
+		{ "Transfer-Encoding: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, chunked\r\n", true,
+			false, false, true, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_head head;
+		char text[256];
+
+		/* the interim answer's do not count */
+		snprintf(text, sizeof text, "HTTP/1.1 103 x\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\n%s\r\n",
+			rows[i].fields);
+		http_head_init(&head);
+		assert_int_equal(http_head_feed(&head, text, strlen(text)), HTTP_HEAD_COMPLETE);
+		if (head.coded != rows[i].coded || head.chunked != rows[i].chunked ||
+			head.has_length != rows[i].has_length || head.bad_length != rows[i].bad)
+			fail_msg("%s", rows[i].fields);
+		if (!rows[i].bad)
+			assert_true(head.length == rows[i].length);
 	}
 }
 
 static void the_longest_target_fits_a_request(void **state)
 {
+	static char headers[EXCHANGE_HEADERS_MAX][EXCHANGE_HEADERS_SIZE / EXCHANGE_HEADERS_MAX + 1];
 	struct target target = { .kind = TARGET_HTTP, .port = 65535 };
+	struct exchange full = { .method = "PROPPATCHPROPPAT", .header_count = EXCHANGE_HEADERS_MAX };
 	char bytes[HTTP_REQUEST_SIZE];
 
 	(void)state;
+	for (size_t i = 0; i < EXCHANGE_HEADERS_MAX; i++) {
+		memset(headers[i], ':', sizeof headers[i] - 1);
+		headers[i][0] = 'a';
+		full.header[i] = headers[i];
+	}
 	memset(target.host, 'h', sizeof target.host - 1);
 	memset(target.path, '/', sizeof target.path - 1);
-	assert_true(http_request(&target, bytes, sizeof bytes) > 0);
+	assert_true(http_request(&target, &full, bytes, sizeof bytes) > 0);
 }
 
 static void knows_the_phrases(void **state)
@@ -367,6 +453,8 @@ int main(void)
 		cmocka_unit_test(interim_answers_share_the_limit),
 		cmocka_unit_test(survives_noise),
 		cmocka_unit_test(writes_requests),
+		cmocka_unit_test(writes_what_the_check_asks_for),
+		cmocka_unit_test(reads_where_the_body_ends),
 		cmocka_unit_test(the_longest_target_fits_a_request),
 		cmocka_unit_test(knows_the_phrases),
 		cmocka_unit_test(expects_200_to_399_by_default),

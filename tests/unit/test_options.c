@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:set_pre_stop\n";
+	return "leak:set_from_variable\nleak:add_checks\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -150,10 +150,18 @@ static const char *said(const struct model *model)
 	if (model->on_unhealthy != UNHEALTHY_NONE)
 		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
 	for (size_t i = 0; i < model->check_count; i++) {
-		say(&words, "%s=%s#%d", check_kind_name(model->check[i].kind), model->check[i].text,
-			(int)model->check[i].target.kind);
-		assert_memory_equal(&model->check[i].timing, &model->timing, sizeof model->timing);
+		const struct check *check = &model->check[i];
+
+		say(&words, "%s=%s#%d", check_kind_name(check->kind), check->text, (int)check->target.kind);
+		if (strcmp(check->name, check->text) != 0)
+			say(&words, "name=%s", check->name);
+		if (check->given == 0)
+			assert_memory_equal(&check->timing, &model->timing, sizeof model->timing);
+		if (check->given == 0)
+			assert_memory_equal(&check->exchange.expected, &model->expected, sizeof model->expected);
 	}
+	for (size_t i = 0; i < model->expected.count; i++)
+		say(&words, "expect=%u-%u", model->expected.range[i].first, model->expected.range[i].last);
 	say_timing(&words, &model->timing);
 	for (size_t i = 0; i < model->listen_count; i++)
 		say(&words, "listen=%s", model->listen[i]);
@@ -676,7 +684,6 @@ static void refuses_more_than_there_is_room_for(void **state)
 		{ "--group-add", "a", MODEL_GROUPS_MAX, "--group-add: 'a': at most 16 groups" },
 		{ "--tcp-bind", "80", MODEL_PORTS_MAX, "--tcp-bind: '80': at most 32 ports" },
 		{ "--tmpfs", "/a", MODEL_TMPFS_MAX, "--tmpfs: '/a': at most 8" },
-		{ "--ready", "tcp://a:1", MODEL_CHECKS_MAX, "--ready: 'tcp://a:1': at most 16 checks" },
 		{ "--metrics", ":1", MODEL_LISTEN_MAX, "--metrics: ':1': at most 4 addresses" },
 	};
 
@@ -688,23 +695,97 @@ static void refuses_more_than_there_is_room_for(void **state)
 	}
 }
 
-static void times_go_to_every_check_and_no_further(void **state)
+/* "tcp://a:1 tcp://a:2 ...". */
+static int parse_checks(size_t count)
 {
-	static struct {
-		struct model model;
-		char behind[2 * sizeof(struct check)];
-	} room;
-	const char *argv[MODEL_CHECKS_MAX + 3] = { "nest-init" }, *env[] = { NULL };
+	static char value[MODEL_CHECKS_MAX * 16];
+	size_t length = 0;
+
+	for (size_t i = 1; i <= count; i++)
+		length += (size_t)snprintf(value + length, sizeof value - length, "tcp://a:%zu ", i);
+	return parse_many("--ready", value, 1);
+}
+
+static void takes_a_thousand_checks(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_checks(MODEL_CHECKS_MAX), 0);
+	assert_int_equal(model.check_count, MODEL_CHECKS_MAX);
+	for (size_t i = 0; i < MODEL_CHECKS_MAX; i++) {
+		assert_int_equal(model.check[i].target.port, i + 1);
+		assert_int_equal(model.check[i].timing.retries, 3);
+	}
+	assert_int_equal(parse_checks(MODEL_CHECKS_MAX + 1), -E2BIG);
+	assert_string_equal(why.text, "--ready: 'tcp://a:1001': at most 1000 checks");
+}
+
+static void what_a_check_says_itself_wins(void **state)
+{
+	static const char *const argv[] = { "--health-interval=1m", "--expect=401", "--ready",
+		"name=a interval=5s http://a/ name=b expect=429 http://b/", "--live=http://c/", "--health-retries=7",
+		"true", NULL };
+	static const char *const none[] = { NULL };
 
 	(void)state;
-	for (size_t i = 1; i <= MODEL_CHECKS_MAX; i++)
-		argv[i] = "--live=tcp://a:1";
-	argv[MODEL_CHECKS_MAX + 1] = "true";
-	assert_int_equal(options_parse((char **)argv, (char **)env, &room.model, &wish, &why), 0);
-	assert_int_equal(room.model.check_count, MODEL_CHECKS_MAX);
-	assert_int_equal(room.model.check[MODEL_CHECKS_MAX - 1].timing.retries, 3);
-	for (size_t i = 0; i < sizeof room.behind; i++)
-		assert_int_equal(room.behind[i], 0);
+	assert_int_equal(parse(argv, none), 0);
+	assert_string_equal(said(&model),
+		"ready=http://a/#0 name=a ready=http://b/#0 name=b live=http://c/#0 expect=401-401 interval=60000ms "
+		"retries=7 | true");
+	assert_int_equal(model.check[0].timing.interval_ns, 5 * NS_PER_S);
+	assert_int_equal(model.check[1].timing.interval_ns, 60 * NS_PER_S);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(model.check[i].timing.retries, 7);
+		assert_int_equal(expected_has(&model.check[i].exchange.expected, 401), i != 1);
+		assert_int_equal(expected_has(&model.check[i].exchange.expected, 429), i == 1);
+	}
+}
+
+static void a_variable_holds_checks_with_their_settings(void **state)
+{
+	static const char *const env[] = { "NEST_INIT_READY=name=api body='all is well' http://a/ name=db tcp://b:1",
+		NULL };
+	static const char *const argv[] = { "true", NULL };
+
+	(void)state;
+	assert_int_equal(parse(argv, env), 0);
+	assert_string_equal(said(&model), "ready=http://a/#0 name=api ready=tcp://b:1#2 name=db | true");
+	assert_string_equal(model.check[0].exchange.body, "all is well");
+}
+
+static void a_name_is_given_once(void **state)
+{
+	static const struct {
+		const char *argv[WORDS_MAX];
+		const char *sentence; /* NULL: fine */
+	} rows[] = {
+		{ { "--ready", "name=x tcp://a:1 name=y tcp://a:1", "true" }, NULL },
+		{ { "--ready", "tcp://a:1", "--live", "tcp://a:1", "true" }, NULL },
+		{ { "--ready", "tcp://a:1 tcp://a:2", "--ready", "tcp://a:1", "true" },
+			"--ready: two checks have the name 'tcp://a:1': give one of them another (name=...)" },
+		{ { "--startup", "name=x tcp://a:1 name=x tcp://a:2", "true" },
+			"--startup: two checks have the name 'x': give one of them another (name=...)" },
+		{ { "--live", "name=x exec:true", "true" }, NULL },
+		{ { "--ready", "notify", "true" }, "--ready: 'notify': notify checks are not supported yet" },
+		{ { "--live", "notify", "true" },
+			"--live: 'notify' says when the workload is ready: it is for ready alone" },
+		{ { "--live", " ", "true" }, "--live: the value is empty" },
+		{ { "--live", "colour=red tcp://a:1 ", "true" },
+			"--live: character 1: unknown setting 'colour': name, interval, timeout, start_period, "
+			"start_interval, retries, success_threshold, jitter, expect, method, header, body" },
+		{ { "--expect", "20x", "true" },
+			"--expect: '20x': character 1 does not begin a status from 200 to 599 or a range of them "
+			"(200-299,401)" },
+	};
+	static const char *const none[] = { NULL };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const int error = parse(rows[i].argv, none);
+
+		assert_int_equal(error, rows[i].sentence == NULL ? 0 : -EINVAL);
+		if (rows[i].sentence != NULL)
+			assert_string_equal(why.text, rows[i].sentence);
+	}
 }
 
 static void refuses_what_is_too_long(void **state)
@@ -791,6 +872,7 @@ static const struct sample {
 	{ "health-start-period", "3s", false },
 	{ "health-start-interval", "2s", false },
 	{ "health-retries", "5", false },
+	{ "expect", "200,429", false },
 	{ "metrics", "127.0.0.1:9911", true },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
@@ -1105,7 +1187,10 @@ int main(void)
 		cmocka_unit_test(names_a_bad_target_and_its_option),
 		cmocka_unit_test(help_and_version_come_before_all_that_follows),
 		cmocka_unit_test(refuses_more_than_there_is_room_for),
-		cmocka_unit_test(times_go_to_every_check_and_no_further),
+		cmocka_unit_test(takes_a_thousand_checks),
+		cmocka_unit_test(what_a_check_says_itself_wins),
+		cmocka_unit_test(a_variable_holds_checks_with_their_settings),
+		cmocka_unit_test(a_name_is_given_once),
 		cmocka_unit_test(refuses_what_is_too_long),
 		cmocka_unit_test(every_option_has_a_variable_that_means_the_same),
 		cmocka_unit_test(variable_is_a_list_where_the_option_may_be_repeated),

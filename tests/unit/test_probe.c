@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SECOND NS_PER_S
+static const struct exchange plain;
 #define CLIENTS 16 /* enough to fill a backlog of zero */
 
 static struct target __attribute__((format(printf, 1, 2))) parsed(const char *format, ...)
@@ -131,7 +132,7 @@ static void an_answer_that_never_comes_ends_at_the_deadline(void **state)
 	struct probe probe;
 
 	(void)state;
-	probe_start(&probe, &target, NULL, 10 * SECOND, 11 * SECOND);
+	probe_start(&probe, &target, &plain, 10 * SECOND, 11 * SECOND);
 	settle(&probe, 10 * SECOND);
 	assert_true(probe_running(&probe));
 	assert_waits_on_a_safe_descriptor(&probe, POLLIN);
@@ -155,7 +156,7 @@ static void an_answer_is_taken_slice_by_slice(void **state)
 	int peer;
 
 	(void)state;
-	probe_start(&probe, &target, NULL, 0, SECOND);
+	probe_start(&probe, &target, &plain, 0, SECOND);
 	settle(&probe, 0);
 	peer = accept(listener, NULL, NULL);
 	assert_true(recv(peer, request, sizeof request, 0) > 0);
@@ -178,7 +179,7 @@ static void fill_backlog(const struct target *target, struct probe clients[CLIEN
 	for (i = 0; i < CLIENTS; i++) {
 		struct pollfd slot;
 
-		probe_start(&clients[i], target, NULL, 0, SECOND);
+		probe_start(&clients[i], target, &plain, 0, SECOND);
 		while (probe_running(&clients[i])) { /* connected for ever: an http probe that nobody answers */
 			probe_poll(&clients[i], &slot);
 			if (poll(&slot, 1, 5) <= 0)
@@ -214,7 +215,7 @@ static void addresses_share_the_time(void **state)
 	target = parsed("http://127.0.0.1:%u/", port);
 	fill_backlog(&target, clients4);
 	target = parsed("tcp://localhost:%u", port);
-	probe_start(&probe, &target, NULL, 0, 3 * SECOND);
+	probe_start(&probe, &target, &plain, 0, 3 * SECOND);
 	settle(&probe, 0);
 	assert_waits_on_a_safe_descriptor(&probe, POLLOUT);
 	assert_int_equal(probe_wake(&probe), 3 * SECOND / 2);
@@ -245,7 +246,7 @@ static void a_full_unix_backlog_is_tried_again(void **state)
 	assert_int_equal(connect(first, (struct sockaddr *)&here, sizeof here), 0);
 	target = parsed("unix:%s", here.sun_path);
 	before = count_descriptors();
-	probe_start(&probe, &target, NULL, 0, SECOND);
+	probe_start(&probe, &target, &plain, 0, SECOND);
 	assert_true(probe_running(&probe));
 	probe_poll(&probe, &slot);
 	assert_int_equal(slot.fd, -1);
@@ -280,7 +281,7 @@ static void giving_up_leaves_nothing(void **state)
 			struct probe probe;
 			size_t step;
 
-			probe_start(&probe, &targets[i], NULL, 0, SECOND);
+			probe_start(&probe, &targets[i], &plain, 0, SECOND);
 			for (step = 0; step < steps; step++)
 				probe_advance(&probe, 0);
 			probe_cancel(&probe);
@@ -309,7 +310,7 @@ static void start_with_resolver(struct probe *probe, const struct target *target
 {
 	int ends[2];
 
-	probe_start(probe, target, NULL, 0, SECOND);
+	probe_start(probe, target, &plain, 0, SECOND);
 	assert_true(probe_running(probe));
 	assert_waits_on_a_safe_descriptor(probe, POLLIN);
 	resolve_abandon(&probe->resolve);

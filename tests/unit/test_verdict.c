@@ -17,22 +17,28 @@ static const int64_t started_at = 1000 * NS_PER_S;
  * fails; below it the state behind that run: s(tarting), h(ealthy), u(nhealthy). */
 static const struct story {
 	const char *name;
-	unsigned retries;
+	unsigned retries, threshold;
 	int64_t start_period_ns;
 	const char *runs;
 	const char *states;
 } stories[] = {
-	{ "a first success", 3, 0, "o", "h" },
-	{ "three failures", 3, 0, "xxx", "ssu" },
-	{ "one failure is enough", 1, 0, "x", "u" },
-	{ "hysteresis", 3, 0, "oxxoxxxo", "hhhhhhuh" },
-	{ "a success ends the streak", 3, 0, "xxoxxx", "sshhhu" },
-	{ "unhealthy until a success", 2, 0, "oxxxxo", "hhuuuh" },
-	{ "failures in the start period do not count", 2, 3 * NS_PER_S, "xxxxx", "ssssu" },
-	{ "a success in the start period counts", 2, 3 * NS_PER_S, "xo", "sh" },
-	{ "and ends it", 2, 100 * NS_PER_S, "xxoxx", "sshhu" },
-	{ "the start period ends with its time", 1, 2 * NS_PER_S, "xxx", "ssu" },
-	{ "a nanosecond before its end is in it", 1, 2 * NS_PER_S + 1, "xxxx", "sssu" },
+	{ "a first success", 3, 1, 0, "o", "h" },
+	{ "three failures", 3, 1, 0, "xxx", "ssu" },
+	{ "one failure is enough", 1, 1, 0, "x", "u" },
+	{ "hysteresis", 3, 1, 0, "oxxoxxxo", "hhhhhhuh" },
+	{ "a success ends the streak", 3, 1, 0, "xxoxxx", "sshhhu" },
+	{ "unhealthy until a success", 2, 1, 0, "oxxxxo", "hhuuuh" },
+	{ "failures in the start period do not count", 2, 1, 3 * NS_PER_S, "xxxxx", "ssssu" },
+	{ "a success in the start period counts", 2, 1, 3 * NS_PER_S, "xo", "sh" },
+	{ "and ends it", 2, 1, 100 * NS_PER_S, "xxoxx", "sshhu" },
+	{ "the start period ends with its time", 1, 1, 2 * NS_PER_S, "xxx", "ssu" },
+	{ "a nanosecond before its end is in it", 1, 1, 2 * NS_PER_S + 1, "xxxx", "sssu" },
+	{ "two successes for the first time", 3, 2, 0, "ooo", "shh" },
+	{ "in a row", 3, 2, 0, "oxoxoo", "sssssh" },
+	{ "and again after unhealthy", 2, 3, 0, "oooxxoxooo", "sshhuuuuuh" },
+	{ "healthy bears what its retries allow", 2, 3, 0, "oooxoxox", "sshhhhhh" },
+	{ "a success below the threshold ends the streak of failures", 2, 3, 0, "xoxox", "sssss" },
+	{ "and the start period", 1, 2, 100 * NS_PER_S, "xox", "ssu" },
 };
 
 static void tells_the_stories(void **state)
@@ -44,6 +50,7 @@ static void tells_the_stories(void **state)
 	for (i = 0; i < COUNT(stories); i++) {
 		const struct check_timing timing = {
 			.retries = stories[i].retries,
+			.success_threshold = stories[i].threshold,
 			.start_period_ns = stories[i].start_period_ns,
 		};
 		struct verdict verdict;
@@ -52,14 +59,13 @@ static void tells_the_stories(void **state)
 		assert_false(verdict_settled(&verdict));
 		for (run = 0; stories[i].runs[run] != '\0'; run++) {
 			const enum verdict_state before = verdict.state;
-			const bool succeeded = verdict.succeeded;
 			const bool changed = verdict_observe(&verdict, &timing, started_at,
 				started_at + (int64_t)run * NS_PER_S, stories[i].runs[run] == 'o');
 
 			if (letter[verdict.state] != stories[i].states[run])
 				fail_msg("%s: %s behind run %zu", stories[i].name, verdict_state_name(verdict.state),
 					run + 1);
-			assert_int_equal(changed, verdict.state != before || verdict.succeeded != succeeded);
+			assert_int_equal(changed, verdict.state != before);
 			assert_int_equal(verdict_settled(&verdict), letter[verdict.state] != 's');
 		}
 	}
@@ -67,7 +73,7 @@ static void tells_the_stories(void **state)
 
 static void counts_runs_and_streaks(void **state)
 {
-	const struct check_timing timing = { .retries = 2, .start_period_ns = 2 * NS_PER_S };
+	const struct check_timing timing = { .retries = 2, .success_threshold = 1, .start_period_ns = 2 * NS_PER_S };
 	struct verdict verdict;
 
 	(void)state;
@@ -88,29 +94,55 @@ static void counts_runs_and_streaks(void **state)
 	assert_int_equal(verdict.successes, 0);
 }
 
-/* The rule said again, slowly: it looks at the whole history after every run. */
-struct past_run {
-	int64_t at;
-	bool success;
+/* The rule said again, slowly, from the words of the Dockerfile reference and of Kubernetes's probes: each question is
+ * asked of the whole history. */
+struct history {
+	unsigned retries, threshold;
+	int64_t start_period;
+	size_t count;
+	struct {
+		int64_t at; /* since the workload's start */
+		bool success;
+	} run[40];
 };
 
-static enum verdict_state naive_state(const struct past_run *runs, size_t count, unsigned retries, int64_t start_period)
+/* "If a health check succeeds during the start period, the container is considered started and all consecutive failures
+ * will be counted": a failure counts unless it began within the period, nothing has succeeded before it, and failures
+ * have not made the check unhealthy yet. */
+static bool naive_counts(const struct history *history, size_t index)
 {
-	enum verdict_state verdict = VERDICT_STARTING;
-	unsigned streak = 0;
-	size_t i;
+	size_t counted = 0;
 
-	for (i = 0; i < count; i++) {
-		const bool counts = verdict != VERDICT_STARTING || runs[i].at >= started_at + start_period;
-
-		if (runs[i].success) {
-			verdict = VERDICT_HEALTHY;
-			streak = 0;
-		} else if (counts && ++streak >= retries) {
-			verdict = VERDICT_UNHEALTHY;
-		}
+	if (history->run[index].at >= history->start_period)
+		return true;
+	for (size_t i = 0; i < index; i++) {
+		if (history->run[i].success)
+			return true;
+		counted += naive_counts(history, i);
 	}
-	return verdict;
+	return counted >= history->retries;
+}
+
+/* True if the runs that end with this one are `least` in a row of that result, of those that count. */
+static bool naive_row(const struct history *history, size_t index, bool success, size_t least)
+{
+	size_t found = 0;
+
+	for (size_t i = index + 1; i-- > 0 && history->run[i].success == success;)
+		found += success || naive_counts(history, i);
+	return found >= least;
+}
+
+/* The last run that decided says what the check is. */
+static enum verdict_state naive_state(const struct history *history)
+{
+	for (size_t i = history->count; i-- > 0;) {
+		if (history->run[i].success && naive_row(history, i, true, history->threshold))
+			return VERDICT_HEALTHY;
+		if (!history->run[i].success && naive_row(history, i, false, history->retries))
+			return VERDICT_UNHEALTHY;
+	}
+	return VERDICT_STARTING;
 }
 
 static unsigned next_random(unsigned *seed)
@@ -119,31 +151,48 @@ static unsigned next_random(unsigned *seed)
 	return *seed >> 16;
 }
 
+static void check_history(struct history *history, unsigned *seed)
+{
+	const struct check_timing timing = {
+		.retries = history->retries,
+		.success_threshold = history->threshold,
+		.start_period_ns = history->start_period,
+	};
+	const unsigned luck = next_random(seed) % 8; /* runs of luck and of misfortune, so that thresholds are met */
+	bool started = false;
+	struct verdict verdict;
+	int64_t at = 0;
+
+	verdict_init(&verdict, CHECK_STARTUP);
+	for (history->count = 1; history->count <= COUNT(history->run); history->count++) {
+		const size_t last = history->count - 1;
+
+		at += next_random(seed) % 3 * NS_PER_S + next_random(seed) % 2; /* to the nanosecond, too */
+		history->run[last].at = at;
+		history->run[last].success = next_random(seed) % 8 < luck;
+		verdict_observe(&verdict, &timing, started_at, started_at + at, history->run[last].success);
+		assert_int_equal(verdict.state, naive_state(history));
+		started = started || naive_state(history) == VERDICT_HEALTHY;
+		assert_int_equal(verdict_passes(&verdict), started);
+		assert_int_equal(verdict.successes + verdict.failures, history->count);
+	}
+}
+
+/* Each round has a seed of its own, `first` and its number: set them to see one round again. */
 static void agrees_with_a_naive_model(void **state)
 {
-	unsigned seed = 7, round;
+	unsigned first = 7;
 
 	(void)state;
-	for (round = 0; round < 3000; round++) {
-		const unsigned retries = 1 + next_random(&seed) % 4;
-		const int64_t start_period = next_random(&seed) % 8 * NS_PER_S;
-		const struct check_timing timing = { .retries = retries, .start_period_ns = start_period };
-		struct past_run runs[24];
-		struct verdict verdict;
-		bool succeeded = false;
-		int64_t at = started_at;
-		size_t i;
+	for (unsigned round = 0; round < 2000; round++) {
+		unsigned seed = first + round;
+		struct history history = {
+			.retries = 1 + next_random(&seed) % 4,
+			.threshold = 1 + next_random(&seed) % 4,
+			.start_period = next_random(&seed) % 12 * NS_PER_S,
+		};
 
-		verdict_init(&verdict, CHECK_STARTUP);
-		for (i = 0; i < COUNT(runs); i++) {
-			at += next_random(&seed) % 3 * NS_PER_S;
-			runs[i] = (struct past_run){ at, next_random(&seed) % 3 == 0 };
-			succeeded = succeeded || runs[i].success;
-			verdict_observe(&verdict, &timing, started_at, runs[i].at, runs[i].success);
-			assert_int_equal(verdict.state, naive_state(runs, i + 1, retries, start_period));
-			assert_int_equal(verdict.succeeded, succeeded);
-			assert_int_equal(verdict_passes(&verdict), succeeded);
-		}
+		check_history(&history, &seed);
 	}
 }
 
@@ -152,7 +201,7 @@ static void passes_as_its_kind_asks(void **state)
 	static const struct {
 		enum check_kind kind;
 		enum verdict_state state;
-		bool succeeded;
+		bool started;
 		bool passes;
 	} cells[] = {
 		{ CHECK_LIVE, VERDICT_STARTING, false, true },
@@ -175,7 +224,7 @@ static void passes_as_its_kind_asks(void **state)
 		const struct verdict verdict = {
 			.kind = cells[i].kind,
 			.state = cells[i].state,
-			.succeeded = cells[i].succeeded,
+			.started = cells[i].started,
 		};
 
 		assert_int_equal(verdict_passes(&verdict), cells[i].passes);
@@ -185,11 +234,11 @@ static void passes_as_its_kind_asks(void **state)
 static void combines_only_its_own_kind(void **state)
 {
 	const struct verdict live_bad = { .kind = CHECK_LIVE, .state = VERDICT_UNHEALTHY };
-	const struct verdict ready_good = { .kind = CHECK_READY, .state = VERDICT_HEALTHY, .succeeded = true };
+	const struct verdict ready_good = { .kind = CHECK_READY, .state = VERDICT_HEALTHY, .started = true };
 	const struct verdict ready_new = { .kind = CHECK_READY };
-	const struct verdict startup_past = { .kind = CHECK_STARTUP, .state = VERDICT_UNHEALTHY, .succeeded = true };
-	const struct verdict *const some[] = { &live_bad, &ready_good, &startup_past };
-	const struct verdict *const more[] = { &ready_good, &ready_new };
+	const struct verdict startup_past = { .kind = CHECK_STARTUP, .state = VERDICT_UNHEALTHY, .started = true };
+	const struct verdict some[] = { live_bad, ready_good, startup_past };
+	const struct verdict more[] = { ready_good, ready_new };
 
 	(void)state;
 	assert_false(verdict_combine(CHECK_LIVE, some, COUNT(some), true));
@@ -220,17 +269,36 @@ static void schedule_runs_at_once_then_fast_then_slow(void **state)
 
 	(void)state;
 	schedule_init(&schedule, 100);
-	assert_true(schedule_due(&schedule, 100));
+	assert_int_equal(schedule_next(&schedule), 100);
 	assert_int_equal(schedule_begin(&schedule, &timing, 100), 100 + 5 * NS_PER_S);
-	assert_false(schedule_due(&schedule, INT64_MAX - 1));
 	assert_int_equal(schedule_next(&schedule), TIME_NEVER);
-	schedule_end(&schedule, &timing, false, 4000);
+	schedule_end(&schedule, &timing, false, UINT32_MAX, 4000);
 	assert_int_equal(schedule_next(&schedule), 4000 + NS_PER_S);
-	assert_false(schedule_due(&schedule, 4000 + NS_PER_S - 1));
-	assert_true(schedule_due(&schedule, 4000 + NS_PER_S));
 	schedule_begin(&schedule, &timing, 4000 + NS_PER_S);
-	schedule_end(&schedule, &timing, true, 9000 + NS_PER_S);
+	schedule_end(&schedule, &timing, true, UINT32_MAX, 9000 + NS_PER_S);
 	assert_int_equal(schedule_next(&schedule), 9000 + 31 * NS_PER_S);
+}
+
+static void jitter_adds_up_to_its_part_of_the_interval(void **state)
+{
+	static const uint32_t numbers[] = { 0, 1U << 31, UINT32_MAX };
+	const struct check_timing timing = {
+		.interval_ns = 365 * 24 * 3600 * NS_PER_S, /* the longest there is */
+		.start_interval_ns = 100 * NS_PER_S,
+		.jitter_percent = 100,
+	};
+	struct schedule schedule;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		int64_t slack = timing.interval_ns / 65536 + 65536;
+		int64_t expected = timing.interval_ns + timing.interval_ns / 2 * (int64_t)i;
+
+		schedule_end(&schedule, &timing, true, numbers[i], 0);
+		assert_in_range(schedule_next(&schedule), expected - (i == 0 ? 0 : slack), expected);
+	}
+	schedule_end(&schedule, &timing, false, 1U << 31, 0);
+	assert_in_range(schedule_next(&schedule), 150 * NS_PER_S - 65536, 150 * NS_PER_S);
 }
 
 int main(void)
@@ -243,6 +311,7 @@ int main(void)
 		cmocka_unit_test(combines_only_its_own_kind),
 		cmocka_unit_test(without_checks_ready_means_running),
 		cmocka_unit_test(schedule_runs_at_once_then_fast_then_slow),
+		cmocka_unit_test(jitter_adds_up_to_its_part_of_the_interval),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,14 @@ static const size_t sizes[] = {
 	[WIRE_SNAPSHOT] = sizeof(struct wire_snapshot),
 	[WIRE_REFRESH] = sizeof(struct wire_refresh),
 	[WIRE_HEALTH] = sizeof(struct wire_health),
-	[WIRE_LISTENER] = sizeof(struct wire_listener),
 	[WIRE_ASK] = sizeof(struct wire_ask),
 	[WIRE_VERDICT] = sizeof(struct wire_verdict),
 	[WIRE_CHECK] = sizeof(struct wire_check),
 	[WIRE_DENIAL] = sizeof(struct wire_denial),
 	[WIRE_END] = sizeof(struct wire_end),
+	[WIRE_LISTENER] = sizeof(struct wire_listener),
+	[WIRE_RUN] = sizeof(struct wire_run),
+	[WIRE_RAN] = sizeof(struct wire_ran),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -82,6 +84,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_CHECK, wire_check, reason, 0),
 	FIELD(WIRE_DENIAL, wire_denial, syscall, 0),
 	FIELD(WIRE_DENIAL, wire_denial, action, 0),
+	FIELD(WIRE_RAN, wire_ran, outcome, WIRE_OUTCOME_COUNT - 1),
+	FIELD(WIRE_RAN, wire_ran, reason, 0),
 };
 
 static bool is_string(const struct range *range)
@@ -409,6 +413,7 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 	expected.timing.start_interval_ns = INT64_C(1000000000);
 	expected.timing.timeout_ns = INT64_C(30000000000);
 	expected.timing.retries = 3;
+	expected.timing.success_threshold = 1;
 	assert_memory_equal(&model, &expected, sizeof model);
 	assert_false(model_wants_monitor(&model));
 }

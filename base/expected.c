@@ -1,4 +1,4 @@
-#include "health/expected.h"
+#include "base/expected.h"
 
 #include <ctype.h>
 #include <errno.h>
