@@ -258,8 +258,8 @@ static int read_seccomp(struct audit_facts *facts, struct complaint *ret_why)
  * that nobody has to answer for it. Returns the errno of one with a listener, or -1 if it can load none at all. */
 static int load_filters(void)
 {
-	static struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
-	static const struct sock_fprog program = { .len = 1, .filter = allow };
+	struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	const struct sock_fprog program = { .len = 1, .filter = allow };
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)

@@ -106,14 +106,6 @@ static int drop_from_bounding_set(uint64_t set, struct complaint *ret_why)
 	return 0;
 }
 
-int capabilities_set(const struct capability_sets *want, struct complaint *ret_why)
-{
-	load_state(*want);
-	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
-		return complain(ret_why, EPERM, "cannot set the permitted, effective and inheritable sets");
-	return 0;
-}
-
 int capabilities_add_securebits(uint32_t bits, struct complaint *ret_why)
 {
 	int has = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
@@ -140,9 +132,9 @@ int capabilities_apply(
 
 	if (error < 0)
 		return error;
-	error = capabilities_set(want, ret_why);
-	if (error < 0)
-		return error;
+	load_state(*want);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return complain(ret_why, EPERM, "cannot set the permitted, effective and inheritable sets");
 	if (capng_apply(CAPNG_SELECT_AMBIENT) != 0)
 		return complain(ret_why, EPERM, "cannot set the ambient set");
 	return 0;

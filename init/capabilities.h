@@ -15,9 +15,6 @@ int capabilities_raise(const struct capability_sets *have, struct complaint *ret
  * Returns 0 or -EPERM with a sentence. have: the sets as they are. */
 int capabilities_keep(const struct capability_sets *have, uint64_t keep, struct complaint *ret_why);
 
-/* Sets the permitted, effective and inheritable sets alone. Returns 0 or -EPERM with a sentence. */
-int capabilities_set(const struct capability_sets *want, struct complaint *ret_why);
-
 /* Adds to the securebits of this process, which takes CAP_SETPCAP unless they are there. Clears keep_caps, as execve(2)
  * would. Returns 0, or -errno with a sentence. */
 int capabilities_add_securebits(uint32_t bits, struct complaint *ret_why);

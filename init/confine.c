@@ -442,23 +442,19 @@ static int apply_capabilities(struct apply *apply, struct complaint *ret_why)
 		error = capabilities_read(&had, ret_why);
 	if (error == 0 && plan->changes_user)
 		error = capabilities_raise(&had, ret_why);
-	if ((plan->requested & 1U << LAYER_SECUREBITS) != 0) { /* which take it */
+	/* Securebits take it. Where it is not to stay exec takes it away: it is not in the bounding set, or not
+	 * ambient. */
+	if ((plan->requested & 1U << LAYER_SECUREBITS) != 0) {
 		want.permitted |= had.permitted & UINT64_C(1) << CAP_SETPCAP;
 		want.effective |= had.permitted & UINT64_C(1) << CAP_SETPCAP;
 	}
 	return error == 0 ? capabilities_apply(&had, &want, ret_why) : error;
 }
 
-/* After the ambient set, which may be locked by them. What was kept for this goes, whatever becomes of it. */
+/* After the ambient set, which they may lock. */
 static int apply_securebits(struct apply *apply, struct complaint *ret_why)
 {
-	const struct confine_plan *plan = apply->plan;
-	int error = capabilities_add_securebits(plan->asked->securebits, ret_why);
-	struct complaint why;
-
-	if (capabilities_set(&plan->capabilities, error < 0 ? &why : ret_why) < 0)
-		return -EPERM;
-	return error;
+	return capabilities_add_securebits(apply->plan->asked->securebits, ret_why);
 }
 
 static int apply_no_new_privs(struct apply *apply, struct complaint *ret_why)

@@ -82,6 +82,7 @@ NONE, KILL, DOCKER, TWO = bits(), bits("kill"), bits(*DOCKER_CAPS), bits("chown"
     ("--securebits noroot", (0, NOROOT, DOCKER, DOCKER, DOCKER)),
     ("--securebits noroot,noroot_locked --cap-drop all", (0, NOROOT * 3, NONE, NONE, NONE)),
     ("--securebits noroot --cap-drop all --cap-add chown,kill", (0, NOROOT, TWO, TWO, TWO)),
+    ("--securebits no_cap_ambient_raise --cap-drop all", (0, NO_RAISE, NONE, NONE, NONE)),
     ("--securebits no_setuid_fixup,keep_caps_locked", (0, NO_FIXUP | KEEP_LOCKED, DOCKER, DOCKER, NONE)),
     ("--securebits noroot,no_setuid_fixup,no_cap_ambient_raise,noroot_locked,no_setuid_fixup_locked,"
      "no_cap_ambient_raise_locked --security-level hardened --cap-add chown,kill", (0, 0xcf, TWO, TWO, TWO)),
