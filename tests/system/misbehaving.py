@@ -108,7 +108,7 @@ class Server:
         self.stop = threading.Event()
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.bind(address)
-        self.listener.listen(64)
+        self.listener.listen(1024)
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
