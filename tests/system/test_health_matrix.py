@@ -42,8 +42,9 @@ GOOD, BAD = "lrs", "---"
 def decided(reason, cell=GOOD, **others):
     """The row of a server that answers: the same through TCP and a Unix socket, unless `others` say so. Who only connects
     sees no answer, and a socket is a file whatever its server does."""
-    ok = re.fullmatch(r"(401|429|5\d\d)( .*)?", reason)
-    row = {"http": (reason, cell), "http+unix": (reason, cell), "expect": (reason, GOOD if ok else BAD),
+    ok = re.fullmatch(r"(401|429|5\d\d) .*", reason)
+    by_list = (reason, GOOD) if ok else (f"{reason}, not expected" if cell == GOOD else reason, BAD)
+    row = {"http": (reason, cell), "http+unix": (reason, cell), "expect": by_list,
            "body": (reason, cell), "tcp": ("connected ({tcp})", GOOD), "unix": ("connected ({unix})", GOOD),
            "file": ("exists", GOOD)}
     return {**row, **others}

@@ -158,7 +158,7 @@ def test_a_body_that_hangs_is_cut(server):
 def test_settings_of_one_probe_are_not_anothers(server):
     base = f"http://127.0.0.1:{server.port}"
     check(probe("--expect", "200", f"name=one expect=429 {base}/429", f"name=two {base}/204 name=three {base}/200"), 1,
-          "failed two: 204 No Content", "ok one: 429 Too Many Requests", "ok three: 200 OK")
+          "failed two: 204 No Content, not expected", "ok one: 429 Too Many Requests", "ok three: 200 OK")
 
 
 def test_the_request_is_what_the_check_says(server):
