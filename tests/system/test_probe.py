@@ -157,6 +157,7 @@ def test_a_body_that_hangs_is_cut(server):
 
 def test_settings_of_one_probe_are_not_anothers(server):
     base = f"http://127.0.0.1:{server.port}"
+    assert probe("expect=429", f"{base}/429", f"{base}/200").returncode == 0
     check(probe("--expect", "200", f"name=one expect=429 {base}/429", f"name=two {base}/204 name=three {base}/200"), 1,
           "failed two: 204 No Content, not expected", "ok one: 429 Too Many Requests", "ok three: 200 OK")
 
@@ -369,9 +370,9 @@ def test_wait_ends(closed_port):
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
     (["exec:/bin/true"], "TARGET: exec: checks are PID 1's to run, in --ready, --live and --startup"),
     (["notify"], "TARGET: notify is what a workload tells PID 1"),
-    (["expect=200"], "TARGET: character 11: a TARGET is missing"),
+    (["expect=200"], "TARGET: character 12: a TARGET is missing"),
     (["colour=red tcp://127.0.0.1:1"], "TARGET: character 1: unknown setting 'colour'"),
-    ([" "], "TARGET: is empty"),
+    ([" "], "TARGET is missing"),
     (["--nope", "tcp://127.0.0.1:1"], "--nope: is not an option here"),
     (["-x", "tcp://127.0.0.1:1"], "-x: is not an option here"),
     (["tcp://127.0.0.1:1", "--timeout"], "--timeout: needs a value"),
