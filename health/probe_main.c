@@ -131,7 +131,7 @@ static int take_check(const struct check *check, struct request *request)
 	return 0;
 }
 
-/* All words in one text, as a variable or an option has them: blanks part them. It lives as long as the process. */
+/* All words in one text, as a variable or an option has them: blanks part them. The checks point into it. */
 static char *join(char **words)
 {
 	size_t length = 1;
@@ -150,16 +150,13 @@ static char *join(char **words)
 	return text;
 }
 
-static int take_targets(char **words, struct request *request)
+static int take_targets(char *text, struct request *request)
 {
-	char *text = join(words);
 	struct complaint why;
 	struct check check;
 	size_t at = 0;
 	int r;
 
-	if (text == NULL)
-		return refuse("cannot run", strerror(ENOMEM));
 	while ((r = check_parse(text, &at, CHECK_READY, &check, &why)) == 1) {
 		r = take_check(&check, request);
 		if (r != 0)
@@ -200,6 +197,7 @@ static int run(struct request *request)
 int probe_main(int argc, char **argv)
 {
 	cleanup_free struct request *request = calloc(1, sizeof *request);
+	cleanup_free char *text = NULL;
 	int r;
 
 	if (request == NULL)
@@ -210,8 +208,11 @@ int probe_main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	}
+	text = join(argv + optind);
+	if (text == NULL)
+		return refuse("cannot run", strerror(ENOMEM));
 	if (r == 0)
-		r = take_targets(argv + optind, request);
+		r = take_targets(text, request);
 	if (r > 0)
 		return r;
 	signal(SIGPIPE, SIG_IGN); /* nobody reads the lines: the exit status still tells */
