@@ -465,7 +465,7 @@ static int take_compiled(const char *path, const char *bytes, size_t length, str
 			sizeof(struct sock_filter), length);
 	memcpy(ret_program->insn, bytes, length);
 	ret_program->length = (uint32_t)count;
-	ret_program->flags = 0;
+	ret_program->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW; /* as of a JSON that says nothing: read_flags() */
 	ret_program->listener_flags = 0;
 	ret_program->default_action = SECCOMP_DEFAULT_UNKNOWN;
 	return 0;
