@@ -81,7 +81,7 @@ void programs_locate(const char *own_dir)
 	snprintf(workload_path, sizeof workload_path, "%s/workload", own_dir);
 	set_path(&programs[DIRECT], own_dir, "workload");
 	set_path(&programs[FLOOR], own_dir, "floor");
-	find_in_path("node", node_path, sizeof node_path);
+	snprintf(node_path, sizeof node_path, "%s/node", own_dir);
 	for (int i = 0; i < PROGRAMS; i++)
 		if (programs[i].ours)
 			set_path(&programs[i], own_dir, "nest-init");
