@@ -35,8 +35,10 @@
 
 /* How long a page may wait for PID 1's snapshot; what was said last is shown after that. */
 #define REFRESH_WAIT_MS 100
-/* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew. */
+/* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
+ * checks begin one behind the other. */
 #define SETTLE_NS (500 * NS_PER_MS)
+#define SETTLE_CHECK_NS (2 * NS_PER_MS)
 
 extern char **environ;
 
@@ -506,7 +508,7 @@ int monitor_main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	log_never_block();
-	monitor.settle_by_ns = clock_now_ns() + SETTLE_NS;
+	monitor.settle_by_ns = clock_now_ns() + SETTLE_NS + (int64_t)monitor.checks.count * SETTLE_CHECK_NS;
 	while (!monitor.orphaned) {
 		do_what_is_due();
 		wait_for_something();
