@@ -186,6 +186,20 @@ def test_errno_is_eperm_unless_the_rule_says(image, tmp_path):
     assert run_file(image, tmp_path, deny("mkdir", "mkdirat"), attempt("mkdir=/data/newdir")).output == "mkdir=/data/newdir: EPERM\n"
 
 
+@pytest.mark.parametrize("action, answer", [("ERRNO", "ERRNO(EPERM)"), ("KILL_PROCESS", "KILL_PROCESS"), ("TRAP", "TRAP")])
+@pytest.mark.parametrize("allowed, refused", [(["exit_group", "read"], "execve"), (["execve", "exit"], "exit_group")])
+@pytest.mark.parametrize("way", ["run", "exec"])
+def test_a_profile_under_which_nothing_starts_is_refused(tmp_path, way, action, answer, allowed, refused):
+    """Its child could neither execute, nor tell, nor end: it ran for ever."""
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"defaultAction": f"SCMP_ACT_{action}",
+                                "syscalls": [{"names": allowed, "action": "SCMP_ACT_ALLOW"}]}))
+    words = [NEST_INIT, *(["exec"] if way == "exec" else []), "--seccomp", path, "--", "true"]
+    shown = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (
+        125, "", f"nest-init: seccomp: {path} answers {answer} to {refused}: no program could run under it; allow that\n")
+
+
 def test_an_argument_decides(image, tmp_path):
     rule = deny("clone", args=[{"index": 0, "value": 0x20000000, "valueTwo": 0x20000000, "op": "SCMP_CMP_MASKED_EQ"}])
     outcome = run_file(image, tmp_path, rule, attempt("clone=10000000", "clone=20000000", "fork"), caps=PRIVILEGED)
