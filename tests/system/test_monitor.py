@@ -652,7 +652,7 @@ def test_health_without_a_monitor_says_so(start):
     status, line = health(container)
     assert status == 1
     assert re.fullmatch(r"unhealthy: no nest-init answers at @nest-init/\d+: Connection refused "
-                        r"\(PID 1 serves it when it has a check or --metrics\)", line)
+                        r"\(PID 1 serves it when it has a check, --metrics or --seccomp-report\)", line)
     assert container.exec("/nest-init", "status").returncode == 1
 
 

@@ -5,6 +5,7 @@ Calls are made with arguments that no kernel takes, so that what answers is eith
 import hashlib
 import json
 import re
+import signal
 import subprocess
 
 import pytest
@@ -211,6 +212,14 @@ def test_a_kill_is_the_workload_s_status(image, tmp_path, action):
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": action}]}
     outcome = run_file(image, tmp_path, profile, attempt("create=/data/new", "mkdir=/data/newdir"))
     assert (outcome.status, outcome.output) == (128 + 31, "create=/data/new: ok\n")  # SIGSYS
+
+
+@pytest.mark.parametrize("subcommand", [[], ["exec"]])
+def test_a_profile_that_denies_even_the_end_ends_the_start(tmp_path, subcommand):
+    """By a trap: nobody could be told, and a libc tries exit_group(2) for ever."""
+    (tmp_path / "all.json").write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    done = subprocess.run([NEST_INIT, *subcommand, "--seccomp", tmp_path / "all.json", "--", "true"], timeout=BACKSTOP)
+    assert done.returncode in (128 + signal.SIGILL, 128 + signal.SIGTRAP, -signal.SIGILL, -signal.SIGTRAP)
 
 
 def test_an_unknown_syscall_is_a_warning_that_names_it(image, tmp_path):
