@@ -3,12 +3,12 @@
 #include "seccomp-profiles/bpf_run.h"
 #include "seccomp-profiles/own_arch.h"
 
-#include <sys/syscall.h>
+#include <asm/unistd.h>
 
 static const struct {
 	int number;
 	char name[12];
-} needed[] = { { SYS_execve, "execve" }, { SYS_exit_group, "exit_group" } };
+} needed[] = { { __NR_execve, "execve" }, { __NR_exit_group, "exit_group" } };
 
 /* The call is made, or somebody is asked who may let it be made (seccomp(2)). */
 static int lets_through(uint32_t action)

@@ -6,6 +6,5 @@
 #include <stdint.h>
 
 /* The system call without which nothing starts or ends (execve, exit_group) and that the filter refuses, and what it
- * answers (SECCOMP_RET_*); NULL if it lets both through. A filter that seccomp(2) does not take is none of ours to judge:
- * NULL. */
+ * answers (SECCOMP_RET_*); NULL if it lets both through, and of a filter that seccomp(2) does not take. */
 const char *filter_refuses_start(const struct sock_filter *insn, size_t length, uint32_t *ret_action);
