@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "health/names.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -54,6 +55,9 @@ static const struct {
 	[PHASE_BODY] = { POLLIN, receiving, "text not found in the body" },
 };
 static_assert(sizeof phases / sizeof phases[0] == PHASE_COUNT, "a row for every phase");
+
+/* Of all probes of this process. */
+static struct names known;
 
 /* One sentence in both C libraries. */
 static const struct {
@@ -211,6 +215,7 @@ static int try_endpoint(struct probe *probe, int64_t now)
 /* The end, with the sentences that were noted. */
 static void finish_noted(struct probe *probe)
 {
+	names_forget(&known, probe->target->host);
 	probe->success = false;
 	close_all(probe);
 }
@@ -295,6 +300,7 @@ static void resolving(struct probe *probe, int64_t now)
 		return;
 	}
 	probe->endpoint_count = (size_t)count;
+	names_keep(&known, probe->target->host, probe->endpoint, probe->endpoint_count, now);
 	try_endpoints(probe, now);
 }
 
@@ -483,6 +489,9 @@ static void look_up(struct probe *probe, int64_t now)
 	int r;
 
 	probe->endpoint_count = endpoint_direct(probe->target, probe->endpoint);
+	if (probe->endpoint_count == 0)
+		probe->endpoint_count = names_find(
+			&known, probe->target->host, probe->target->port, now, probe->endpoint);
 	if (probe->endpoint_count > 0) {
 		try_endpoints(probe, now);
 		return;

@@ -273,3 +273,26 @@ def test_a_name_server_that_never_answers_holds_no_check_up(tmp_path):
             "not ready: silent: name not resolved within 2s (silent.example)\n"
         # Nobody is left of those who asked: at the most the one who is asking now.
         assert len([pid for pid in children(monitor(container))]) <= 2
+
+
+SERVICE = """
+    import socket
+    service = socket.create_server(("127.0.0.1", 4000))
+    print("there", flush=True)
+    while True:
+        service.accept()[0].close()
+"""
+
+
+def test_many_checks_of_one_name_look_it_up_once_in_a_while(tmp_path):
+    """Each look-up is a process: their numbers tell how many there were."""
+    (tmp_path / "hosts").write_text("127.0.0.1 service.example\n")
+    wrap = ("unshare", "-mn", "sh", "-c",
+            f'ip link set lo up; mount --bind {tmp_path}/hosts /etc/hosts || exit 99; exec "$@"', "sh")
+    many = " ".join(f"name=c{i} start_interval=100ms interval=100ms tcp://service.example:4000" for i in range(50))
+    with Namespace(NEST_INIT, sys.executable, "-c", textwrap.dedent(SERVICE), wrap=wrap, options=["--ready", many]) as container:
+        container.wait_for("there")
+        until(container, lambda known: len(known) == 50 and all(check["successes"] >= 10 for check in known.values()))
+        last = subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "cat", "/proc/sys/kernel/ns_last_pid"],
+                              capture_output=True, text=True, check=True).stdout
+        assert int(last) < 400  # of 500 runs at the least, and of those who asked for the status
