@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 enum reading {
-	READING_CPU_USER_NS, /* of the service: the session of its main process, summed */
+	READING_CPU_USER_NS, /* of the service's processes, summed */
 	READING_CPU_SYSTEM_NS,
 	READING_RESIDENT_BYTES,
 	READING_OPEN_FDS,
