@@ -5,7 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
+#endif
 
 int fd_write_all(int fd, const void *bytes, size_t length)
 {
@@ -82,6 +89,17 @@ int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_lengt
 	if (fd < 0)
 		return -errno;
 	return fd_read_file(fd, limit, ret_text, ret_length);
+}
+
+int fd_memory(const char *name, size_t size)
+{
+	cleanup_close int fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	return take_fd(&fd);
 }
 
 /* As cmsg(3) has it: room for one descriptor, aligned. */

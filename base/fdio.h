@@ -16,6 +16,10 @@ int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_lengt
 /* The same from an open descriptor (borrowed). */
 int fd_read_file(int fd, size_t limit, char **ret_text, size_t *ret_length);
 
+/* Memory that several processes may map, all zero (memfd_create(2)); the name is for /proc alone. Returns a descriptor,
+ * CLOEXEC, or -errno. */
+int fd_memory(const char *name, size_t size);
+
 /* Sends one message and a descriptor with it (SCM_RIGHTS, unix(7)). Returns 0 or -errno. */
 int fd_send(int channel, const void *message, size_t length, int fd);
 

@@ -3,5 +3,7 @@
 
 #define MONITOR_FD_CHANNEL 3
 #define MONITOR_FD_CONTROL 4
+/* The memory that keeps its counts (base/kept.h); not open where there is none. */
+#define MONITOR_FD_KEPT 5
 /* One for each --metrics; behind them the listener of --seccomp-report and the memory that goes with it. */
-#define MONITOR_FD_LISTEN 5
+#define MONITOR_FD_LISTEN 6

@@ -13,13 +13,36 @@
 /* In one turn of the loop, so that somebody who asks meanwhile is not kept waiting. */
 #define STARTS_PER_TURN 32
 
-int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel)
+/* The counts of a monitor before us. */
+static void take_counts(struct wire_check *record, const struct tally *tally)
+{
+	record->successes = tally->successes;
+	record->failures = tally->failures;
+	record->last_success_ns = tally->last_success_ns;
+	record->duration_sum_ns = tally->duration_sum_ns;
+	memcpy(record->duration_bucket, tally->duration_bucket, sizeof record->duration_bucket);
+}
+
+static void keep_counts(struct checks *checks, size_t index)
+{
+	const struct wire_check *record = &checks->record[index];
+	struct tally tally = { .successes = record->successes,
+		.failures = record->failures,
+		.last_success_ns = record->last_success_ns,
+		.duration_sum_ns = record->duration_sum_ns };
+
+	memcpy(tally.duration_bucket, record->duration_bucket, sizeof tally.duration_bucket);
+	kept_put_tally(checks->kept, index, &tally);
+}
+
+int checks_init(struct checks *checks, const struct model *model, struct kept *kept, size_t descriptors, int channel)
 {
 	const size_t count = model->check_count;
 	const size_t room = count + 1; /* none is a number too */
 
 	checks->check = model->check;
 	checks->count = count;
+	checks->kept = kept;
 	checks->channel = channel;
 	checks->random = (uint32_t)clock_now_ns();
 	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
@@ -32,10 +55,12 @@ int checks_init(struct checks *checks, const struct model *model, size_t descrip
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		struct wire_check *record = &checks->record[i];
+		const struct tally tally = kept_tally(kept, i);
 
 		verdict_init(&checks->verdict[i], model->check[i].kind);
 		record->kind = model->check[i].kind;
 		snprintf(record->name, sizeof record->name, "%s", model->check[i].name);
+		take_counts(record, &tally);
 	}
 	return 0;
 }
@@ -194,6 +219,7 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	count_duration(record, clock_now_ns() - lane->run_at_ns); /* most answers come within one turn of the loop */
+	keep_counts(checks, index);
 	return changed;
 }
 
@@ -257,6 +283,14 @@ void checks_ran(struct checks *checks, const struct wire_ran *ran)
 			return;
 		}
 	}
+}
+
+bool checks_have_run(const struct checks *checks)
+{
+	for (size_t i = 0; i < checks->count; i++)
+		if (checks->verdict[i].successes + checks->verdict[i].failures == 0)
+			return false;
+	return true;
 }
 
 uint8_t checks_unhealthy(const struct checks *checks)

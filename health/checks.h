@@ -3,6 +3,7 @@
  * who has waited longest first. */
 #pragma once
 
+#include "base/kept.h"
 #include "base/model.h"
 #include "base/wire.h"
 #include "health/look.h"
@@ -27,6 +28,7 @@ struct checks {
 	struct schedule *schedule;
 	struct verdict *verdict;
 	struct wire_check *record; /* what others are told, kept up to date */
+	struct kept *kept;         /* borrowed: what of it outlives us */
 	uint64_t life;             /* of the service, which is looked at; 0: it does not run */
 	int64_t workload_at_ns;    /* when it was started, for the start period */
 	int channel;               /* to PID 1, which runs commands */
@@ -36,9 +38,10 @@ struct checks {
 	struct check_lane lane[CHECKS_LANES_MAX];
 };
 
-/* Takes the checks of the model, which must outlive them. None runs before checks_start(). descriptors: how many files
- * this process may open in all; half of them may be the checks'. channel: to PID 1, borrowed. Returns 0 or -ENOMEM. */
-int checks_init(struct checks *checks, const struct model *model, size_t descriptors, int channel);
+/* Takes the checks of the model, which must outlive them. What was counted of them is in kept, which is
+ * borrowed. None runs before checks_start(). descriptors: how many files this process may open in all; half of them may
+ * be the checks'. channel: to PID 1, borrowed. Returns 0 or -ENOMEM. */
+int checks_init(struct checks *checks, const struct model *model, struct kept *kept, size_t descriptors, int channel);
 
 /* There is a workload, started at that time: the first runs fall due now, those of many checks one behind the other,
  * and nothing is known. A second call with the same life (1 or more) changes nothing. */
@@ -59,6 +62,9 @@ bool checks_run(struct checks *checks, int64_t now);
 
 /* PID 1 tells of the end of a command. */
 void checks_ran(struct checks *checks, const struct wire_ran *ran);
+
+/* True if each check has run since we know of this life. */
+bool checks_have_run(const struct checks *checks);
 
 /* 1 if a live or a startup check is unhealthy: the service is to be helped. */
 uint8_t checks_unhealthy(const struct checks *checks);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/kept.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
@@ -49,7 +50,7 @@ static struct monitor {
 	struct serve *serve; /* NULL without --metrics */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
-	struct cpu_mark cpu;
+	struct kept *kept;
 	int proc_fd;
 	bool have_snapshot;
 	bool orphaned;        /* PID 1 has closed the channel */
@@ -144,12 +145,7 @@ static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
 		return false;
-	if (monitor.snapshot.monitor_restarts == 0 || !workload_runs())
-		return true;
-	for (size_t i = 0; i < monitor.checks.count; i++)
-		if (monitor.checks.record[i].successes + monitor.checks.record[i].failures == 0)
-			return false;
-	return true;
+	return monitor.snapshot.monitor_restarts == 0 || !workload_runs() || checks_have_run(&monitor.checks);
 }
 
 /* Until then callers wait in the listeners' backlogs: they hear the truth a moment later, where they would be told now
@@ -183,10 +179,12 @@ static void collect(struct facts *facts)
 
 static void read_figures(struct readings *readings)
 {
+	struct cpu_mark mark = kept_cpu(monitor.kept);
+
 	memset(readings, 0, sizeof *readings);
 	read_cgroup(&monitor.cgroup, readings);
-	if (workload_runs())
-		read_service(monitor.proc_fd, monitor.snapshot.main_pid, &monitor.cpu, readings);
+	if (workload_runs() && read_service(monitor.proc_fd, monitor.snapshot.main_pid, &mark, readings) == 0)
+		kept_put_cpu(monitor.kept, &mark); /* before anybody is told */
 }
 
 static const char *libc_name(void)
@@ -431,7 +429,8 @@ static int prepare(char **argv, struct complaint *ret_why)
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
-	if (checks_init(&monitor.checks, &monitor.model, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
+	if (kept_open(MONITOR_FD_KEPT, monitor.model.check_count, &monitor.kept) < 0 ||
+		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/control.h"
 #include "base/fdio.h"
+#include "base/kept.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
@@ -46,6 +47,7 @@ void monitor_link_none(struct monitor_link *link)
 		.control = -1,
 		.listener = -1,
 		.denials = -1,
+		.kept = -1,
 		.channel = -1,
 		.restart_at_ns = TIME_NEVER,
 		.backoff_ns = BACKOFF_FIRST_NS };
@@ -133,6 +135,19 @@ static int open_control(struct complaint *ret_why)
 	return take_fd(&fd);
 }
 
+/* Where it cannot be had the counts begin anew with each monitor: a figure is worth less than a start. */
+static void open_kept(struct monitor_link *link, size_t check_count)
+{
+	int fd = kept_make(check_count);
+
+	if (fd < 0)
+		log_line(LOG_LEVEL_WARNING,
+			"monitor: no memory for its counts: %s; they begin anew when it is killed "
+			"(does the runtime's seccomp profile refuse memfd_create?)",
+			strerror(-fd));
+	link->kept = fd < 0 ? -1 : fd;
+}
+
 int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)
 {
 	monitor_link_none(link);
@@ -149,6 +164,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
+	open_kept(link, model->check_count);
 	for (size_t i = 0; i < model->listen_count; i++) {
 		struct complaint why;
 		int error = listen_open(model->listen[i], &link->listen[i], &why);
@@ -202,10 +218,10 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[4 + MODEL_LISTEN_MAX] = { channel, link->control };
-	size_t count = 2 + link->listen_count;
+	int from[5 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
+	size_t count = 3 + link->listen_count;
 
-	memcpy(from + 2, link->listen, link->listen_count * sizeof from[0]);
+	memcpy(from + 3, link->listen, link->listen_count * sizeof from[0]);
 	if (link->listener >= 0) {
 		from[count++] = link->listener;
 		from[count++] = link->denials;
@@ -213,7 +229,8 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	for (size_t i = 0; i < count; i++)
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
 	for (size_t i = 0; i < count; i++)
-		dup2(from[i], MONITOR_FD_CHANNEL + (int)i);
+		if (dup2(from[i], MONITOR_FD_CHANNEL + (int)i) < 0)
+			close(MONITOR_FD_CHANNEL + (int)i); /* nothing of the workload's stays in its place */
 	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 

@@ -16,6 +16,7 @@ struct monitor_link {
 	size_t listen_count;
 	int listener; /* of the workload's filter: callers wait there; -1 without --seccomp-report */
 	int denials;  /* the memory that goes with it (seccomp-profiles/denial_reports.h) */
+	int kept;     /* the memory that keeps its counts; -1: the system gave none */
 	int channel;  /* -1 while there is no monitor */
 	pid_t pid;    /* 0 while there is none */
 	int64_t started_at_ns;

@@ -403,19 +403,18 @@ static void write_service(struct exposition *page, const struct wire_snapshot *s
 static void write_service_readings(struct exposition *page, const struct readings *readings)
 {
 	family(page, METRIC_COUNTER, PREFIX "service_cpu_seconds", "seconds",
-		"CPU time of the processes in the service's session and of the children they waited for.");
+		"CPU time of the processes of the service and of the children they waited for.");
 	write_service_cpu(page, readings, READING_CPU_USER_NS);
 	family(page, METRIC_GAUGE, PREFIX "service_resident_memory_bytes", "bytes",
-		"Resident memory of the processes in the service's session; shared pages count for each.");
+		"Resident memory of the processes of the service; shared pages count for each.");
 	write_service_reading(page, readings, READING_RESIDENT_BYTES);
 	family(page, METRIC_GAUGE, PREFIX "service_open_fds", NULL,
-		"Descriptors that the processes in the service's session have open. Absent before Linux 6.2.");
+		"Descriptors that the processes of the service have open. Absent before Linux 6.2.");
 	write_service_reading(page, readings, READING_OPEN_FDS);
-	family(page, METRIC_GAUGE, PREFIX "service_threads", NULL,
-		"Threads of the processes in the service's session.");
+	family(page, METRIC_GAUGE, PREFIX "service_threads", NULL, "Threads of the processes of the service.");
 	write_service_reading(page, readings, READING_THREADS);
 	family(page, METRIC_GAUGE, PREFIX "service_processes", NULL,
-		"Processes in the service's session, zombies included.");
+		"Processes of the service: its session and whoever descends from it, zombies included.");
 	write_service_reading(page, readings, READING_PROCESSES);
 }
 

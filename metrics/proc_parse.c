@@ -31,6 +31,7 @@ static const char *parse_number(const char *text, int base, uint64_t *ret_value)
 /* The fields behind the name, numbered as in proc(5). */
 enum {
 	FIELD_STATE = 3,
+	FIELD_PPID = 4,
 	FIELD_PGRP = 5,
 	FIELD_SESSION = 6,
 	FIELD_UTIME = 14,
@@ -71,11 +72,13 @@ int proc_parse_stat(const char *text, struct proc_stat *ret_stat)
 		return -EBADMSG;
 	if (close[1] != ' ' || close[2] == '\0' || close[3] != ' ' || !split_fields(close + 4, value))
 		return -EBADMSG;
-	if (value[FIELD_PGRP] > PID_MAX_LIMIT || value[FIELD_SESSION] > PID_MAX_LIMIT)
+	if (value[FIELD_PPID] > PID_MAX_LIMIT || value[FIELD_PGRP] > PID_MAX_LIMIT ||
+		value[FIELD_SESSION] > PID_MAX_LIMIT)
 		return -EBADMSG;
 	*ret_stat = (struct proc_stat){
 		.pid = (pid_t)pid,
 		.state = close[2],
+		.parent = (pid_t)value[FIELD_PPID],
 		.process_group = (pid_t)value[FIELD_PGRP],
 		.session = (pid_t)value[FIELD_SESSION],
 		.user_ticks = value[FIELD_UTIME],

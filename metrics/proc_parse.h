@@ -9,6 +9,7 @@
 struct proc_stat {
 	pid_t pid;
 	char state;
+	pid_t parent; /* 0: none in this namespace */
 	pid_t process_group;
 	pid_t session;
 	uint64_t user_ticks;         /* utime */

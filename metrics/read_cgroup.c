@@ -14,6 +14,24 @@
 static const char controllers[][8] = { "", "memory", "pids", "cpu", "cpuacct" };
 static_assert(sizeof controllers / sizeof controllers[0] == CGROUP_ROOT_COUNT, "a controller for every root");
 
+/* The root of a hierarchy has the figures of the whole machine: it alone has this file in version 1, and has it not in
+ * version 2 (kernel documentation: admin-guide/cgroup-v1, admin-guide/cgroup-v2). */
+static bool is_the_machines(int dir_fd, enum cgroup_root root)
+{
+	if (root == CGROUP_V2)
+		return faccessat(dir_fd, "cgroup.events", F_OK, 0) < 0;
+	return faccessat(dir_fd, "release_agent", F_OK, 0) == 0;
+}
+
+int cgroup_directory_open(const char *path, enum cgroup_root root)
+{
+	cleanup_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return is_the_machines(fd, root) ? -ENODATA : take_fd(&fd);
+}
+
 int cgroup_roots_open(struct cgroup_roots *ret_roots)
 {
 	cleanup_free char *cgroups = NULL, *mounts = NULL;
@@ -31,8 +49,9 @@ int cgroup_roots_open(struct cgroup_roots *ret_roots)
 	for (size_t i = 0; i < CGROUP_ROOT_COUNT; i++) {
 		char path[CGROUP_PATH_SIZE];
 
-		if (cgroup_parse_place(cgroups, mounts, controllers[i], path) == 0)
-			ret_roots->fd[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (cgroup_parse_place(cgroups, mounts, controllers[i], path) < 0)
+			continue;
+		ret_roots->fd[i] = cgroup_directory_open(path, i);
 	}
 	return 0;
 }

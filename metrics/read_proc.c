@@ -3,12 +3,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "metrics/proc_parse.h"
+#include "metrics/process_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* What the processes of one service add up to. */
@@ -82,22 +83,53 @@ static void add_process(int proc_fd, const struct proc_stat *stat, struct sum *s
 		sum->fds_known = false;
 }
 
-/* The service's processes: its session, or its process group where the main process leads no session (a personality may
- * leave it in ours), or itself alone where it leads neither. */
-static bool belongs(const struct proc_stat *stat, const struct proc_stat *main)
+/* Everybody in /proc. */
+struct list {
+	struct process *process;
+	size_t count, room;
+};
+
+static int add_to_list(struct list *list, const struct proc_stat *stat)
 {
-	if (main->session == main->pid)
-		return stat->session == main->pid;
-	if (main->process_group == main->pid)
-		return stat->process_group == main->pid;
-	return stat->pid == main->pid;
+	if (list->count == list->room) {
+		const size_t room = list->room > 0 ? 2 * list->room : 64;
+		struct process *larger = realloc(list->process, room * sizeof *larger);
+
+		if (larger == NULL)
+			return -ENOMEM;
+		list->process = larger;
+		list->room = room;
+	}
+	list->process[list->count++] = (struct process){ .stat = *stat };
+	return 0;
 }
 
-static int add_up(int proc_fd, const struct proc_stat *main, struct sum *sum)
+static int read_everybody(DIR *directory, int proc_fd, struct list *list)
 {
-	int dir_fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
 	size_t seen = 0;
+
+	while ((entry = readdir(directory)) != NULL) {
+		struct proc_stat stat;
+		pid_t pid;
+		int error;
+
+		if (proc_parse_pid(entry->d_name, &pid) < 0)
+			continue;
+		if (++seen > READ_PROC_MAX)
+			return -E2BIG;
+		if (read_stat(proc_fd, pid, &stat) < 0)
+			continue; /* it has ended meanwhile */
+		error = add_to_list(list, &stat);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static int list_everybody(int proc_fd, struct list *list)
+{
+	int dir_fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
 	DIR *directory;
 
 	if (dir_fd < 0)
@@ -107,18 +139,24 @@ static int add_up(int proc_fd, const struct proc_stat *main, struct sum *sum)
 		close(dir_fd);
 		return -ENOMEM;
 	}
-	while (seen <= READ_PROC_MAX && (entry = readdir(directory)) != NULL) {
-		struct proc_stat stat;
-		pid_t pid;
-
-		if (proc_parse_pid(entry->d_name, &pid) < 0)
-			continue;
-		seen++;
-		if (read_stat(proc_fd, pid, &stat) == 0 && belongs(&stat, main))
-			add_process(proc_fd, &stat, sum);
-	}
+	error = read_everybody(directory, proc_fd, list);
 	closedir(directory);
-	return seen > READ_PROC_MAX ? -E2BIG : 0;
+	return error;
+}
+
+static int add_up(int proc_fd, const struct proc_stat *main, struct sum *sum)
+{
+	struct list list = { .count = 0 };
+	int error = list_everybody(proc_fd, &list);
+
+	if (error == 0) {
+		process_tree_mark(list.process, list.count, main);
+		for (size_t i = 0; i < list.count; i++)
+			if (list.process[i].whose == PROCESS_SERVICE)
+				add_process(proc_fd, &list.process[i].stat, sum);
+	}
+	free(list.process);
+	return error;
 }
 
 static uint64_t ticks_to_ns(uint64_t ticks)

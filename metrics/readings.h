@@ -1,12 +1,14 @@
 /* Figures that the kernel gave, each known or not: what could not be read is left out of the page, never 0. Pure. */
 #pragma once
 
+#include "base/kept.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum reading {
-	READING_CPU_USER_NS, /* of the service: the session of its main process, summed */
+	READING_CPU_USER_NS, /* of the service's processes, summed */
 	READING_CPU_SYSTEM_NS,
 	READING_RESIDENT_BYTES,
 	READING_OPEN_FDS,
@@ -38,15 +40,6 @@ struct readings {       /* all zero: nothing is known */
 void readings_set(struct readings *readings, enum reading which, uint64_t value);
 /* Returns true and the figure if it is known. */
 bool readings_get(const struct readings *readings, enum reading which, uint64_t *ret_value);
-
-/* The most that a service's CPU time has been. Its sum falls when an orphan of the service is reaped by PID 1, whose
- * own times take it up, and a counter that falls counts as a restart from 0: rate() would jump by the whole sum. */
-struct cpu_mark { /* all zero: nothing was seen */
-	pid_t main_pid;
-	uint64_t started; /* proc_stat.start_ticks of that process: a pid may come back */
-	uint64_t user_ns;
-	uint64_t system_ns;
-};
 
 /* Raises both CPU figures to the mark, and the mark to them; another main process begins at 0 again. */
 void readings_hold_cpu(struct readings *readings, struct cpu_mark *mark, pid_t main_pid, uint64_t started);

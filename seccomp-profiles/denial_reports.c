@@ -13,10 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
-#endif
-
 #define CALLS_AT_ONCE 64    /* then it is somebody else's turn */
 #define X32_BIT 0x40000000u /* __X32_SYSCALL_BIT */
 
@@ -25,12 +21,11 @@ static_assert(DENIALS_CALL_SIZE == LISTENER_ROOM, "the kernel writes a call into
 int denial_reports_memory(const struct sock_filter *insn, uint16_t length)
 {
 	const uint32_t count = length;
-	cleanup_close int fd = (int)syscall(SYS_memfd_create, "denials", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	cleanup_close int fd = fd_memory("denials", sizeof(struct denials));
 
-	if (fd < 0 && errno == EINVAL)
-		fd = (int)syscall(SYS_memfd_create, "denials", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, sizeof(struct denials)) < 0 ||
-		pwrite(fd, &count, sizeof count, offsetof(struct denials, length)) < 0 ||
+	if (fd < 0)
+		return take_fd(&fd);
+	if (pwrite(fd, &count, sizeof count, offsetof(struct denials, length)) < 0 ||
 		pwrite(fd, insn, count * sizeof *insn, offsetof(struct denials, insn)) < 0)
 		return -errno;
 	return take_fd(&fd);

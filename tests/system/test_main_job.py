@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 from pathlib import Path
 
 import pytest
 
 import bundle
+from prometheus import Prometheus
 
 REPO = Path(__file__).resolve().parents[2]
 DEMO = REPO / "packaging/demo"
@@ -64,42 +64,10 @@ def until(condition, what, seconds=BACKSTOP):
         time.sleep(0.02)
 
 
-class Prometheus:
-    """Debian's Prometheus in the container's network, asked through its own HTTP API."""
-
-    def __init__(self, container, folder):
-        self.container = container
-        (folder / "prometheus.yml").write_text(
-            "scrape_configs:\n- job_name: nest-init\n  scrape_interval: 1s\n  scrape_timeout: 1s\n"
-            f"  static_configs:\n  - targets: ['{MONITOR.removeprefix('http://')}']\n")
-        self.log = open(folder / "log", "wb")
-        self.process = subprocess.Popen(
-            ["nsenter", "-t", str(container.pid), "-n", "prometheus", f"--config.file={folder}/prometheus.yml",
-             f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:9090", "--log.level=warn"],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-
-    def api(self, path, **query):
-        answer = self.container.http(f"http://127.0.0.1:9090/api/v1/{path}?{urllib.parse.urlencode(query)}")
-        return json.loads(answer.body)["data"]
-
-    def query(self, expression):
-        """[(labels, value)], the labels without those that Prometheus adds."""
-        rows = self.api("query", query=expression)["result"]
-        return [({name: text for name, text in row["metric"].items() if name not in ("__name__", "instance", "job")},
-                 float(row["value"][1])) for row in rows]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(BACKSTOP)
-        self.log.close()
-
-
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="prometheus is not installed")
 def test_prometheus_scrapes_the_service(container, tmp_path):
-    with Prometheus(container, tmp_path) as prometheus:
+    with Prometheus(tmp_path, MONITOR.removeprefix("http://"), enter=("nsenter", "-t", str(container.pid), "-n"),
+                    http=lambda url: container.http(url).body) as prometheus:
         until(lambda: prometheus.query("up") == [({}, 1)], "the first scrape")
         assert prometheus.query("nest_init_ready") == [({}, 1)]
         assert prometheus.query("nest_init_service_up") == [({"service": "main"}, 1)]
@@ -125,7 +93,7 @@ def test_prometheus_scrapes_the_service(container, tmp_path):
         assert types["nest_init_signals_received"] == "counter" and "unknown" not in types.values()
         target, = prometheus.api("targets")["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
-        assert (tmp_path / "log").read_text() == ""  # no warning of a duplicate, a timestamp, a type
+        assert prometheus.log() == ""  # no warning of a duplicate, a timestamp, a type
 
 
 def test_what_was_asked_for_is_in_force(container):

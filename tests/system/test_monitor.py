@@ -33,13 +33,15 @@ SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("runc"), reason="needs root and runc")
 
-# PORT STATUS [OUTER...]: answers HTTP, a request for /slow after a second; says what it is sent; TERM ends it with STATUS.
+# PORT STATUS [OUTER...]: answers HTTP, a request for /slow after a second, one for /burn after 0.2 s of the processor's
+# time (who answers that ends when its client does); says what it is sent; TERM ends it with STATUS.
 WORKLOAD = r"""
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static int status;
@@ -56,6 +58,13 @@ static void answer(int client)
     if (length > 9 && memcmp(request, "GET /slow", 9) == 0) {
         say("slow\n");
         sleep(1);
+    }
+    if (length > 9 && memcmp(request, "GET /burn", 9) == 0) {
+        while (clock() < CLOCKS_PER_SEC / 5)
+            continue;
+        if (write(client, text, sizeof text - 1) < 0 || read(client, request, 1) < 0)
+            _exit(1);
+        _exit(0);
     }
     if (write(client, text, sizeof text - 1) < 0)
         _exit(1);
@@ -263,9 +272,9 @@ def test_the_monitor_has_only_its_own_descriptors(start):
     own, pid1 = descriptors(pid), descriptors(container.pid)
     assert [own[fd] for fd in range(3)] == [pid1[fd] for fd in range(3)]
     shared = {link for link in own.values() if link.startswith("socket:")} & set(pid1.values())
-    assert len(shared) == 2 and {own[4], own[5]} == shared  # the control socket and --metrics: PID 1 keeps both
+    assert len(shared) == 2 and {own[4], own[6]} == shared  # the control socket and --metrics: PID 1 keeps both
     assert own[3].startswith("socket:") and own[3] not in shared  # its end of the channel
-    others = [link for fd, link in own.items() if fd > 5]
+    others = [link for fd, link in own.items() if fd == 5 or fd > 6]
     assert all(link == "/proc" or link.startswith("/sys/fs/cgroup") or link == "anon_inode:[eventpoll]"
                for link in others), others
 
@@ -400,6 +409,74 @@ def test_the_time_to_ready_survives_the_monitor(start):
         replaced(container, old)
         answers(container, "/readyz")
     assert samples(container)['time_to_ready_seconds{service="main"}'] == first
+
+
+COUNTERS = re.compile(r"_total(\{|$)|^healthcheck_(duration_seconds_|last_success_timestamp)")
+
+
+def burn(container):
+    """CPU time of a child whose own parent does not wait for it: it is gone from /proc when the child is."""
+    with container.connect(4000) as connection:
+        connection.sendall(b"GET /burn HTTP/1.1\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        page = samples(container)
+    until(lambda: samples(container)['service_processes{service="main"}'] == 1, "the child is gone")
+    return sum(page[f'service_cpu_seconds_total{{service="main",mode="{mode}"}}'] for mode in ("user", "system"))
+
+
+def test_no_counter_goes_back_when_the_monitor_is_killed(start):
+    """Seen by who scrapes all the time. Checks run all the time as well; one fails, one has its own process."""
+    container = start(*METRICS, "--health-interval", "10ms", "--health-start-interval", "10ms",
+                      "--ready", "name=page http://127.0.0.1:4000/ name=nobody tcp://127.0.0.1:4001",
+                      "--live", "name=file file:/there name=run exec:/nest-init --version")
+    answers(container)
+    assert burn(container) >= 0.19
+    pages, stop = [samples(container)], threading.Event()
+
+    def scrape():
+        while not stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):  # a connection that the killed one had taken
+                pages.append(samples(container))
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    try:
+        for restarts in range(1, 5):
+            old, seen = monitor(container), len(pages)
+            os.kill(old, signal.SIGKILL)
+            replaced(container, old)
+            until(lambda: len(pages) > seen + 5 and pages[-1]["monitor_restarts_total"] == restarts, "scrapes go on")
+            runs = pages[-1]['healthcheck_runs_total{check="page",result="success"}']
+            until(lambda: pages[-1]['healthcheck_runs_total{check="page",result="success"}'] > runs, "checks go on")
+    finally:
+        stop.set()
+        thread.join()
+    counters = {name for name in pages[0] if COUNTERS.search(name)}
+    assert len(counters) > 50 and 'healthcheck_duration_seconds_count{check="run"}' in counters
+    for before, after in zip(pages, pages[1:]):
+        back = {name: (before[name], after.get(name)) for name in counters if after.get(name, -1) < before[name]}
+        assert back == {}
+    for page in pages:
+        for check in "page", "nobody", "file", "run":
+            assert page[f'healthcheck_duration_seconds_count{{check="{check}"}}'] == sum(
+                page[f'healthcheck_runs_total{{check="{check}",result="{result}"}}'] for result in ("success", "failure"))
+
+
+def test_without_memory_that_outlives_it_the_monitor_serves_all_the_same(start):
+    """A runtime's filter that refuses memfd_create, as our own profiles do."""
+    refuse = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+              "syscalls": [{"names": ["memfd_create"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
+    container = start(*METRICS, "--ready", "name=page http://127.0.0.1:4000/", seccomp=refuse)
+    answers(container, "/readyz")
+    assert samples(container)['healthcheck_runs_total{check="page",result="success"}'] == 1
+    old = monitor(container)
+    os.kill(old, signal.SIGKILL)
+    replaced(container, old)
+    answers(container, "/readyz")
+    assert samples(container)['healthcheck_runs_total{check="page",result="success"}'] == 1
+    assert container.errors().startswith(
+        "nest-init: warning: monitor: no memory for its counts: Operation not permitted; they begin anew when it is killed "
+        "(does the runtime's seccomp profile refuse memfd_create?)\n")
 
 
 def test_a_stopped_monitor_holds_nobody_up(start):

@@ -25,6 +25,7 @@ static void reads_stat_behind_any_name(void **state)
 		assert_int_equal(proc_parse_stat(text, &stat), 0);
 		assert_int_equal(stat.pid, 17);
 		assert_int_equal(stat.state, 'S');
+		assert_int_equal(stat.parent, 1);
 		assert_int_equal(stat.process_group, 17);
 		assert_int_equal(stat.session, 17);
 		assert_int_equal(stat.user_ticks, 250);
@@ -61,6 +62,7 @@ static void refuses_a_stat_of_another_shape(void **state)
 		"17 (node) SS" BEHIND,
 		"17 (node) S 1 17 17 34816 17 4194304 1 2 3 4 250 60 11 7 20 0 12 0 4242 99\n", /* rss is missing */
 		"17 (node) S 1 17 17 34816 17 4194304 1 2 3 4 2x0 60 11 7 20 0 12 0 4242 99 512 0\n",
+		"17 (node) S 99999999 17 17 34816 17 4194304 1 2 3 4 250 60 11 7 20 0 12 0 4242 99 512 0\n",
 		"17 (node) S 1 99999999 17 34816 17 4194304 1 2 3 4 250 60 11 7 20 0 12 0 4242 99 512 0\n",
 		"17 (node) S 1 17 17 34816 17 4194304 1 2 3 4 99999999999999999999 60 11 7 20 0 12 0 4242 99 512 0\n",
 		"99999999 (node) S" BEHIND,
