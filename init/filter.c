@@ -59,8 +59,12 @@ int filter_load(
 	const char *profile, const struct sock_filter *insn, uint16_t length, uint32_t flags, struct complaint *ret_why)
 {
 	struct sock_fprog program = { .len = length, .filter = (struct sock_filter *)insn };
+	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0)
+	/* Linux before 4.17 does not know SPEC_ALLOW: the filter is the same without it, and slower. */
+	if (rc < 0 && errno == EINVAL && (flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW) != 0)
+		rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags & ~SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+	if (rc < 0)
 		return complain(ret_why, errno, "cannot load profile %s: %s%s", profile, strerror(errno),
 			errno == EACCES ? " (it needs no_new_privs or CAP_SYS_ADMIN)" : "");
 	return 0;
@@ -107,7 +111,8 @@ int filter_programs_in_memory(struct complaint *ret_why)
 		/* 11 */ REFUSE(EPERM),
 	};
 
-	return filter_load("of exec_allow", insn, sizeof insn / sizeof insn[0], 0, ret_why);
+	return filter_load(
+		"of exec_allow", insn, sizeof insn / sizeof insn[0], SECCOMP_FILTER_FLAG_SPEC_ALLOW, ret_why);
 }
 
 int filter_ways_around_ports(struct complaint *ret_why)
@@ -144,5 +149,5 @@ int filter_ways_around_ports(struct complaint *ret_why)
 		/* 28 */ REFUSE(EPERM),
 	};
 
-	return filter_load("of tcp", insn, sizeof insn / sizeof insn[0], 0, ret_why);
+	return filter_load("of tcp", insn, sizeof insn / sizeof insn[0], SECCOMP_FILTER_FLAG_SPEC_ALLOW, ret_why);
 }

@@ -444,6 +444,10 @@ static int read_flags(const struct json_node *root, struct profile *profile, str
 	const struct json_node *list = NULL;
 	int rc = optional_list(root, "flags", &list, ret_why);
 
+	/* Without it Linux before 5.16 switches Speculative Store Bypass off for all that runs under the filter, which
+	 * costs far more than the filter (seccomp(2)). An empty list means no flag, to crun and to runc as well. */
+	if (member(root, "flags") == NULL)
+		profile->flags = PROFILE_FLAG_SPEC_ALLOW;
 	if (rc < 0 || list == NULL)
 		return rc;
 	for (const struct json_node *node = json_first(list); node != NULL; node = json_next(node)) {

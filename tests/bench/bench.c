@@ -11,10 +11,28 @@
 #include <unistd.h>
 
 #define ROUNDS_MIN 3
+#define EQUAL 1.02 /* of two dozen intervals around 1 one lies above it by chance */
 
 static const enum program_id plain[] = { DIRECT, FLOOR, NEST, DUMB_INIT, TINI, TINI_STATIC, CATATONIT };
 /* tini stands beside the confined starts unconfined: nest-init wants to do all of it in less than tini does nothing. */
 static const enum program_id confined[] = { FLOOR, NEST_CONFINED, TINI, SETPRIV, BWRAP, MINIJAIL };
+static const enum program_id hardened[] = { FLOOR, NEST_DEFAULT, NEST_COMPILED, NEST_DOCKER, BWRAP_HARDENED,
+	SETPRIV_HARDENED, RUNC, CRUN };
+static const enum program_id filtered[] = { FLOOR, NEST_NODE, NEST_DEFAULT, NEST_DOCKER, RUNC, CRUN };
+
+#define IDS(list)                                                                                                      \
+	{                                                                                                              \
+		list, sizeof list / sizeof *list                                                                       \
+	}
+static const struct {
+	const enum program_id *ids;
+	size_t count;
+} columns_of[TABLES] = {
+	[TABLE_PLAIN] = IDS(plain),
+	[TABLE_CONFINED] = IDS(confined),
+	[TABLE_HARDENED] = IDS(hardened),
+	[TABLE_FILTERED] = IDS(filtered),
+};
 
 struct column {
 	const struct program *program;
@@ -31,27 +49,21 @@ struct table {
 
 static FILE *results;
 
-static struct table make_table(bool is_confined)
+static struct table make_table(enum table_id id)
 {
-	const enum program_id *ids = is_confined ? confined : plain;
-	struct table table = { .count = is_confined ? sizeof confined / sizeof *confined
-						    : sizeof plain / sizeof *plain };
+	struct table table = { .count = columns_of[id].count };
 
 	for (size_t i = 0; i < table.count; i++)
-		table.programs[i] = table.columns[i].program = &programs[ids[i]];
+		table.programs[i] = table.columns[i].program = &programs[columns_of[id].ids[i]];
 	return table;
 }
 
-static void shuffle(size_t *order, size_t count)
+static struct column *find_column(struct table *table, enum program_id id)
 {
-	for (size_t i = 0; i < count; i++)
-		order[i] = i;
-	for (size_t i = count; i > 1; i--) {
-		size_t j = (size_t)random() % i, kept = order[i - 1];
-
-		order[i - 1] = order[j];
-		order[j] = kept;
-	}
+	for (size_t i = 0; i < table->count; i++)
+		if (table->columns[i].program == &programs[id])
+			return &table->columns[i];
+	return NULL;
 }
 
 static void drop_column(struct column *column, const char *state)
@@ -61,8 +73,29 @@ static void drop_column(struct column *column, const char *state)
 	column->state = state;
 }
 
+static void fail_column(const struct figure *figure, struct column *column)
+{
+	fprintf(stderr, "bench: %s: %s: %s\n", figure->key, column->program->name, instance_last_complaint());
+	drop_column(column, "failed");
+}
+
+static void run_together(const struct figure *figure, struct table *table, size_t round)
+{
+	const struct program *which[PROGRAMS];
+	double values[PROGRAMS];
+
+	for (size_t i = 0; i < table->count; i++)
+		which[i] = table->columns[i].values ? table->programs[i] : NULL;
+	figure->measure_round(which, table->count, values);
+	for (size_t i = 0; i < table->count; i++)
+		if (which[i] && values[i] < 0)
+			fail_column(figure, &table->columns[i]);
+		else if (which[i])
+			table->columns[i].values[round] = values[i];
+}
+
 /* One value of every program, in random order: value i of one and value i of another are a pair. */
-static void run_round(const struct figure *figure, struct table *table, size_t round)
+static void run_in_turn(const struct figure *figure, struct table *table, size_t round)
 {
 	size_t order[PROGRAMS];
 
@@ -70,11 +103,8 @@ static void run_round(const struct figure *figure, struct table *table, size_t r
 	for (size_t i = 0; i < table->count; i++) {
 		struct column *column = &table->columns[order[i]];
 
-		if (column->values && figure->measure(column->program, &column->values[round]) < 0) {
-			fprintf(stderr, "bench: %s: %s: %s\n", figure->key, column->program->name,
-				instance_last_complaint());
-			drop_column(column, "failed");
-		}
+		if (column->values && figure->measure(column->program, &column->values[round]) < 0)
+			fail_column(figure, column);
 	}
 }
 
@@ -92,7 +122,10 @@ static void run_rounds(const struct figure *figure, struct table *table, size_t 
 			drop_column(column, "-");
 	}
 	for (size_t round = 0; round < rounds; round++) {
-		run_round(figure, table, round);
+		if (figure->measure_round)
+			run_together(figure, table, round);
+		else
+			run_in_turn(figure, table, round);
 		if (progress)
 			fprintf(stderr, "\r%s %zu/%zu\033[K", figure->key, round + 1, rounds);
 	}
@@ -127,11 +160,10 @@ static void print_ratios(const struct figure *figure, const struct table *table,
 	table_row(figure->title, false);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct column *column = &table->columns[i];
-		bool ours = column->program == &programs[NEST] || column->program == &programs[NEST_CONFINED];
 
 		if (!column->values)
 			table_text(column->state);
-		else if (ours && figure->target > 0)
+		else if (column->program->ours && figure->target > 0)
 			table_judged(ratio_format(column->ratio), column->ratio, column->ratio <= figure->target);
 		else
 			table_value(ratio_format(column->ratio), column->ratio);
@@ -154,36 +186,68 @@ static void print_pair_ratios(const struct table *table)
 	table_side("");
 }
 
-static void write_results(const struct figure *figure, const struct column *column, size_t rounds)
+/* `against`: "" for floor, or "/" and the rival's name. */
+static void write_results(const struct figure *figure, const char *against, const struct column *column, size_t rounds)
 {
 	if (results)
-		fprintf(results, "%s\t%s\t%zu\t%.0f\t%.4f\t%.4f\t%.4f\t%.4f\n", figure->key, column->program->name,
-			rounds, column->middle, column->ratio, column->pair_ratio, column->low, column->high);
+		fprintf(results, "%s%s\t%s\t%zu\t%.0f\t%.4f\t%.4f\t%.4f\t%.4f\n", figure->key, against,
+			column->program->name, rounds, column->middle, column->ratio, column->pair_ratio, column->low,
+			column->high);
+}
+
+static bool competes(const struct column *column, const struct column *rival)
+{
+	return column->values && column->program->ours && (!column->program->compiles || rival->program->compiles);
+}
+
+/* Ours to a rival's, in pairs: passed unless all of the interval lies above EQUAL. One that compiles its profile is
+ * held against those alone that do so as well. */
+static void print_rivalry(const struct figure *figure, struct table *table, const struct column *rival, size_t rounds)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "/%s", rival->program->name);
+	for (size_t i = 0; i < table->count; i++)
+		if (competes(&table->columns[i], rival)) {
+			compare_to(rival, &table->columns[i], rounds);
+			write_results(figure, text, &table->columns[i], rounds);
+		}
+	snprintf(text, sizeof text, "  to %s, 95 %%", rival->program->name);
+	table_row(text, false);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct column *column = &table->columns[i];
+
+		if (!competes(column, rival))
+			table_text("");
+		else
+			table_interval(column->low, column->high, column->low <= EQUAL);
+	}
+	table_side("<= 1");
 }
 
 static void run_figure(const struct figure *figure, size_t pairs)
 {
 	size_t rounds = pairs / (size_t)figure->divisor;
-	struct table table = make_table(figure->confined);
-	const struct column *base = NULL;
+	struct table table = make_table(figure->table);
+	const struct column *base = find_column(&table, FLOOR), *rival;
 
 	if (rounds < ROUNDS_MIN)
 		rounds = ROUNDS_MIN;
 	run_rounds(figure, &table, rounds);
-	for (size_t i = 0; i < table.count; i++)
-		if (table.columns[i].program == &programs[FLOOR])
-			base = &table.columns[i];
-	if (!base || !base->values) {
+	if (!base->values) {
 		fprintf(stderr, "bench: %s: floor could not be measured\n", figure->key);
 		exit(EXIT_FAILURE);
 	}
 	for (size_t i = 0; i < table.count; i++)
 		if (table.columns[i].values) {
 			compare_to(base, &table.columns[i], rounds);
-			write_results(figure, &table.columns[i], rounds);
+			write_results(figure, "", &table.columns[i], rounds);
 		}
 	print_ratios(figure, &table, rounds, base->middle);
 	print_pair_ratios(&table);
+	for (const enum program_id *id = figure->rivals; id && *id != PROGRAMS; id++)
+		if ((rival = find_column(&table, *id))->values)
+			print_rivalry(figure, &table, rival, rounds);
 	for (size_t i = 0; i < table.count; i++)
 		free(table.columns[i].values);
 }
@@ -209,7 +273,7 @@ static void print_idle_row(
 
 static void run_idle(void)
 {
-	struct table table = make_table(false);
+	struct table table = make_table(TABLE_PLAIN);
 	struct idle idle[PROGRAMS];
 	long dirty[PROGRAMS], wakeups[PROGRAMS], smallest = -1;
 
@@ -228,13 +292,13 @@ static void run_idle(void)
 	print_idle_row("wakeups in 10 s", &table, wakeups, 0, "0");
 }
 
-static bool run_ratios(bool is_confined, size_t pairs, const char *only)
+static bool run_ratios(enum table_id id, size_t pairs, const char *only)
 {
-	struct table table = make_table(is_confined);
+	struct table table = make_table(id);
 	bool any = false;
 
 	for (size_t i = 0; i < figure_count; i++) {
-		if (figures[i].confined != is_confined || (only && strcmp(only, figures[i].key) != 0))
+		if (figures[i].table != id || (only && strcmp(only, figures[i].key) != 0))
 			continue;
 		if (!any)
 			table_head("times floor", table.programs, table.count, "target    floor itself  pairs");
@@ -255,6 +319,23 @@ static void print_notes(const char *settled)
 		   "capabilities and");
 	table_note("no_new_privs, bwrap also a read-only root, minijail0 as setpriv, none a seccomp filter; tini "
 		   "nothing at all.");
+	table_note(
+		"All in force: another user, no capability, no_new_privs, a filter, a read-only root, a tmpfs on /tmp. "
+		"default,");
+	table_note("docker.bpf and docker.json are nest-init's filters: built in, Docker's compiled before, and at the "
+		   "start, as runc and");
+	table_note("crun do it. bwrap loads docker.bpf, and has the user in a user namespace; setpriv has no filter "
+		   "and no "
+		   "mounts.");
+	table_note("A call, a request: the same confinement, under floor none. Eight clients ask one server after the "
+		   "other.");
+	table_note("to runc, 95 %%: nest-init's ratio to runc's in pairs, its confidence interval; not passed if all "
+		   "of it "
+		   "is above %.2f.",
+		EQUAL);
+	table_note(
+		"crun and runc compile a list, nest-init a tree: longer in the making, and quicker where an argument "
+		"decides.");
 }
 
 static void end_bench(int signo)
@@ -282,7 +363,7 @@ int main(int argc, char **argv)
 	const char *only = NULL, *own = ".", *settled;
 	char path[300];
 	long pairs = 300;
-	bool any;
+	bool any = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -312,8 +393,8 @@ int main(int argc, char **argv)
 	results = fopen(path, "we");
 	if (results)
 		fprintf(results, "figure\tprogram\tpairs\tmedian_ns\tratio\tpair_ratio\tlow95\thigh95\n");
-	any = run_ratios(false, (size_t)pairs, only);
-	any |= run_ratios(true, (size_t)pairs, only);
+	for (int id = 0; id < TABLES; id++)
+		any |= run_ratios((enum table_id)id, (size_t)pairs, only);
 	if (!only || strcmp(only, "idle") == 0) {
 		run_idle();
 		any = true;

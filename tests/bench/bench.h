@@ -1,5 +1,5 @@
-/* The parts of the bench: what runs (programs.c), one run (instance.c), one value (figures.c), many (bench.c), the
- * table. */
+/* The parts of the bench: what runs (programs.c, runtime.c), one run (instance.c), one value (figures.c, calls.c,
+ * http.c), many (bench.c), the table. */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define ARGS_MAX 24
+#define OPTIONS_MAX 16
+#define WORDS_MAX 4
+#define ARGS_MAX (OPTIONS_MAX + WORDS_MAX + 2)
+#define FILTER_FD 50 /* where a program finds its filter, if it takes one that way */
 
 /* programs.c */
 
@@ -25,21 +28,41 @@ enum program_id {
 	SETPRIV,
 	BWRAP,
 	MINIJAIL,
+	NEST_NODE,
+	NEST_DEFAULT,
+	NEST_COMPILED,
+	NEST_DOCKER,
+	BWRAP_HARDENED,
+	SETPRIV_HARDENED,
+	RUNC,
+	CRUN,
 	PROGRAMS
 };
 
 struct program {
 	const char *name;
 	const char *file; /* looked for in PATH; NULL: set by programs_locate() */
-	const char *options[8];
+	const char *options[OPTIONS_MAX];
+	const char *filter; /* a file, open as FILTER_FD */
+	bool ours;
+	bool runtime;   /* gets the command in its bundle */
+	bool compiles;  /* Docker's profile, at every start */
 	char path[256]; /* empty: absent */
 };
 
 extern struct program programs[PROGRAMS];
-extern char workload_path[256];
+extern char workload_path[256], node_path[256];
 
-/* Finds every program; the bench's own are in `own_dir`. */
+/* Finds every program; the bench's own are in `own_dir`, which is the working directory. */
 void programs_locate(const char *own_dir);
+
+/* runtime.c */
+
+/* bundle/config.json, with this command and a cgroup of its own. 0 or -errno. */
+int runtime_write_bundle(const char *const *words);
+
+/* In the mount namespace that the runtime will run in: the directories root and state, and the cgroups. */
+bool runtime_enter(void);
 
 /* instance.c */
 
@@ -56,29 +79,48 @@ int64_t now_ns(void);
 /* One CPU for everything, and real-time priority where that is allowed; says in words what could be done. */
 const char *instance_settle_process(void);
 
-/* Returns when the workload has said that it is ready in `mode`. 0 or -errno; -ENOEXEC: the program gave up. */
-int instance_start(const struct program *program, const char *mode, int count, struct instance *ret_instance);
+/* Returns when what was started says that it is ready: `words`, WORDS_MAX at most and then NULL, are the workload in
+ * one of its modes, or a program that answers as it does. 0 or -errno; -ENOEXEC: the program gave up. */
+int instance_start(const struct program *program, const char *const *words, struct instance *ret_instance);
 int instance_go(struct instance *instance);                    /* lets the workload begin the measured part */
 int instance_hear(struct instance *instance, int64_t *ret_ns); /* the workload's next record */
 int instance_wait_end(struct instance *instance, int64_t *ret_ns);
+void instance_end_input(struct instance *instance);
 void instance_destroy(struct instance *instance); /* kills what is left of it */
+
+/* Leaves the one CPU to the instances where there is another, or comes back to it. */
+void instance_make_way(bool away);
 
 /* What the program that failed last said on stderr: its first line. */
 const char *instance_last_complaint(void);
 
 /* figures.c */
 
+/* The columns that a figure has. */
+enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLES };
+
 struct figure {
 	const char *key, *title;
 	int (*measure)(const struct program *program, double *ret_value); /* one value, ns */
-	bool confined;   /* the columns of the confined table instead of the plain ones */
+	/* Instead: a round of them; negative: it failed. */
+	void (*measure_round)(const struct program *const *which, size_t count, double *ret_values);
+	enum table_id table;
 	bool needs_init; /* means nothing for a direct exec */
 	int divisor;     /* of the number of rounds: for what takes long */
 	double target;   /* nest-init's ratio to floor at most; 0: none */
+	const enum program_id
+		*rivals; /* nest-init's ratio to each of them, in pairs, is at most 1; PROGRAMS ends them */
 };
 
 extern const struct figure figures[];
 extern const size_t figure_count;
+
+/* calls.c, http.c */
+int measure_allowed_call(const struct program *program, double *ret_value);
+int measure_argument_call(const struct program *program, double *ret_value);
+int measure_denied_call(const struct program *program, double *ret_value);
+/* One value of each program, ns for a request, all side by side; which[i] may be NULL; negative: it failed. */
+void http_measure(const struct program *const *which, size_t count, double *ret_values);
 
 #define IDLE_SECONDS 10
 
@@ -90,6 +132,8 @@ struct idle {
 void idle_measure(const struct program *const *which, size_t count, struct idle *ret_idle);
 
 /* stats.c */
+
+void shuffle(size_t *order, size_t count); /* 0 to count - 1 */
 
 double median(const double *values, size_t count);
 
@@ -103,6 +147,7 @@ void table_row(const char *title, bool faint);
 void table_value(const char *format, double value);
 void table_text(const char *text);
 void table_judged(const char *format, double value, bool pass);
+void table_interval(double low, double high, bool pass);
 void table_side(const char *text);
 void table_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

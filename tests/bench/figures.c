@@ -19,18 +19,44 @@ static void sleep_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
+static int start_workload(const struct program *program, const char *mode, int count, struct instance *ret_instance)
+{
+	char text[16];
+	const char *const words[] = { workload_path, mode, text, NULL };
+
+	snprintf(text, sizeof text, "%d", count);
+	return instance_start(program, words, ret_instance);
+}
+
 /* From the execve of the program to the workload's main(). */
 static int measure_start(const struct program *program, double *ret_value)
 {
 	struct instance it;
 	int64_t ended;
-	int r = instance_start(program, "start", 0, &it);
+	int r = start_workload(program, "start", 0, &it);
 
 	if (r < 0)
 		return r;
 	r = instance_wait_end(&it, &ended);
 	if (r == 0)
 		*ret_value = (double)(it.began - it.executed);
+	instance_destroy(&it);
+	return r;
+}
+
+/* From the execve of the program to its end; the workload ends as it begins. */
+static int measure_run(const struct program *program, double *ret_value)
+{
+	const char *const words[] = { workload_path, "start", NULL };
+	struct instance it;
+	int64_t ended;
+	int r = instance_start(program, words, &it);
+
+	if (r < 0)
+		return r;
+	r = instance_wait_end(&it, &ended);
+	if (r == 0)
+		*ret_value = (double)(ended - it.executed);
 	instance_destroy(&it);
 	return r;
 }
@@ -53,7 +79,7 @@ static int measure_signal(const struct program *program, double *ret_value)
 {
 	double values[SIGNALS];
 	struct instance it;
-	int r = instance_start(program, "signal", 0, &it);
+	int r = start_workload(program, "signal", 0, &it);
 
 	if (r < 0)
 		return r;
@@ -71,7 +97,7 @@ static int measure_end(const struct program *program, double *ret_value)
 {
 	struct instance it;
 	int64_t ending, ended;
-	int r = instance_start(program, "end", 0, &it);
+	int r = start_workload(program, "end", 0, &it);
 
 	if (r < 0)
 		return r;
@@ -108,7 +134,7 @@ static int measure_reap(const struct program *program, double *ret_value)
 	struct instance it;
 	double before, after;
 	int64_t done;
-	int r = instance_start(program, "reap", REAPED, &it);
+	int r = start_workload(program, "reap", REAPED, &it);
 
 	if (r < 0)
 		return r;
@@ -131,7 +157,7 @@ static int measure_burst(const struct program *program, double *ret_value)
 {
 	struct instance it;
 	int64_t began, done;
-	int r = instance_start(program, "burst", BURST, &it);
+	int r = start_workload(program, "burst", BURST, &it);
 
 	if (r < 0)
 		return r;
@@ -184,7 +210,7 @@ static struct idle finish_idle(struct instance *instances, double *dirty, const 
 static bool start_idle(const struct program *program, struct instance *ret_instances)
 {
 	for (int i = 0; i < IDLE_INSTANCES; i++)
-		if (!*program->path || instance_start(program, "idle", 0, &ret_instances[i]) < 0) {
+		if (!*program->path || start_workload(program, "idle", 0, &ret_instances[i]) < 0) {
 			while (i-- > 0)
 				instance_destroy(&ret_instances[i]);
 			return false;
@@ -215,6 +241,9 @@ void idle_measure(const struct program *const *which, size_t count, struct idle 
 	}
 }
 
+static const enum program_id confining[] = { BWRAP_HARDENED, SETPRIV_HARDENED, RUNC, CRUN, PROGRAMS };
+static const enum program_id filtering[] = { RUNC, CRUN, PROGRAMS };
+
 const struct figure figures[] = {
 	{ .key = "start", .title = "start of the workload", .measure = measure_start, .divisor = 1, .target = 1.3 },
 	{ .key = "signal", .title = "latency of a signal", .measure = measure_signal, .divisor = 1, .target = 1.03 },
@@ -233,8 +262,38 @@ const struct figure figures[] = {
 	{ .key = "confined",
 		.title = "start, confined",
 		.measure = measure_start,
-		.confined = true,
+		.table = TABLE_CONFINED,
 		.divisor = 1,
 		.target = 4.0 },
+	{ .key = "hardened",
+		.title = "start to end, all in force",
+		.measure = measure_run,
+		.table = TABLE_HARDENED,
+		.divisor = 3,
+		.rivals = confining },
+	{ .key = "call",
+		.title = "1,000 allowed calls",
+		.measure = measure_allowed_call,
+		.table = TABLE_FILTERED,
+		.divisor = 6,
+		.rivals = filtering },
+	{ .key = "call-argument",
+		.title = "1,000, by an argument",
+		.measure = measure_argument_call,
+		.table = TABLE_FILTERED,
+		.divisor = 6,
+		.rivals = filtering },
+	{ .key = "call-denied",
+		.title = "1,000 denied calls",
+		.measure = measure_denied_call,
+		.table = TABLE_FILTERED,
+		.divisor = 6,
+		.rivals = filtering },
+	{ .key = "http",
+		.title = "an HTTP request to Node",
+		.measure_round = http_measure,
+		.table = TABLE_FILTERED,
+		.divisor = 20,
+		.rivals = filtering },
 };
 const size_t figure_count = sizeof figures / sizeof figures[0];

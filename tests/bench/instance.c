@@ -16,6 +16,7 @@
 
 /* What the child needs. It shares our memory, so it can answer in here, too. */
 struct launch {
+	const struct program *program;
 	const char *argv[ARGS_MAX];
 	int in, out, err;
 	int64_t executed;
@@ -24,6 +25,7 @@ struct launch {
 
 static char complaint[256];
 static volatile pid_t watched;
+static cpu_set_t our_cpu, other_cpus;
 
 int64_t now_ns(void)
 {
@@ -44,22 +46,36 @@ static void kill_stuck(int signo)
 const char *instance_settle_process(void)
 {
 	const struct sched_param priority = { .sched_priority = 10 };
-	cpu_set_t cpus;
 	int last = -1;
 
 	signal(SIGALRM, kill_stuck);
 	signal(SIGPIPE, SIG_IGN);
-	sched_getaffinity(0, sizeof cpus, &cpus);
+	sched_getaffinity(0, sizeof other_cpus, &other_cpus);
 	for (int i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET(i, &cpus))
+		if (CPU_ISSET(i, &other_cpus))
 			last = i;
-	CPU_ZERO(&cpus);
-	CPU_SET(last, &cpus);
-	if (sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+	CPU_SET(last, &our_cpu);
+	CPU_CLR(last, &other_cpus);
+	if (sched_setaffinity(0, sizeof our_cpu, &our_cpu) != 0)
 		return "not pinned";
 	if (sched_setscheduler(0, SCHED_FIFO, &priority) != 0)
 		return "pinned to one CPU, without real-time priority: other load disturbs";
 	return "pinned to one CPU, SCHED_FIFO";
+}
+
+void instance_make_way(bool away)
+{
+	if (CPU_COUNT(&other_cpus) > 0)
+		sched_setaffinity(0, sizeof our_cpu, away ? &other_cpus : &our_cpu);
+}
+
+/* What a program wants of whoever starts it. */
+static bool provide(const struct program *program)
+{
+	const char *filter = program->filter;
+
+	return (!filter || dup2(open(filter, O_RDONLY | O_CLOEXEC), FILTER_FD) >= 0) &&
+		(!program->runtime || runtime_enter());
 }
 
 /* All that is not the program's own doing happens before `executed`: namespaces, /proc, descriptors. */
@@ -72,7 +88,8 @@ static int run_child(void *arg)
 	 * what the workload sends to its group must not reach the bench. */
 	if (setsid() > 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		mount("proc", "/proc", "proc", 0, NULL) == 0 && dup2(launch->in, STDIN_FILENO) >= 0 &&
-		dup2(launch->out, STDOUT_FILENO) >= 0 && dup2(launch->err, STDERR_FILENO) >= 0) {
+		dup2(launch->out, STDOUT_FILENO) >= 0 && dup2(launch->err, STDERR_FILENO) >= 0 &&
+		provide(launch->program)) {
 		signal(SIGPIPE, SIG_DFL);
 		launch->executed = now_ns();
 		execve(launch->argv[0], (char **)launch->argv, (char **)environment);
@@ -81,17 +98,16 @@ static int run_child(void *arg)
 	_exit(127);
 }
 
-static void fill_argv(const struct program *program, const char *mode, const char *count, const char **ret_argv)
+static void fill_argv(const struct program *program, const char *const *words, const char **ret_argv)
 {
 	size_t n = 0;
 
 	ret_argv[n++] = program->path;
-	for (size_t i = 0; i < sizeof program->options / sizeof program->options[0] && program->options[i]; i++)
+	for (size_t i = 0; i < OPTIONS_MAX && program->options[i]; i++)
 		ret_argv[n++] = program->options[i];
-	if (program != &programs[DIRECT])
-		ret_argv[n++] = workload_path;
-	ret_argv[n++] = mode;
-	ret_argv[n++] = count;
+	/* A runtime has it from its bundle; without an init the workload is the program. */
+	for (size_t i = program == &programs[DIRECT]; i < WORDS_MAX && words[i] && !program->runtime; i++)
+		ret_argv[n++] = words[i];
 	ret_argv[n] = NULL;
 }
 
@@ -119,7 +135,7 @@ static int open_mounts(pid_t pid)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int instance_start(const struct program *program, const char *mode, int count, struct instance *ret_instance)
+int instance_start(const struct program *program, const char *const *words, struct instance *ret_instance)
 {
 	/* Not vfork: its parent wakes up at the exec, on our one CPU, in the midst of what is measured. Ours sleeps
 	 * until the workload speaks, and leaves stack and launch alone until then. */
@@ -127,9 +143,9 @@ int instance_start(const struct program *program, const char *mode, int count, s
 	static struct launch launch;
 	struct instance it = { .pid = -1, .to_workload = -1, .from_workload = -1, .complaints = -1, .mounts = -1 };
 	int in[2], out[2], r;
-	char count_text[16];
 
-	snprintf(count_text, sizeof count_text, "%d", count);
+	if (program->runtime && (r = runtime_write_bundle(words)) < 0)
+		return r;
 	if (pipe2(in, O_CLOEXEC) != 0)
 		return -errno;
 	if (pipe2(out, O_CLOEXEC) != 0) {
@@ -139,8 +155,8 @@ int instance_start(const struct program *program, const char *mode, int count, s
 		return r;
 	}
 	it.complaints = memfd_create("stderr", MFD_CLOEXEC);
-	launch = (struct launch){ .in = in[0], .out = out[1], .err = it.complaints };
-	fill_argv(program, mode, count_text, launch.argv);
+	launch = (struct launch){ .program = program, .in = in[0], .out = out[1], .err = it.complaints };
+	fill_argv(program, words, launch.argv);
 	it.pid = clone(run_child, stack + sizeof stack, CLONE_VM | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, &launch);
 	r = it.pid < 0 ? -errno : 0;
 	close(in[0]);
@@ -205,6 +221,11 @@ int instance_wait_end(struct instance *instance, int64_t *ret_ns)
 	}
 	*ret_ns = ended;
 	return 0;
+}
+
+void instance_end_input(struct instance *instance)
+{
+	close_fd(&instance->to_workload);
 }
 
 void instance_destroy(struct instance *instance)

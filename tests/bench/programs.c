@@ -4,26 +4,57 @@
 #include <string.h>
 #include <unistd.h>
 
-char workload_path[256];
+char workload_path[256], node_path[256];
+
+/* What Docker's profile has beside it in a container: another user, no capability, a root that is read-only. */
+#define HARDENED "--user", "65534:65534", "--cap-drop", "all", "--read-only", "--tmpfs", "/tmp", "--seccomp"
 
 /* The confined ones do what they can of: no capability, no_new_privs, a seccomp filter, a read-only root. The notes
  * under the table say what each leaves out; all of it is in the peer's favour. */
 struct program programs[PROGRAMS] = {
 	[DIRECT] = { .name = "direct" },
 	[FLOOR] = { .name = "floor" },
-	[NEST] = { .name = "nest-init", .options = { "--" } },
+	[NEST] = { .name = "nest-init", .options = { "--" }, .ours = true },
 	[DUMB_INIT] = { .name = "dumb-init", .file = "dumb-init", .options = { "--" } },
 	[TINI] = { .name = "tini", .file = "tini", .options = { "--" } },
 	[TINI_STATIC] = { .name = "tini-static", .file = "tini-static", .options = { "--" } },
 	[CATATONIT] = { .name = "catatonit", .file = "catatonit", .options = { "--" } },
 	[NEST_CONFINED] = { .name = "nest-init",
-		.options = { "--cap-drop", "all", "--seccomp", "node", "--read-only", "--" } },
+		.options = { "--cap-drop", "all", "--seccomp", "node", "--read-only", "--" },
+		.ours = true },
 	[SETPRIV] = { .name = "setpriv",
 		.file = "setpriv",
 		.options = { "--no-new-privs", "--ambient-caps=-all", "--inh-caps=-all", "--bounding-set=-all",
 			"--" } },
 	[BWRAP] = { .name = "bwrap", .file = "bwrap", .options = { "--ro-bind", "/", "/", "--cap-drop", "ALL", "--" } },
 	[MINIJAIL] = { .name = "minijail0", .file = "minijail0", .options = { "-n", "-c", "0", "--" } },
+	[NEST_NODE] = { .name = "node", .options = { HARDENED, "node", "--" }, .ours = true },
+	[NEST_DEFAULT] = { .name = "default", .options = { HARDENED, "default", "--" }, .ours = true },
+	[NEST_COMPILED] = { .name = "docker.bpf", .options = { HARDENED, "./docker.bpf", "--" }, .ours = true },
+	[NEST_DOCKER] = { .name = "docker.json",
+		.options = { HARDENED, "./docker.json", "--" },
+		.ours = true,
+		.compiles = true },
+	/* It has another user in a user namespace only. */
+	[BWRAP_HARDENED] = { .name = "bwrap",
+		.file = "bwrap",
+		.options = { "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--ro-bind",
+			"/", "/", "--tmpfs", "/tmp", "--seccomp", "50", "--" },
+		.filter = "docker.bpf" },
+	[SETPRIV_HARDENED] = { .name = "setpriv",
+		.file = "setpriv",
+		.options = { "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+			"--ambient-caps=-all", "--bounding-set=-all", "--" } },
+	[RUNC] = { .name = "runc",
+		.file = "runc",
+		.options = { "--root", "state", "run", "--bundle", "bundle", "bench" },
+		.runtime = true,
+		.compiles = true },
+	[CRUN] = { .name = "crun",
+		.file = "crun",
+		.options = { "--cgroup-manager=disabled", "--root", "state", "run", "--bundle", "bundle", "bench" },
+		.runtime = true,
+		.compiles = true },
 };
 
 static void find_in_path(const char *file, char *ret_path, size_t size)
@@ -50,9 +81,10 @@ void programs_locate(const char *own_dir)
 	snprintf(workload_path, sizeof workload_path, "%s/workload", own_dir);
 	set_path(&programs[DIRECT], own_dir, "workload");
 	set_path(&programs[FLOOR], own_dir, "floor");
-	set_path(&programs[NEST], own_dir, "nest-init");
-	set_path(&programs[NEST_CONFINED], own_dir, "nest-init");
+	snprintf(node_path, sizeof node_path, "%s/node", own_dir);
 	for (int i = 0; i < PROGRAMS; i++)
-		if (programs[i].file)
+		if (programs[i].ours)
+			set_path(&programs[i], own_dir, "nest-init");
+		else if (programs[i].file)
 			find_in_path(programs[i].file, programs[i].path, sizeof programs[i].path);
 }

@@ -34,3 +34,15 @@ double median(const double *values, size_t count)
 	median_interval(values, count, &middle, &low, &high);
 	return middle;
 }
+
+void shuffle(size_t *order, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		order[i] = i;
+	for (size_t i = count; i > 1; i--) {
+		size_t j = (size_t)random() % i, kept = order[i - 1];
+
+		order[i - 1] = order[j];
+		order[j] = kept;
+	}
+}

@@ -38,13 +38,26 @@ void table_text(const char *text)
 	printf("%*s  ", CELL - 2, text);
 }
 
+static void judged_text(const char *text, bool pass)
+{
+	printf("%s%*s %s%s", colour(pass ? "\033[32m" : "\033[31m"), CELL - 2, text, pass ? "✓" : "✗",
+		colour("\033[0m"));
+}
+
 void table_judged(const char *format, double value, bool pass)
 {
 	char text[32];
 
 	snprintf(text, sizeof text, format, value);
-	printf("%s%*s %s%s", colour(pass ? "\033[32m" : "\033[31m"), CELL - 2, text, pass ? "✓" : "✗",
-		colour("\033[0m"));
+	judged_text(text, pass);
+}
+
+void table_interval(double low, double high, bool pass)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%.2f-%.2f", low, high);
+	judged_text(text, pass);
 }
 
 void table_side(const char *text)

@@ -23,8 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from bundle import DOCKER_CAPS, Container, capabilities, oci_config
+from bundle import DOCKER_CAPS, Container, oci_config
 from busybox import NEST_INIT, PRIVILEGED, REPO, image, needs_runc  # noqa: F401
+from engine_profile import as_oci
 
 pytestmark = [needs_runc, pytest.mark.skipif(platform.machine() != "x86_64", reason="the tables here are amd64's")]
 
@@ -37,42 +38,6 @@ libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_
 libc.ptrace.restype = ctypes.c_long
 libseccomp = ctypes.CDLL("libseccomp.so.2")
 libseccomp.seccomp_syscall_resolve_num_arch.restype = ctypes.c_void_p
-
-
-# --- the profile as the runtime gets it: what dockerd and podman do to their JSON ----------------------------------
-
-def kernel():
-    return tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups()))
-
-
-def applies(rule, caps, min_kernel):
-    includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
-    if "amd64" in (excludes.get("arches") or []) or set(excludes.get("caps") or []) & caps:
-        return False
-    if includes.get("arches") and "amd64" not in includes["arches"]:
-        return False
-    if min_kernel and "minKernel" in includes and kernel() < tuple(map(int, includes["minKernel"].split("."))):
-        return False
-    return set(includes.get("caps") or []) <= caps
-
-
-def as_oci(profile, caps):
-    """dockerd's seccomp_linux.go and containers/common's, in a few lines."""
-    caps = set(capabilities(caps))
-    of_common = "defaultErrno" in profile  # which ignores minKernel
-    oci = {"defaultAction": profile["defaultAction"], "syscalls": []}
-    if profile.get("defaultErrnoRet") is not None:
-        oci["defaultErrnoRet"] = profile["defaultErrnoRet"]
-    for entry in profile["archMap"]:
-        if entry["architecture"] == "SCMP_ARCH_X86_64":
-            oci["architectures"] = [entry["architecture"], *entry["subArchitectures"]]
-    for rule in profile["syscalls"]:
-        if applies(rule, caps, not of_common):
-            kept = {"names": rule["names"], "action": rule["action"], "args": rule.get("args") or []}
-            if rule.get("errnoRet") is not None:
-                kept["errnoRet"] = rule["errnoRet"]
-            oci["syscalls"].append(kept)
-    return oci
 
 
 # --- the filter as the kernel has it --------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ static void a_docker_profile_is_read(void **state)
 
 	(void)state;
 	assert_int_equal(p->default_errno, 1); /* EPERM unless it is said */
+	assert_int_equal(p->flags, PROFILE_FLAG_SPEC_ALLOW);
 	assert_int_equal(p->arches[PROFILE_X86_64], BIT(PROFILE_X86));
 	assert_int_equal(p->arches[PROFILE_RISCV64], 0);
 	assert_string_equal(p->rules[0].names[0].text, "bpf");

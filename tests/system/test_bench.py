@@ -1,0 +1,60 @@
+"""./dev bench runs, in its shortest form: every program of the rows that start containers gives values, and nothing is left."""
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from busybox import NEST_INIT, REPO
+
+pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("runc", "crun", "node"))), reason="needs runc, crun and node")
+OURS = {"default", "docker.json"}
+COLUMNS = {"hardened": OURS | {"floor", "docker.bpf", "setpriv", "runc", "crun"},
+           "call-argument": OURS | {"floor", "node", "runc", "crun"},
+           "http": OURS | {"floor", "node", "runc", "crun"}}
+
+
+@contextlib.contextmanager
+def bench(row, pairs, directory):
+    process = subprocess.Popen([REPO / "tests/bench/run", "--pairs", str(pairs), "--only", row, NEST_INIT], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                               env={**os.environ, "BENCH_DIRECTORY": str(directory)})
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def left_over(process):
+    name = f"nest-bench-{process.pid}-*"
+    return [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]
+
+
+@pytest.mark.parametrize("row", COLUMNS)
+def test_a_row_has_all_its_columns(tmp_path, row):
+    with bench(row, 1, tmp_path) as process:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    values = [line.split("\t") for line in (tmp_path / "results.tsv").read_text().splitlines()]
+    assert COLUMNS[row] <= {program for key, program, *_ in values if key == row}
+    assert {program for key, program, *_ in values if key == f"{row}/runc"} >= OURS
+    assert "to crun, 95 %" in output
+    assert left_over(process) == []
+
+
+def test_a_bench_that_is_stopped_leaves_nothing(tmp_path):
+    with bench("http", 3000, tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while not left_over(process):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        errors = process.communicate(timeout=60)[1]
+    assert (process.returncode, errors) == (143, "")
+    assert left_over(process) == []
