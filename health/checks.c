@@ -158,15 +158,18 @@ static uint32_t next_random(struct checks *checks)
 	return checks->random;
 }
 
-/* When many began one behind the other, their first pause is cut at random: from then on they are spread over the whole
- * interval. */
+/* When many began one behind the other, their first pause is cut at random, to a start interval at the least: from then
+ * on they are spread over the whole interval. */
 static void set_next_run(struct checks *checks, size_t index, bool first_time, int64_t now)
 {
+	const struct check_timing *timing = &checks->check[index].timing;
 	struct schedule *schedule = &checks->schedule[index];
+	int64_t spare;
 
-	schedule_end(schedule, &checks->check[index].timing, checks->verdict[index].started, next_random(checks), now);
-	if (first_time && checks->count > TOGETHER)
-		schedule_init(schedule, now + (schedule_next(schedule) - now) / 65536 * (next_random(checks) >> 16));
+	schedule_end(schedule, timing, checks->verdict[index].started, next_random(checks), now);
+	spare = schedule_next(schedule) - now - timing->start_interval_ns;
+	if (first_time && checks->count > TOGETHER && spare > 0)
+		schedule_init(schedule, schedule_next(schedule) - spare / 65536 * (next_random(checks) >> 16));
 }
 
 static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)

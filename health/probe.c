@@ -348,13 +348,14 @@ static void sending(struct probe *probe, int64_t now)
 	receiving(probe, now);
 }
 
-/* "200 OK", or "503 Service Unavailable". */
+/* "200 OK", "503 Service Unavailable"; and what sounds good and is no success says so. */
 static void finish_status(struct probe *probe, bool success)
 {
 	const unsigned status = probe->head.status;
 	const char *phrase = http_status_phrase(status);
 
-	finish(probe, success, "%u%s%s", status, *phrase != '\0' ? " " : "", phrase);
+	finish(probe, success, "%u%s%s%s", status, *phrase != '\0' ? " " : "", phrase,
+		!success && status < 400 ? ", not expected" : "");
 }
 
 /* True while there is more to come. */

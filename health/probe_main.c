@@ -9,18 +9,21 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EXIT_USAGE 125 /* our own refusals, as docker run has it */
 
 static const char help[] =
-	"Usage: nest-init probe [OPTION...] TARGET...\n"
+	"Usage: nest-init probe [OPTION...] [KEY=VALUE...] TARGET...\n"
 	"Look at every TARGET once, all at the same time; succeed if all of them do.\n"
 	"\n"
 	"  --timeout T    give up after T (5s); names and slow answers included\n"
 	"  --expect LIST  HTTP statuses that are a success (200-399), such as 200,429 or 200-299,401\n"
 	"  --wait T       try again until each TARGET has succeeded, T at the most; --timeout bounds one try\n"
 	"  --help         show this\n"
+	"  KEY=VALUE      before a TARGET, for it alone: name, timeout, expect, method, header,\n"
+	"                 body (a text that the answer's body must contain)\n"
 	"\n"
 	"TARGET: http://HOST[:PORT][/PATH]    complete headers decide\n"
 	"        http+unix:SOCKET:/PATH       the same through a Unix socket\n"
@@ -125,37 +128,41 @@ static int take_check(const struct check *check, struct request *request)
 	return 0;
 }
 
-/* All checks of a word: they point into it. */
-static int take_word(char *word, struct request *request)
+/* All words in one text, as a variable or an option has them: blanks part them. The checks point into it. */
+static char *join(char **words)
 {
-	const size_t count = request->count;
+	size_t length = 1;
+	char *text, *end;
+
+	for (char **word = words; *word != NULL; word++)
+		length += strlen(*word) + 1;
+	text = malloc(length);
+	if (text == NULL)
+		return NULL;
+	for (end = text; *words != NULL; words++) {
+		end = stpcpy(end, *words);
+		*end++ = ' ';
+	}
+	*end = '\0';
+	return text;
+}
+
+static int take_targets(char *text, struct request *request)
+{
 	struct complaint why;
 	struct check check;
 	size_t at = 0;
 	int r;
 
-	while ((r = check_parse(word, &at, CHECK_READY, &check, &why)) == 1) {
+	while ((r = check_parse(text, &at, CHECK_READY, &check, &why)) == 1) {
 		r = take_check(&check, request);
 		if (r != 0)
 			return r;
 	}
-	if (r == 0 && request->count == count)
-		return refuse("TARGET", "is empty");
-	return r < 0 ? refuse("TARGET", why.text) : 0;
-}
-
-static int take_targets(char **words, struct request *request)
-{
-	if (*words == NULL)
+	if (r == 0 && request->count == 0)
 		return refuse(
 			"TARGET is missing", "nest-init probe http://127.0.0.1:4000/health (--help lists the forms)");
-	for (; *words != NULL; words++) {
-		int r = take_word(*words, request);
-
-		if (r != 0)
-			return r;
-	}
-	return 0;
+	return r < 0 ? refuse("TARGET", why.text) : 0;
 }
 
 /* Failures first: Docker and Podman keep only the beginning of a probe's output. Returns how many there are of them. */
@@ -187,6 +194,7 @@ static int run(struct request *request)
 int probe_main(int argc, char **argv)
 {
 	cleanup_free struct request *request = calloc(1, sizeof *request);
+	cleanup_free char *text = NULL;
 	int r;
 
 	if (request == NULL)
@@ -197,8 +205,11 @@ int probe_main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	}
+	text = join(argv + optind);
+	if (text == NULL)
+		return refuse("cannot run", strerror(ENOMEM));
 	if (r == 0)
-		r = take_targets(argv + optind, request);
+		r = take_targets(text, request);
 	if (r > 0)
 		return r;
 	signal(SIGPIPE, SIG_IGN); /* nobody reads the lines: the exit status still tells */

@@ -7,15 +7,15 @@ import contextlib
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 
 import pytest
+
+from misbehaving import Server
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/debug/nest-init"))
 BACKSTOP = 120  # seconds: nothing here comes near
@@ -25,125 +25,6 @@ needs_namespaces = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("uns
 
 
 # --- the server ---------------------------------------------------------------------------------------------------
-
-def answer(text):
-    return lambda connection, stop: connection.sendall(text.replace("\n", "\r\n").encode("latin-1"))
-
-
-def hang(connection, stop):
-    stop.wait()
-
-
-def hang_after_status_line(connection, stop):
-    connection.sendall(b"HTTP/1.1 200 OK\r\n")
-    stop.wait()
-
-
-def slow_drip(connection, stop):
-    for byte in b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 100000:
-        connection.sendall(bytes([byte]))
-        if stop.wait(0.05):
-            return
-
-
-def endless_header(connection, stop):
-    connection.sendall(b"HTTP/1.1 200 OK\r\n")
-    while not stop.is_set():
-        connection.sendall(b"X-Filler: " + b"x" * 1000 + b"\r\n")
-
-
-def endless_header_line(connection, stop):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Filler: ")
-    while not stop.is_set():
-        connection.sendall(b"x" * 1000)
-
-
-def endless_body(connection, stop):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while not stop.is_set():
-        connection.sendall(b"5\r\nhello\r\n" * 1000)
-
-
-def reset(connection, stop):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def reset_within_headers(connection, stop):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nServer: x\r\n")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def tls_alert(connection, stop):
-    connection.sendall(b"\x15\x03\x01\x00\x02\x02\x28")
-
-
-BEHAVIOURS = {
-    **{str(status): answer(f"HTTP/1.1 {status} {phrase}\nContent-Length: 0\n\n") for status, phrase in (
-        (200, "OK"), (204, "No Content"), (301, "Moved Permanently"), (399, "x"), (400, "Bad Request"),
-        (401, "Unauthorized"), (429, "Too Many Requests"), (500, "All is well"), (503, "Fine, thank you"))},
-    "103-then-200": answer("HTTP/1.1 103 Early Hints\nLink: </x>\n\nHTTP/1.1 200 OK\n\n"),
-    "100-then-503": answer("HTTP/1.1 100 Continue\n\nHTTP/1.1 503 x\n\n"),
-    "http-1.0": answer("HTTP/1.0 200 OK\n\nbody"),
-    "bad-chunking": answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nzz\nnonsense"),
-    "escape": answer("HTTP/1.1 200 \x1b[2J\n\n"),
-    "http-0.9": answer("<html>"),
-    "ssh": answer("SSH-2.0-OpenSSH_9.2p1\n"),
-    "http-2": answer("HTTP/2 200\n\n"),
-    "closed": lambda connection, stop: None,
-    "closed-within-headers": answer("HTTP/1.1 200 OK\nServer: x\n"),
-    "hang": hang,
-    "hang-after-status-line": hang_after_status_line,
-    "slow-drip": slow_drip,
-    "endless-header": endless_header,
-    "endless-header-line": endless_header_line,
-    "endless-body": endless_body,
-    "reset": reset,
-    "reset-within-headers": reset_within_headers,
-    "tls": tls_alert,
-}
-
-
-class Server:
-    """Does what the last part of the request's path says; keeps the requests."""
-
-    def __init__(self, family, address):
-        self.requests = []
-        self.stop = threading.Event()
-        self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.bind(address)
-        self.listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def port(self):
-        return self.listener.getsockname()[1]
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with connection, contextlib.suppress(OSError):
-            request = b""
-            while b"\r\n\r\n" not in request:
-                part = connection.recv(4096)
-                if not part:
-                    return
-                request += part
-            self.requests.append(request)
-            name = request.split()[1].decode().rpartition("/")[2].partition("?")[0]
-            BEHAVIOURS[name](connection, self.stop)
-
-    def close(self):
-        self.stop.set()
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
 
 @pytest.fixture
 def server():
@@ -244,6 +125,50 @@ def test_what_hangs_is_cut_and_says_where(server, unix_server):
     ("500-599", "200", 1)])
 def test_expected_statuses(server, expect, behaviour, status):
     assert probe("--expect", expect, f"http://127.0.0.1:{server.port}/{behaviour}").returncode == status
+
+
+BODIES = [
+    ("well", True, "200 OK"),
+    ("well-chunked", True, "200 OK"),
+    ("well-until-close", True, "200 OK"),
+    ("unwell", False, "503 Service Unavailable"),
+    ("200", False, "200, but the text is not in the body"),
+    ("204", False, "204, but the text is not in the body"),
+    ("http-1.0", False, "200, but the text is not in the body"),
+    ("endless-body", False, "200, but the text is not in the first 64 KiB of the body"),
+    ("bad-chunking", False, "200, but the body has a bad length or bad chunks"),
+    ("closed-within-body", False, "200, but closed within the body"),
+]
+
+
+@pytest.mark.parametrize("behaviour, success, reason", BODIES, ids=[row[0] for row in BODIES])
+def test_a_text_in_the_body(server, behaviour, success, reason):
+    target = f"http://127.0.0.1:{server.port}/{behaviour}"
+    check(probe("--timeout", "60s", f"body='is well' {target}"), 0 if success else 1,
+          f"{'ok' if success else 'failed'} {target}: {reason}")
+
+
+def test_a_body_that_hangs_is_cut(server):
+    place = f"127.0.0.1:{server.port}"
+    names = [f"http://{place}/{name}" for name in ("hang-within-body", "slow-body")]
+    check(probe("--timeout", "60s", *(f"timeout=2s body=well {name}" for name in names)), 1,
+          *(f"failed {name}: text not found in the body within 2s ({place})" for name in names))
+
+
+def test_settings_of_one_probe_are_not_anothers(server):
+    base = f"http://127.0.0.1:{server.port}"
+    assert probe("expect=429", f"{base}/429", f"{base}/200").returncode == 0
+    check(probe("--expect", "200", f"name=one expect=429 {base}/429", f"name=two {base}/204 name=three {base}/200"), 1,
+          "failed two: 204 No Content, not expected", "ok one: 429 Too Many Requests", "ok three: 200 OK")
+
+
+def test_the_request_is_what_the_check_says(server):
+    assert probe(f"method=HEAD header=Host:api.internal header='Authorization: Bearer x' "
+                 f"http://127.0.0.1:{server.port}/200").returncode == 0
+    lines = server.requests[0].decode().split("\r\n")
+    assert lines[0] == "HEAD /200 HTTP/1.1"
+    assert [line for line in lines if line.startswith(("Host:", "Authorization:"))] == [
+        "Host: api.internal", "Authorization: Bearer x"]
 
 
 def test_the_request(server):
@@ -445,9 +370,9 @@ def test_wait_ends(closed_port):
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
     (["exec:/bin/true"], "TARGET: exec: checks are PID 1's to run, in --ready, --live and --startup"),
     (["notify"], "TARGET: notify is what a workload tells PID 1"),
-    (["expect=200"], "TARGET: character 11: a TARGET is missing"),
+    (["expect=200"], "TARGET: character 12: a TARGET is missing"),
     (["colour=red tcp://127.0.0.1:1"], "TARGET: character 1: unknown setting 'colour'"),
-    ([" "], "TARGET: is empty"),
+    ([" "], "TARGET is missing"),
     (["--nope", "tcp://127.0.0.1:1"], "--nope: is not an option here"),
     (["-x", "tcp://127.0.0.1:1"], "-x: is not an option here"),
     (["tcp://127.0.0.1:1", "--timeout"], "--timeout: needs a value"),

@@ -1,0 +1,269 @@
+"""Checks at work, many and few: their settings, their pace, and what becomes of them when something is short.
+
+NEST_INIT names the binary. Servers are the test's own, on ports of the kernel's choice. Limits are far from what a busy
+machine takes; what counts is counted, not timed.
+"""
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from misbehaving import Server
+from namespace import Namespace, children, wait_until
+
+NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
+
+
+def inside(container, *words):
+    return subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "-n", NEST_INIT, *words], capture_output=True,
+                          text=True, timeout=60)
+
+
+def checks(container):
+    """{name: what status says of the check, of the last one that has it}; empty while nobody answers."""
+    assert container.process.poll() is None, container.errors()
+    done = inside(container, "status", "--json")
+    return {check["name"]: check for check in json.loads(done.stdout)["checks"]} if done.returncode == 0 else {}
+
+
+def until(container, condition, name=None):
+    """Until the condition is true of the check of that name, or of all of them, which it returns."""
+    def fulfilled():
+        known = checks(container)
+        asked = (known[name] if name else known) if known else None
+        return asked if asked and condition(asked) else None
+    return wait_until(fulfilled, pause=0.05)
+
+
+def monitor(container):
+    """The pid of the monitor, as the host numbers it."""
+    def find():
+        for pid in children(container.pid):
+            with contextlib.suppress(OSError):
+                if b"monitor" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        return None
+    return wait_until(find)
+
+
+def cpu_seconds(pid):
+    """Its own and that of the children it has waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def listening(backlog=4096):
+    """A port on which the kernel takes connections; somebody lets them go again."""
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
+        def let_go():
+            with contextlib.suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+        thread = threading.Thread(target=let_go, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.fixture
+def server():
+    server = Server(socket.AF_INET, ("127.0.0.1", 0))
+    yield server
+    server.close()
+
+
+def free_port():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        return holder.getsockname()[1]
+
+
+# --- many ---------------------------------------------------------------------------------------------------------
+
+def test_a_thousand_checks(record_property):
+    """All of them answer for the verdict, each is shown, and a run costs half a millisecond of CPU at the most, which is
+    5 % of a core at an interval of 10 s."""
+    metrics = free_port()
+    with listening() as port:
+        words = " ".join(f"name=check-{i} tcp://127.0.0.1:{port}" for i in range(1000))
+        with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=2s", f"--metrics=127.0.0.1:{metrics}"],
+                       env={"NEST_INIT_READY": words}) as container:
+            known = until(container, lambda known: all(check["healthy"] for check in known.values()))
+            assert sorted(known) == sorted(f"check-{i}" for i in range(1000))
+            assert inside(container, "health").stdout == "ready\n"
+            page = urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=60).read().decode()
+            assert len(re.findall(r'^nest_init_healthcheck_up\{check="check-\d+",probe="ready"\} 1$', page, re.M)) == 1000
+            page = urllib.request.urlopen(f"http://127.0.0.1:{metrics}/readyz?verbose", timeout=60).read().decode()
+            assert len(re.findall(r"^\[\+\]check-\d+ ok$", page, re.M)) == 1000
+
+            def runs():
+                return sum(check["successes"] + check["failures"] for check in checks(container).values())
+            pid, before, first = monitor(container), cpu_seconds(monitor(container)), runs()
+            wait_until(lambda: runs() > first + 4000, pause=3)
+            cost = (cpu_seconds(pid) - before) / (runs() - first)
+            record_property("milliseconds of CPU for a run", round(cost * 1000, 3))
+            if "release" in NEST_INIT:
+                assert cost < 0.0005
+            assert monitor(container) == pid
+
+
+def test_a_thousand_that_fail_are_one_line():
+    words = " ".join(f"name=check-{i} file:/not/there" for i in range(1000))
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--health-retries=1"], env={"NEST_INIT_LIVE": words}) as container:
+        until(container, lambda known: not any(check["healthy"] for check in known.values()))
+        done = inside(container, "health", "--live")
+        assert done.returncode == 1
+        assert done.stdout == ("not alive: " + "; ".join(f"check-{i}: not there (/not/there)" for i in range(8)) +
+                               "; and 992 more\n")
+
+
+def test_a_client_that_does_not_read_holds_nobody_up():
+    """A status of a thousand checks is more than a socket's buffer holds."""
+    words = " ".join(f"name=check-{i} file:/" for i in range(1000))
+    with Namespace(NEST_INIT, "sleep", "1000", env={"NEST_INIT_READY": words}) as container:
+        until(container, lambda known: all(check["healthy"] for check in known.values()))
+        name = f"\\0nest-init/{os.stat(f'/proc/{container.pid}/ns/pid').st_ino}"
+        with contextlib.ExitStack() as stack:
+            for _ in range(8):
+                client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+                client.connect(name.replace("\\0", "\0"))
+                client.send(bytes.fromhex("01000400100000000100000000000000"))  # WIRE_ASK, the whole status
+            assert inside(container, "health").stdout == "ready\n"
+            assert len(checks(container)) == 1000
+            pid, before = monitor(container), cpu_seconds(monitor(container))
+            wait_until(lambda: not select_readable(client))
+            assert monitor(container) == pid and cpu_seconds(pid) - before < 5
+
+
+def select_readable(client):
+    """Reads what is there; false at the end of the connection, which the monitor makes when its patience has passed."""
+    client.settimeout(60)
+    return client.recv(8192)
+
+
+def test_few_descriptors_make_checks_wait_and_none_fail():
+    """Half of what the limit allows is the checks': the others wait for their turn."""
+    with listening() as port:
+        words = " ".join(f"name=check-{i} tcp://127.0.0.1:{port}" for i in range(300))
+        with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=50ms", "--health-retries=1"],
+                       env={"NEST_INIT_READY": words},
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))) as container:
+            known = until(container, lambda known: all(check["successes"] > 2 for check in known.values()))
+            assert {check["failures"] for check in known.values()} == {0}
+
+
+def test_checks_that_hang_leave_room_for_the_others():
+    """More of them than there are places: each is cut at its timeout, and the others get their turn."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as silent, listening() as port:
+        hanging = " ".join(f"name=hang-{i} timeout=1s http://127.0.0.1:{silent.getsockname()[1]}/" for i in range(300))
+        with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=100ms", "--health-start-interval=100ms"],
+                       env={"NEST_INIT_READY": f"{hanging} name=other tcp://127.0.0.1:{port}"}) as container:
+            known = until(container, lambda known: known["other"]["successes"] > 3)
+            known = until(container, lambda known: all(check["failures"] for name, check in known.items() if name != "other"))
+            assert known["other"]["healthy"]
+            assert known["hang-299"]["reason"] == f"no answer within 1s (127.0.0.1:{silent.getsockname()[1]})"
+
+
+# --- settings -----------------------------------------------------------------------------------------------------
+
+def test_each_check_has_its_own_settings(server):
+    base = f"http://127.0.0.1:{server.port}"
+    metrics = free_port()
+    ready = (f"name=api expect=429 interval=50ms header=X-Probe:api {base}/api/429 "
+             f"name=text body='is well' method=POST {base}/text/well {base}/plain/401")
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--expect=401", "--ready", ready, f"--startup=name=api {base}/startup/401",
+                                                        f"--metrics=127.0.0.1:{metrics}", "--health-retries=1"]) as container:
+        known = until(container, lambda known: len(known) == 3 and
+                      all(check["successes"] + check["failures"] for check in known.values()))
+        assert {name: (check["healthy"], check["reason"]) for name, check in known.items()} == {
+            "text": (False, "200 OK, not expected"), f"{base}/plain/401": (True, "401 Unauthorized"),
+            "api": (True, "401 Unauthorized")}
+        wait_until(lambda: sum(b"/api/" in request for request in server.requests) > 5)
+        lines = [request.decode().split("\r\n") for request in server.requests]
+        assert {line[0].split()[0] for line in lines if "/text/" in line[0]} == {"POST"}
+        assert all(("X-Probe: api" in line) == ("/api/" in line[0]) for line in lines)
+        assert sum("/plain/" in line[0] for line in lines) == 1
+        done = inside(container, "health", "--ready")
+        assert (done.returncode, done.stdout) == (1, "not ready: text: 200 OK, not expected\n")
+        page = urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=60).read().decode()
+        for probe in "ready", "startup":
+            assert f'nest_init_healthcheck_up{{check="api",probe="{probe}"}} 1\n' in page
+
+
+def test_successes_in_a_row_make_it_healthy(server, tmp_path):
+    with Namespace(NEST_INIT, "sleep", "1000", options=[
+            "--ready", f"name=slow success_threshold=3 start_interval=20ms http://127.0.0.1:{server.port}/200",
+            "--startup", f"name=never success_threshold=1000 start_interval=1h http://127.0.0.1:{server.port}/200"]) as container:
+        wait_until(lambda: inside(container, "health", "--ready").returncode == 0)
+        known = checks(container)
+        assert known["slow"]["successes"] >= 3
+        assert inside(container, "health", "--startup").returncode == 1 and known["never"]["successes"] == 1
+
+
+def test_a_check_that_hangs_is_cut_and_does_not_overlap_itself(server):
+    """The server holds what it gets: at each moment one connection at the most, in spite of an interval of 10 ms."""
+    most = 0
+    with Namespace(NEST_INIT, "sleep", "1000", options=[
+            "--live", f"name=hang timeout=300ms interval=10ms start_interval=10ms http://127.0.0.1:{server.port}/hang"]) as container:
+        def cut():
+            nonlocal most
+            table = Path("/proc/net/tcp").read_text().splitlines()
+            open_now = sum(line.split()[2].endswith(f":{server.port:04X}") and line.split()[3] == "01" for line in table)
+            most = max(most, open_now)
+            check = checks(container).get("hang")
+            return check and check["failures"] >= 5 and check
+        check = wait_until(cut)
+        assert check["reason"] == f"no answer within 300ms (127.0.0.1:{server.port})" and not check["healthy"]
+        assert most == 1
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+# In a network of its own: a name server that never answers, and a service.
+SILENT_AND_SERVICE = """
+    import socket, threading
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.53", 53))
+    service = socket.create_server(("127.0.0.1", 4000))
+    print("there", flush=True)
+    while True:
+        service.accept()[0].close()
+"""
+
+
+def test_a_name_server_that_never_answers_holds_no_check_up(tmp_path):
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\noptions timeout:30\n")
+    (tmp_path / "hosts").write_text("127.0.0.1 service.example\n")
+    (tmp_path / "nsswitch.conf").write_text("hosts: files dns\n")
+    mounts = "; ".join(f"! test -e /etc/{name} || mount --bind {tmp_path}/{name} /etc/{name} || exit 99"
+                       for name in ("resolv.conf", "hosts", "nsswitch.conf"))
+    wrap = ("unshare", "-mn", "sh", "-c", f'ip link set lo up; {mounts}; exec "$@"', "sh")
+    checks_of_it = ("name=silent timeout=2s start_interval=10ms tcp://silent.example:80 "
+                    "name=address start_interval=20ms interval=20ms tcp://127.0.0.1:4000 "
+                    "name=known start_interval=20ms interval=20ms tcp://service.example:4000")
+    with Namespace(NEST_INIT, sys.executable, "-c", textwrap.dedent(SILENT_AND_SERVICE), wrap=wrap,
+                   options=["--ready", checks_of_it]) as container:
+        container.wait_for("there")
+        known = until(container, lambda known: known["silent"]["failures"] >= 2)
+        assert known["silent"]["reason"] == "name not resolved within 2s (silent.example)"
+        for name in "address", "known":
+            assert known[name]["healthy"] and known[name]["successes"] >= 10
+        assert inside(container, "health").stdout == \
+            "not ready: silent: name not resolved within 2s (silent.example)\n"
+        # Nobody is left of those who asked: at the most the one who is asking now.
+        assert len([pid for pid in children(monitor(container))]) <= 2
