@@ -173,7 +173,7 @@ def descriptors(pid):
 
 
 def health(container, *options, **how):
-    done = container.exec("/nest-init", "health", *options, **how)
+    done = container.exec("/nest-init", "health", "--timeout", "20s", *options, **how)
     assert done.stderr == ""
     return done.returncode, done.stdout.strip()
 
@@ -421,7 +421,7 @@ def test_a_stopped_monitor_is_no_health(start):
     until(lambda: health(container)[0] == 0, "ready")
     os.kill(monitor(container), signal.SIGSTOP)
     status, line = health(container, "--timeout", "100ms")
-    assert status == 1 and line.startswith("unhealthy: nest-init does not answer: ")
+    assert status == 1 and line == "unhealthy: nest-init does not answer in time: PID 1 or its monitor hangs"
 
 
 @pytest.mark.parametrize("caps", [["setuid", "setgid"], ["setuid", "setgid", "kill"], []])
@@ -652,11 +652,12 @@ def test_health_without_a_monitor_says_so(start):
     status, line = health(container)
     assert status == 1
     assert re.fullmatch(r"unhealthy: no nest-init answers at @nest-init/\d+: Connection refused "
-                        r"\(PID 1 serves it when it has a check or --metrics\)", line)
+                        r"\(PID 1 serves it when it has a check or --metrics\), and no check is configured: "
+                        r"set NEST_INIT_READY=TARGET, or give PID 1 --ready TARGET", line)
     assert container.exec("/nest-init", "status").returncode == 1
 
 
-@pytest.mark.parametrize("words", [["--reddy"], ["--timeout", "soon"], ["--timeout"], ["extra"]])
+@pytest.mark.parametrize("words", [["--reddy"], ["--readyx=file:/"], ["--timeout", "soon"], ["--timeout", "0"], ["--timeout"], ["extra"]])
 def test_health_refuses_what_it_does_not_know(words):
     done = subprocess.run([NEST_INIT, "health", *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1)
