@@ -31,6 +31,7 @@ struct port_rule {
 #define BIND_TCP 1U
 #define CONNECT_TCP 2U
 #define ABI_OF_PORTS 4
+#define ABI_OF_TRUNCATION 3
 
 #define WRITE_TO_FILES LANDLOCK_ACCESS_FS_WRITE_FILE
 #define WRITE_TO_DIRECTORIES                                                                                           \
@@ -51,7 +52,7 @@ static struct rights rights_of_abi(unsigned abi)
 {
 	struct rights rights = { .file = WRITE_TO_FILES };
 
-	if (abi >= 3)
+	if (abi >= ABI_OF_TRUNCATION)
 		rights.file |= LANDLOCK_ACCESS_FS_TRUNCATE;
 	rights.all = rights.file | WRITE_TO_DIRECTORIES;
 	if (abi >= 2)
@@ -139,7 +140,8 @@ static int put_in_force(int ruleset, struct complaint *ret_why)
 
 int landlock_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why)
 {
-	struct rights rights = rights_of_abi(landlock_abi());
+	const unsigned abi = landlock_abi();
+	struct rights rights = rights_of_abi(abi);
 	cleanup_close int ruleset = make_ruleset(rights.all, 0, ret_why);
 	int error = 0;
 
@@ -152,7 +154,12 @@ int landlock_make_read_only(const struct path_list *writable, const struct tmpfs
 		error = allow_asked_path(ruleset, writable->path[i], &rights, ret_why);
 	for (size_t i = 0; error == 0 && i < tmpfs->count; i++)
 		error = allow_asked_path(ruleset, tmpfs->mount[i].path, &rights, ret_why);
-	return error < 0 ? error : put_in_force(ruleset, ret_why);
+	if (error == 0)
+		error = put_in_force(ruleset, ret_why);
+	if (error == 0 && abi < ABI_OF_TRUNCATION)
+		error = complain(ret_why, ENOSYS,
+			"the kernel's Landlock does not stop truncate(2) (ABI %u; 3 does, Linux 6.2)", abi);
+	return error;
 }
 
 static const struct rights may_execute = { LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_EXECUTE };

@@ -10,7 +10,7 @@ unsigned landlock_abi(void);
 /* From here on this process and its children write nowhere but below the paths of `writable` and `tmpfs`, to what
  * standard input, output and error are (those that are open for writing), to /dev/null and its like, to terminals and
  * to /dev/termination-log. Reading and executing are not touched. Needs no_new_privs or CAP_SYS_ADMIN. Returns 0 or
- * -errno with a sentence. */
+ * -errno with a sentence; -ENOSYS also where an old kernel's rules are in force, but let files be cut (below ABI 3). */
 int landlock_make_read_only(
 	const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
 

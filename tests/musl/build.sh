@@ -17,6 +17,7 @@ flock 9
 stamp=$(cat "$0" | sha256sum)
 [ "$stamp" != "$(cat "$directory/stamp" 2>/dev/null)" ] || exit 0
 
+rm -f "$directory"/*.orig.tar.*   # of an earlier version
 "$here/../../packaging/static/fetch.sh" --tar-only "$directory" nginx zlib libuv1
 work=$directory/work
 rm -rf "$work"

@@ -1,9 +1,10 @@
 """Our embedded profiles, held against the programs they are named for, recorded anew.
 
-Debian's nginx and Node stand for glibc. nginx from Debian's source, linked with musl, stands for Alpine's. No Node linked
-with musl can be had from Debian, and npm's packages of Node are glibc's: libuv's own tests stand for it, linked with musl,
-as it is libuv that asks the kernel in Node's name; V8's memory and threads go through musl's malloc, mmap and pthreads,
-which those tests use as well. arm64 is derived by names: see tests/unit/test_seccomp_verdicts.c.
+Debian's nginx and Node stand for glibc. nginx from Debian's source, linked with musl, stands for Alpine's. Neither Debian
+nor npm has a Node linked with musl (npm has Bun, another engine, which wants a libstdc++ for musl that neither has):
+libuv's own tests stand for it, linked with musl, as it is libuv that asks the kernel in Node's name. V8's own share,
+memory and threads, goes through musl's mmap and pthreads, which those tests use as well. arm64 is derived by names: see
+tests/unit/test_seccomp_verdicts.c.
 """
 import contextlib
 import http.server
@@ -390,12 +391,13 @@ def test_the_express_service_recorded_calls_nothing_that_is_refused(node_image, 
     assert refused("node", seen) == refused("default", seen) == set()
 
 
-# Of each kind what takes no longer than a moment and needs no file of libuv's source.
-LIBUV = """cd /tmp
-for name in $(/libuv --list | cut -d' ' -f1 | grep -E '^(fs_|spawn|udp_(bind|connect|mmsg)|tcp_(open|flags|try|rst)|pipe_[gs]|ipc_|get|\
-signal|thread|fork_|random|process|semaphore|condvar|tty|kill|cwd)' |
-    grep -vE 'timeout|heavy|fs_poll|inprocess|poll_oob|ping_pong|spawn_(and|exercise)|dual_stack|multicast|pending_delete|\
-watch_file_current|fork_fs'); do
+# Of each kind a few, that take no longer than a moment and need no file of libuv's source.
+KINDS = ("fs_|spawn|udp_(bind|connect|mmsg)|tcp_(open|flags|try|rst)|pipe_[gs]|ipc_|get|signal|thread|fork_|random|process|"
+         "semaphore|condvar|tty|kill|cwd")
+LEFT_OUT = ("_[2-9]$|_(multi|no|null|invalid|bad|close|stop|start|fail)|alotof|partial|watch_file|exact|timeout|heavy|fs_poll|"
+            "inprocess|spawn_(and|exercise)|fork_fs")
+LIBUV = f"""cd /tmp
+for name in $(/libuv --list | cut -d' ' -f1 | grep -E '^({KINDS})' | grep -vE '{LEFT_OUT}'); do
     if /libuv $name >said 2>&1; then echo "$name passed"; else echo "$name: $(tail -n 3 said)" >&2; fi
 done
 """
@@ -412,7 +414,7 @@ def test_libuv_s_own_tests_linked_with_musl(root, musl, tmp_path, before):  # no
                    mounts=[bind("/usr", "/usr", "ro"), bind(tmp_path, "/out"), tmpfs("/tmp", "mode=1777")]) as c:
         wait_until(lambda: "done\n" in c.output() or not c.running(), timeout=10 * BACKSTOP)
         passed = c.output().count(" passed\n")
-        assert passed >= 120, c.errors()
+        assert passed >= 80, c.errors()
         if before is RECORD:
             seen = recording(tmp_path, c)
             assert {"clone", "fork", "inotify_add_watch", "epoll_pwait", "copy_file_range"} <= seen.calls
