@@ -37,8 +37,10 @@
 #define REFRESH_WAIT_MS 100
 /* A PID 1 that owes an answer for so long hangs: it answers in microseconds. */
 #define SILENCE_NS NS_PER_S
-/* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew. */
+/* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
+ * checks begin one behind the other. */
 #define SETTLE_NS (500 * NS_PER_MS)
+#define SETTLE_CHECK_NS (2 * NS_PER_MS)
 
 extern char **environ;
 
@@ -538,7 +540,7 @@ int monitor_main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	log_never_block();
-	monitor.settle_by_ns = clock_now_ns() + SETTLE_NS;
+	monitor.settle_by_ns = clock_now_ns() + SETTLE_NS + (int64_t)monitor.checks.count * SETTLE_CHECK_NS;
 	while (!monitor.orphaned) {
 		do_what_is_due();
 		wait_for_something();
