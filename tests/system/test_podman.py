@@ -6,6 +6,7 @@ else 503. NEST_INIT names the binary. Needs root, podman, buildah and runc.
 - Images, containers and state are the test's own, in a directory that ends with it; no registry, no network.
 - Podman would have its timers from systemd: here `podman healthcheck run` is called by hand.
 """
+import contextlib
 import json
 import os
 import re
@@ -116,10 +117,9 @@ def podman(tmp_path_factory):
     podman.run("rmi", "--all", "--force")
     assert str(directory) not in Path("/proc/mounts").read_text()
     for parent in [*Path("/sys/fs/cgroup").glob("libpod_parent"), *Path("/sys/fs/cgroup").glob("*/libpod_parent")]:
-        try:
-            parent.rmdir()
-        except OSError:  # somebody else's containers are in it
-            pass
+        for cgroup in [*sorted(parent.glob("*"), reverse=True), parent]:
+            with contextlib.suppress(OSError):  # a file; or somebody else's containers are in it
+                cgroup.rmdir()
 
 
 @pytest.fixture
