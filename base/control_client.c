@@ -35,7 +35,8 @@ static int open_connection(struct complaint *ret_why)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) < 0)
 		return complain(ret_why, errno, "no nest-init answers at @%s: %s%s", control_name(&address),
 			strerror(errno),
-			errno == ECONNREFUSED ? " (PID 1 serves it when it has a check or --metrics)" : "");
+			errno == ECONNREFUSED ? " (PID 1 serves it when it has a check, --metrics or --seccomp-report)"
+					      : "");
 	return take_fd(&fd);
 }
 

@@ -131,3 +131,13 @@ void json_write_seconds(struct json_writer *json, const char *key, int64_t ns)
 	begin_value(json, key);
 	fprintf(json->out, "%s%" PRIu64 ".%09" PRIu64, ns < 0 ? "-" : "", size / NS_PER_S, size % NS_PER_S);
 }
+
+void json_write_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
+{
+	json_write_array(json, key);
+	for (unsigned i = 0; i < count; i++)
+		if ((set >> i & 1) != 0)
+			json_write_text(json, NULL, name(i));
+	json_write_end(json);
+}

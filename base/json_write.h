@@ -25,3 +25,7 @@ void json_write_bool(struct json_writer *json, const char *key, bool value);
 void json_write_u64(struct json_writer *json, const char *key, uint64_t value);
 void json_write_i64(struct json_writer *json, const char *key, int64_t value);
 void json_write_seconds(struct json_writer *json, const char *key, int64_t ns);
+
+/* An array of the names of the bits that are set, from bit 0 to count - 1 (64 at the most). */
+void json_write_bits(
+	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit));

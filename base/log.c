@@ -15,6 +15,7 @@
 
 #define LINE_SIZE 4096 /* PIPE_BUF: no other line comes in between (pipe(7)) */
 #define SENTENCE_SIZE 1024
+#define ECS_VERSION "8.11.0"
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -53,6 +54,14 @@ static bool emit(int fd, const char *line, size_t length)
 	return never_block ? write_now(fd, line, length) : write_blocking(fd, line, length);
 }
 
+/* What the members are called. ECS logging wants these three first, the level's name with its dot (its reference). */
+static const struct {
+	char time[12], level[12], program[12];
+} keys[LOG_FORMAT_COUNT] = {
+	[LOG_FORMAT_JSON] = { "time", "level", "program" },
+	[LOG_FORMAT_ECS] = { "@timestamp", "log.level", "log.logger" },
+};
+
 /* RFC 3339, in UTC. */
 static void say_time(struct json_line *line)
 {
@@ -64,7 +73,15 @@ static void say_time(struct json_line *line)
 	gmtime_r(&seconds, &tm);
 	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
 		tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now % NS_PER_S / NS_PER_MS));
-	json_line_text(line, "time", text);
+	json_line_text(line, keys[log_format].time, text);
+}
+
+/* In ECS what is ours stands below our own name. json_line_finish() closes it. */
+static void add_members(
+	struct json_line *line, void (*add)(struct json_line *line, const void *context), const void *context)
+{
+	if (log_format != LOG_FORMAT_ECS || json_line_open(line, "nest_init", '{'))
+		add(line, context);
 }
 
 /* The sentence as a line, its newline included. Returns its length. */
@@ -84,11 +101,13 @@ static size_t format_line(char ret_line[LINE_SIZE], enum log_level level, const 
 	}
 	json_line_begin(&line, ret_line, LINE_SIZE);
 	say_time(&line);
-	json_line_text(&line, "level", log_level_name(level));
-	json_line_text(&line, "program", name);
+	json_line_text(&line, keys[log_format].level, log_level_name(level));
+	if (log_format == LOG_FORMAT_ECS)
+		json_line_text(&line, "ecs.version", ECS_VERSION);
+	json_line_text(&line, keys[log_format].program, name);
 	json_line_text(&line, "message", sentence);
 	if (add != NULL)
-		add(&line, context);
+		add_members(&line, add, context);
 	json_line_finish(&line);
 	return line.length;
 }

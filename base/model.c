@@ -8,12 +8,20 @@ static const char layer_names[][16] = { "user", "capabilities", "securebits", "n
 	"tmpfs", "limits", "exec_allow", "tcp" };
 static_assert(sizeof layer_names / sizeof layer_names[0] == LAYER_COUNT, "a name for every layer");
 
+static const char log_format_names[][8] = { "text", "json", "ecs" };
+static_assert(sizeof log_format_names / sizeof log_format_names[0] == LOG_FORMAT_COUNT, "a name for every format");
+
 static const char log_level_names[][8] = { "error", "warning", "notice", "info" };
 static_assert(sizeof log_level_names / sizeof log_level_names[0] == LOG_LEVEL_COUNT, "a name for every level");
 
 const char *layer_name(enum layer layer)
 {
 	return layer_names[layer];
+}
+
+const char *log_format_name(enum log_format format)
+{
+	return log_format_names[format];
 }
 
 const char *log_level_name(enum log_level level)

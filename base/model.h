@@ -125,7 +125,11 @@ struct restart_policy {
 /* What is done when a live or startup check says that the service is unhealthy. */
 enum unhealthy_action { UNHEALTHY_NONE, UNHEALTHY_STOP, UNHEALTHY_RESTART, UNHEALTHY_SIGNAL };
 
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* ecs: JSON in the words of the Elastic Common Schema (ECS logging). */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_ECS, LOG_FORMAT_COUNT };
+
+/* "text", "json", "ecs". */
+const char *log_format_name(enum log_format format);
 
 /* What is said: everything up to the level. */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_COUNT };

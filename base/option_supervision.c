@@ -207,10 +207,13 @@ static int add_listen(const char *value, struct model *model, struct complaint *
 
 static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
 {
-	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-		return complain(ret_why, EINVAL, "'%s': expected text or json", value);
-	*ret_format = value[0] == 't' ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
-	return 0;
+	for (enum log_format format = 0; format < LOG_FORMAT_COUNT; format++) {
+		if (strcmp(value, log_format_name(format)) == 0) {
+			*ret_format = format;
+			return 0;
+		}
+	}
+	return complain(ret_why, EINVAL, "'%s': expected text, json or ecs", value);
 }
 
 static int set_log_level(const char *value, enum log_level *ret_level, struct complaint *ret_why)

@@ -11,6 +11,7 @@
 #include "health/check_once.h"
 #include "metrics/health_page.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,15 +117,12 @@ struct answer {
 	struct wire_check check[MODEL_CHECKS_MAX];
 };
 
-static const char *good_word(enum check_kind kind)
-{
-	static const char good[][8] = { [CHECK_LIVE] = "alive", [CHECK_READY] = "ready", [CHECK_STARTUP] = "started" };
-
-	return good[kind];
-}
-
-/* In this order: the first one that fails is the reason, and the last one's words stand for all. */
-static const enum check_kind order[] = { CHECK_LIVE, CHECK_STARTUP, CHECK_READY };
+/* In this order: the first one that fails is the reason, and the last one's word stands for all. */
+static const struct {
+	enum check_kind kind;
+	char good[8];
+} order[] = { { CHECK_LIVE, "alive" }, { CHECK_STARTUP, "started" }, { CHECK_READY, "ready" } };
+static_assert(sizeof order / sizeof order[0] == CHECK_KIND_COUNT, "every kind");
 
 static bool asks(const struct request *request, enum check_kind kind)
 {
@@ -177,8 +175,7 @@ static void take_verdict(void *context, const union wire_record *record)
 		return;
 	answer->healthy = record->verdict.healthy == 1;
 	answer->silent = record->verdict.silent == 1;
-	snprintf(answer->reason, sizeof answer->reason, "%s",
-		answer->healthy ? good_word((enum check_kind)record->verdict.kind) : record->verdict.reason);
+	snprintf(answer->reason, sizeof answer->reason, "%s", record->verdict.reason);
 }
 
 static void take_status(void *context, const union wire_record *record)
@@ -203,10 +200,13 @@ static int ask_verdicts(
 
 	answer->healthy = true;
 	for (size_t i = 0; i < CHECK_KIND_COUNT && answer->healthy && r == 0; i++) {
-		if (!asks(request, order[i]))
+		if (!asks(request, order[i].kind))
 			continue;
 		answer->healthy = false;
-		r = control_ask(WIRE_ASK_HEALTH, order[i], deadline_ns - clock_now_ns(), take_verdict, answer, ret_why);
+		r = control_ask(
+			WIRE_ASK_HEALTH, order[i].kind, deadline_ns - clock_now_ns(), take_verdict, answer, ret_why);
+		if (answer->healthy)
+			snprintf(answer->reason, sizeof answer->reason, "%s", order[i].good);
 	}
 	return r;
 }
@@ -244,15 +244,15 @@ static int print_looked_at(const struct request *request, const struct answer *a
 	};
 	const char *good = "";
 
-	for (size_t i = 0; i < CHECK_KIND_COUNT; i++) {
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
 		cleanup_free char *text = NULL;
 		unsigned status = 503;
 		size_t length;
 
-		if (!asks(request, order[i]))
+		if (!asks(request, order[i].kind))
 			continue;
-		good = good_word(order[i]);
-		if (health_page(&facts, 1U << order[i], HEALTH_BRIEF, &status, &text, &length) < 0)
+		good = order[i].good;
+		if (health_page(&facts, 1U << order[i].kind, HEALTH_BRIEF, &status, &text, &length) < 0)
 			return print_no_verdict(request, strerror(ENOMEM));
 		if (status != 200) {
 			text[strcspn(text, "\n")] = '\0';

@@ -130,19 +130,9 @@ static void print_text(void)
 
 /* ---- for machines ---- */
 
-static void json_bits(
-	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
-{
-	json_write_array(json, key);
-	for (unsigned i = 0; i < count; i++)
-		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, name(i));
-	json_write_end(json);
-}
-
 static void json_set(struct json_writer *json, const char *key, uint64_t set)
 {
-	json_bits(json, key, set, CAPNAME_COUNT, capname);
+	json_write_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void print_json(void)
@@ -160,7 +150,7 @@ static void print_json(void)
 	json_set(&json, "inheritable", sets->inheritable);
 	json_set(&json, "ambient", sets->ambient);
 	json_write_end(&json);
-	json_bits(&json, "securebits", facts.securebits, SECUREBITS_COUNT, securebits_name);
+	json_write_bits(&json, "securebits", facts.securebits, SECUREBITS_COUNT, securebits_name);
 	json_write_object(&json, "counts");
 	for (unsigned level = 0; level < AUDIT_LEVEL_COUNT; level++)
 		json_write_u64(&json, audit_level_name((enum audit_level)level), counts[level]);

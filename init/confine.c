@@ -9,6 +9,8 @@
 #include "init/mounts.h"
 #include "seccomp-profiles/compile_child.h"
 #include "seccomp-profiles/embedded.h"
+#include "seccomp-profiles/startable.h"
+#include "seccomp-profiles/verdict_text.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -162,9 +164,25 @@ static int compile_file(const char *path, uint64_t bounding, struct confine_filt
 	return 0;
 }
 
+/* A child that may neither execute nor end would stay for ever, and say nothing. */
+static int check_filter(const char *path, const struct confine_filter *filter, struct complaint *ret_why)
+{
+	char answer[ACTION_TEXT_SIZE];
+	uint32_t action;
+	const char *refused = filter_refuses_start(filter->insn, filter->length, &action);
+
+	if (refused == NULL)
+		return 0;
+	filter_action_text(action, answer);
+	return complain(ret_why, EINVAL, "%.256s answers %s to %s: no program could run under it; allow that", path,
+		answer, refused);
+}
+
 static int plan_seccomp(const struct confinement *asked, struct confine_plan *plan, void (*warn)(const char *sentence),
 	struct complaint *ret_why)
 {
+	int error;
+
 	const struct embedded_profile *embedded;
 
 	if (!asks_for_seccomp(asked))
@@ -179,7 +197,8 @@ static int plan_seccomp(const struct confinement *asked, struct confine_plan *pl
 	if (strchr(asked->seccomp, '/') == NULL && access(asked->seccomp, F_OK) < 0)
 		return complain(ret_why, ENOENT, "'%s' is neither a profile of ours (default, nginx, node) nor a file",
 			asked->seccomp);
-	return compile_file(asked->seccomp, plan->capabilities.bounding, &plan->filter, warn, ret_why);
+	error = compile_file(asked->seccomp, plan->capabilities.bounding, &plan->filter, warn, ret_why);
+	return error < 0 ? error : check_filter(asked->seccomp, &plan->filter, ret_why);
 }
 
 /* Puts the layer's name before the sentence. */

@@ -62,5 +62,5 @@ int exec_main(int argc, char **argv)
 	if (error == 0)
 		status = spawn_exec(model.command, &error, &why);
 	log_line(LOG_LEVEL_ERROR, "%s", why.text);
-	return status;
+	spawn_leave(status);
 }

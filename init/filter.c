@@ -2,9 +2,9 @@
 
 #include "seccomp-profiles/denials.h"
 #include "seccomp-profiles/listener.h"
+#include "seccomp-profiles/own_arch.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 
 /* The architecture that the kernel runs beside its own, and its numbers. */
 #if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
 #define OTHER_ARCH AUDIT_ARCH_I386
 #define OTHER_MEMFD_CREATE 356
 #define OTHER_SOCKETCALL 102
@@ -24,7 +23,6 @@
 #define OTHER_SENDMSG 370
 #define OTHER_SENDMMSG 345
 #elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
 #define OTHER_ARCH AUDIT_ARCH_ARM
 #define OTHER_MEMFD_CREATE 385
 #define OTHER_SOCKETCALL 102

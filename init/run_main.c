@@ -289,10 +289,11 @@ static int parse_own(char **argv)
 /* Before all else is read: a complaint about that is to be in the right format already. */
 static void take_log_format(void)
 {
-	const char *format = getenv("NEST_INIT_LOG_FORMAT");
+	const char *name = getenv("NEST_INIT_LOG_FORMAT");
 
-	if (format != NULL && strcmp(format, "json") == 0)
-		log_set(LOG_FORMAT_JSON, LOG_LEVEL_NOTICE);
+	for (enum log_format format = 0; name != NULL && format < LOG_FORMAT_COUNT; format++)
+		if (strcmp(name, log_format_name(format)) == 0)
+			log_set(format, LOG_LEVEL_NOTICE);
 }
 
 int run_main(int argc, char **argv)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define SHELL_ARGS_MAX 1024
 
@@ -132,6 +133,13 @@ int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why)
 
 /* ---- the child ---- */
 
+/* A libc would try again for ever, and nobody would ever hear of it. */
+_Noreturn void spawn_leave(int status)
+{
+	syscall(SYS_exit_group, status);
+	__builtin_trap();
+}
+
 /* The pipe is empty and has room for far more than all layers together could tell: this does not block. */
 static void tell(int fd, enum spawn_news_type type, int layer, const char *text)
 {
@@ -159,7 +167,7 @@ static void tell_no_listener(void *context, const char *why)
 static _Noreturn void refuse(int fd, int status, const struct complaint *why)
 {
 	tell(fd, SPAWN_REFUSED, 0, why->text);
-	_exit(status);
+	spawn_leave(status);
 }
 
 static void send_listener(void *context, int listener)
@@ -210,7 +218,7 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	if (personality->kind == NULL)
 		refuse(news_fd, status, &why);
 	report(personality, PERSONALITY_EXEC_FAILED, 0, error, 0);
-	_exit(personality_exec_status(personality, error));
+	spawn_leave(personality_exec_status(personality, error));
 }
 
 /* ---- the parent ---- */

@@ -37,6 +37,10 @@ struct spawn_news {
 	struct complaint text;
 };
 
+/* Ends this process like _exit(2), also under a filter that denies exit_group(2): then by a trap, which none can deny.
+ */
+_Noreturn void spawn_leave(int status);
+
 /* True if a listener is to come: such a child has a socket for a pipe. */
 bool spawn_is_reported(const struct spawn_request *request);
 

@@ -266,19 +266,9 @@ static void json_service(struct json_writer *json)
 	json_write_end(json);
 }
 
-static void json_bits(
-	struct json_writer *json, const char *key, uint64_t set, unsigned count, const char *(*name)(unsigned bit))
-{
-	json_write_array(json, key);
-	for (unsigned i = 0; i < count; i++)
-		if ((set >> i & 1) != 0)
-			json_write_text(json, NULL, name(i));
-	json_write_end(json);
-}
-
 static void json_capabilities(struct json_writer *json, const char *key, uint64_t set)
 {
-	json_bits(json, key, set, CAPNAME_COUNT, capname);
+	json_write_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
 static void json_detail(struct json_writer *json, enum layer layer)
@@ -288,7 +278,7 @@ static void json_detail(struct json_writer *json, enum layer layer)
 	if (layer == LAYER_CAPABILITIES) {
 		json_capabilities(json, "bounding", snapshot->capability_bounding);
 	} else if (layer == LAYER_SECUREBITS) {
-		json_bits(json, "bits", snapshot->securebits, SECUREBITS_COUNT, securebits_name);
+		json_write_bits(json, "bits", snapshot->securebits, SECUREBITS_COUNT, securebits_name);
 	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
 		json_write_text(json, "profile", snapshot->seccomp_profile);
 		json_write_text(json, "default_action", snapshot->seccomp_default_action);

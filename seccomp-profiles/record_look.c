@@ -3,12 +3,12 @@
 #include "base/cleanup.h"
 #include "seccomp-profiles/compile.h"
 #include "seccomp-profiles/listener.h"
+#include "seccomp-profiles/own_arch.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/audit.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stdio.h>
@@ -18,11 +18,6 @@
 #include <sys/un.h>
 
 #define NONE (-1)
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#else
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#endif
 #define X32_BIT 0x40000000u /* __X32_SYSCALL_BIT */
 #define DEPTH_MAX 64        /* of directories that are looked through for changes */
 #ifndef SYS_fchmodat2

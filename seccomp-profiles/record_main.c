@@ -52,6 +52,13 @@ static void signal_rest(int signal)
 
 /* ---- the summary ---- */
 
+/* Nothing of a word is to reach the terminal as an order. A line's end and a tab are none: a script has several lines.
+ */
+static bool is_for_a_terminal(char c)
+{
+	return ((unsigned char)c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
+}
+
 /* A word as a shell reads it back. */
 static void print_word(const char *word)
 {
@@ -65,8 +72,10 @@ static void print_word(const char *word)
 	for (; *word != '\0'; word++)
 		if (*word == '\'')
 			fputs("'\\''", stderr);
+		else if (is_for_a_terminal(*word))
+			fprintf(stderr, "'\"$(printf '\\%03o')\"'", (unsigned char)*word);
 		else
-			putc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, stderr);
+			putc(*word, stderr);
 	putc('\'', stderr);
 }
 
@@ -218,6 +227,8 @@ int seccomp_record_main(int argc, char **argv)
 
 	if (done)
 		return status;
+	if (access("/proc/self", F_OK) < 0)
+		return refuse("/proc", "is not there (mount it): nothing would be known of paths and programs");
 	/* Opened before anything runs: a mistake is told now. Emptied only when there is something to write. */
 	is_new = access(request.output, F_OK) < 0;
 	fd = open(request.output, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);

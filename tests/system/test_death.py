@@ -155,6 +155,24 @@ def test_json_names_the_cause(either, command, cause, status):
         assert (died["cause"], died["status"]) == (cause, status)
 
 
+def test_ecs_has_its_own_words(either):
+    """As ECS logging wants them: time, level and version first, dots in the level's name; ours below our name."""
+    with Namespace(either, "sh", "-c", "exit 3", options=["--log-format", "ecs"]) as n:
+        assert n.wait() == 3
+        [record] = records(n.errors())
+        assert list(record) == ["@timestamp", "log.level", "ecs.version", "log.logger", "message", "nest_init"]
+        assert re.fullmatch(TIME, record["@timestamp"]) and re.fullmatch(r"8\.\d+\.\d+", record["ecs.version"])
+        assert (record["log.level"], record["log.logger"]) == ("notice", "nest-init")
+        assert record["nest_init"]["death"]["status"] == 3
+
+
+def test_ecs_in_a_variable_holds_for_complaints_too(nest_init):
+    with Namespace(nest_init, "true", options=["--nope"], env={"NEST_INIT_LOG_FORMAT": "ecs"}) as n:
+        assert n.wait() == 125
+        [record] = records(n.errors())
+        assert record["log.level"] == "error"
+
+
 def test_json_names_a_refusal(nest_init):
     with Namespace(nest_init, "true", options=["--log-format=json", "--read-only=verify"]) as n:
         assert n.wait() == 125

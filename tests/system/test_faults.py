@@ -81,7 +81,7 @@ CALLS = {
     # the monitor's channel
     "socketpair": Call("EMFILE ENFILE ENOMEM"),
     "sendto": Call("EAGAIN ECONNREFUSED ECONNRESET EINTR ENOBUFS ENOMEM EPIPE"),
-    "recvfrom": Call("EAGAIN ECONNREFUSED EINTR ENOMEM"),
+    "recvmsg": Call("EAGAIN ECONNREFUSED EINTR ENOMEM"),
     # systemd's socket
     "socket": Call("EACCES EMFILE ENFILE ENOBUFS ENOMEM"),
     "getsockopt": Call("ENOBUFS ENOPROTOOPT"),
@@ -174,6 +174,15 @@ def take_and_kill_the_monitor(n, hasty):
     send(n, *SIGNALS)
 
 
+def kill_the_first_life(n, hasty):
+    if up(n, hasty, "ready"):
+        for pid in children(n.pid):
+            if executed_by(pid) not in (None, n.init):
+                send_to(pid, signal.SIGKILL)
+        soon(lambda: n.lines().count("ready") == 2)
+    send(n, *SIGNALS)
+
+
 def stop_the_tree(n, hasty):
     up(n, hasty, "leader up", "group up", "orphan up")
     send(n, (signal.SIGTERM,))
@@ -192,6 +201,8 @@ STUBBORN_SAY = ["group up", "leader up", "orphan up"]
 # Who is not PID 1 reads /proc, and not only the child's news.
 SUBREAPER = {"parent": Namespace.PLAIN_PARENT,
              "rows": {"read": Call("EAGAIN EINTR EIO ENOMEM", ASKED_ONCE, ALL, keeps="always")}}
+# Only what was executed once is started again.
+NO_NEWS = "the end of the child's news: that it was executed, and so its next life"
 WATCHED = ("--ready", "file:/etc/passwd")
 NO_SYSTEMD = {"NOTIFY_SOCKET": "/nowhere/socket"}
 
@@ -231,6 +242,10 @@ MODES = {
     "monitor": Mode(take_and_kill_the_monitor, options=WATCHED, env=NO_SYSTEMD),
     "glibc_monitor": Mode(take_and_kill_the_monitor, options=(*WATCHED, "--cap-drop", "net_raw"), env=NO_SYSTEMD,
                           build="glibc"),
+    "restart": Mode(kill_the_first_life, says=[*TAKEN, "ready"],
+                    options=("--restart", "on-failure:1", "--restart-backoff", "10ms"),
+                    rows={"close": Call("EINTR EIO", NO_NEWS, ALL), "read": Call("EAGAIN EINTR EIO ENOMEM", NO_NEWS)}),
+    "exec_check": Mode(take, options=("--ready", "start_interval=10ms interval=10ms exec:true"), env=NO_SYSTEMD),
     "leftovers": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS),
     "subreaper": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS, **SUBREAPER),
     "glibc_subreaper": Mode(stop_the_tree, 3, MEMBERS_SAY, MEMBERS, **SUBREAPER, build="glibc"),

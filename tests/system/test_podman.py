@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+lock_type = "file"
 """
 
 SERVICE = r"""
@@ -101,9 +103,13 @@ class Podman:
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory):
+def podman():
     """With the image localhost/service in its storage."""
-    directory = tmp_path_factory.mktemp("podman")
+    with tempfile.TemporaryDirectory(prefix="nest-podman-") as name:  # podman takes no long path for its state
+        yield from set_up(Path(name))
+
+
+def set_up(directory):
     podman = Podman(directory)
     context = directory / "context"
     context.mkdir()

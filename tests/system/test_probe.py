@@ -368,7 +368,6 @@ def test_wait_ends(closed_port):
     (["https://127.0.0.1/"], "https is not supported"),
     (["http://127.0.0.1/", "gopher://x"], "\"gopher://x\" is of an unknown form; known are http://"),
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
-    (["exec:/bin/true"], "TARGET: exec: checks are PID 1's to run, in --ready, --live and --startup"),
     (["notify"], "TARGET: notify is what a workload tells PID 1"),
     (["expect=200"], "TARGET: character 12: a TARGET is missing"),
     (["colour=red tcp://127.0.0.1:1"], "TARGET: character 1: unknown setting 'colour'"),

@@ -357,6 +357,27 @@ def test_there_is_one_listener_only(tmp_path):
     assert not (tmp_path / "inner").exists()
 
 
+def test_the_command_line_comes_back_as_it_was(tmp_path):
+    """Under any shell, and without an order to the terminal."""
+    words = ["a\nb", "t\tt", "\x1b[31m\x01\x7f", "it's", "", "*", "$HOME", "`x`", "\\", "a b", "\n", "\x02"]
+    run = record(tmp_path, "printf", "<%s>", *words)
+    line = run.stderr[run.stderr.index("  run it as: ") + len("  run it as: "):]
+    assert not set(line) & set("\x01\x02\x1b\x7f")
+    for shell in "dash", "bash":
+        again = subprocess.run([shell, "-c", line.replace("nest-init", str(NEST_INIT), 1)],
+                               capture_output=True, text=True)
+        assert (again.returncode, again.stdout) == (0, "".join(f"<{word}>" for word in words)), again.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_without_proc_it_refuses(tmp_path):
+    run = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh", NEST_INIT,
+                          "seccomp", "record", "-o", tmp_path / "p", "true"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (125, "nest-init seccomp record: /proc: is not there (mount it): nothing would "
+                                                 "be known of paths and programs\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help():
     run = subprocess.run([NEST_INIT, "seccomp", "record", "--help"], capture_output=True, text=True)
     assert run.returncode == 0 and run.stdout.startswith("Usage: nest-init seccomp record ")

@@ -5,6 +5,7 @@ Calls are made with arguments that no kernel takes, so that what answers is eith
 import hashlib
 import json
 import re
+import signal
 import subprocess
 
 import pytest
@@ -186,6 +187,20 @@ def test_errno_is_eperm_unless_the_rule_says(image, tmp_path):
     assert run_file(image, tmp_path, deny("mkdir", "mkdirat"), attempt("mkdir=/data/newdir")).output == "mkdir=/data/newdir: EPERM\n"
 
 
+@pytest.mark.parametrize("action, answer", [("ERRNO", "ERRNO(EPERM)"), ("KILL_PROCESS", "KILL_PROCESS"), ("TRAP", "TRAP")])
+@pytest.mark.parametrize("allowed, refused", [(["exit_group", "read"], "execve"), (["execve", "exit"], "exit_group")])
+@pytest.mark.parametrize("way", ["run", "exec"])
+def test_a_profile_under_which_nothing_starts_is_refused(tmp_path, way, action, answer, allowed, refused):
+    """Its child could neither execute, nor tell, nor end: it ran for ever."""
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"defaultAction": f"SCMP_ACT_{action}",
+                                "syscalls": [{"names": allowed, "action": "SCMP_ACT_ALLOW"}]}))
+    words = [NEST_INIT, *(["exec"] if way == "exec" else []), "--seccomp", path, "--", "true"]
+    shown = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (
+        125, "", f"nest-init: seccomp: {path} answers {answer} to {refused}: no program could run under it; allow that\n")
+
+
 def test_an_argument_decides(image, tmp_path):
     rule = deny("clone", args=[{"index": 0, "value": 0x20000000, "valueTwo": 0x20000000, "op": "SCMP_CMP_MASKED_EQ"}])
     outcome = run_file(image, tmp_path, rule, attempt("clone=10000000", "clone=20000000", "fork"), caps=PRIVILEGED)
@@ -197,6 +212,15 @@ def test_a_kill_is_the_workload_s_status(image, tmp_path, action):
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": action}]}
     outcome = run_file(image, tmp_path, profile, attempt("create=/data/new", "mkdir=/data/newdir"))
     assert (outcome.status, outcome.output) == (128 + 31, "create=/data/new: ok\n")  # SIGSYS
+
+
+@pytest.mark.parametrize("subcommand", [[], ["exec"]])
+def test_a_profile_that_denies_even_the_end_ends_the_start(tmp_path, subcommand):
+    """By a trap, where a rule of arguments denies it: a libc tries exit_group(2) for ever."""
+    rules = [{"names": ["exit_group"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_NE"}]}]
+    (tmp_path / "p.json").write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}))
+    done = subprocess.run([NEST_INIT, *subcommand, "--seccomp", tmp_path / "p.json", "--", "/no/such"], timeout=BACKSTOP)
+    assert done.returncode in (128 + signal.SIGILL, 128 + signal.SIGTRAP, -signal.SIGILL, -signal.SIGTRAP)
 
 
 def test_an_unknown_syscall_is_a_warning_that_names_it(image, tmp_path):

@@ -219,6 +219,24 @@ static void sixty_levels_close_as_they_were_opened(void **state)
 	free(expected);
 }
 
+static const char *name_of_bit(unsigned bit)
+{
+	static const char names[][8] = { "zero", "one", "two" };
+
+	return names[bit];
+}
+
+static void bits_are_their_names(void **state)
+{
+	struct page page;
+
+	(void)state;
+	json_write_bits(open_page(&page), "b", 5, 3, name_of_bit);
+	check_page(&page, "{\n  \"b\": [\n    \"zero\",\n    \"two\"\n  ]\n}\n");
+	json_write_bits(open_page(&page), "b", UINT64_MAX << 3, 3, name_of_bit); /* what has no name is none of it */
+	check_page(&page, "{\n  \"b\": []\n}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +245,7 @@ int main(void)
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(integers_keep_all_their_bits),
 		cmocka_unit_test(seconds_have_nine_digits),
+		cmocka_unit_test(bits_are_their_names),
 		cmocka_unit_test(sixty_levels_close_as_they_were_opened),
 	};
 

@@ -133,7 +133,7 @@ static const char *said(const struct model *model)
 		say(&words, "pre-stop=%s", *word);
 	say_ms(&words, "pre-stop-timeout", model->stop.pre_stop_timeout_ns, 0);
 	if (model->log_format != LOG_FORMAT_TEXT)
-		say(&words, "json");
+		say(&words, "%s", log_format_name(model->log_format));
 	if (model->log_level != LOG_LEVEL_NOTICE)
 		say(&words, "log=%s", log_level_name(model->log_level));
 	for (int i = 0; i < MODEL_SIGNALS; i++)
@@ -303,6 +303,7 @@ static const struct story {
 	{ { "--pre-stop=a", "--drain=1s", "--stop-timeout=8s", "--pre-stop-timeout=6999ms", "true" }, { NULL },
 		"drain=1000ms budget=8000ms pre-stop=a pre-stop-timeout=6999ms | true" },
 	{ { "--log-format=json", "--log-level", "error", "true" }, { NULL }, "json log=error | true" },
+	{ { "--log-format", "ecs", "true" }, { NULL }, "ecs | true" },
 	{ { "--log-format", "text", "--log-level=warning", "true" }, { NULL }, "log=warning | true" },
 	{ { "--stop-signal=RTMIN+3", "--drain=0", "--stop-timeout=1ms", "true" }, { NULL },
 		"stop=RTMIN+3 budget=1ms | true" },
@@ -519,7 +520,7 @@ static const struct refusal {
 	{ { "--pre-stop=a", "--pre-stop-timeout", "7s", "--drain=1s", "--stop-timeout=8s", "true" }, { NULL }, EINVAL,
 		"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed without a "
 		"stop signal" },
-	{ { "--log-format", "xml", "true" }, { NULL }, EINVAL, "--log-format: 'xml': expected text or json" },
+	{ { "--log-format", "xml", "true" }, { NULL }, EINVAL, "--log-format: 'xml': expected text, json or ecs" },
 	{ { "--log-level", "loud", "true" }, { NULL }, EINVAL,
 		"--log-level: 'loud': expected error, warning, notice or info" },
 	{ { "--rewrite", "TERM", "true" }, { NULL }, EINVAL, "--rewrite: 'TERM': expected FROM:TO, such as TERM:QUIT" },
