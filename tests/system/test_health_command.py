@@ -200,7 +200,7 @@ def test_one_that_hangs_is_cut_at_the_timeout_and_the_others_are_told():
     known = json.loads(text)["checks"]
     assert status == 1
     assert {name: found[0]["status"] for name, found in known.items()} == {"ready:hangs": "fail", "ready:root": "pass"}
-    assert "300ms" in known["ready:hangs"][0]["output"]
+    assert known["ready:hangs"][0]["output"].startswith("no answer within ")
 
 
 def test_more_checks_than_go_side_by_side():
