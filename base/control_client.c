@@ -47,7 +47,9 @@ static int receive(int fd, int64_t deadline_ns, union wire_record *record, struc
 	ssize_t length;
 
 	if (error < 0)
-		return complain(ret_why, -error, "nest-init does not answer: %s", strerror(-error));
+		return complain(ret_why, -error, "nest-init does not answer%s%s",
+			error == -ETIMEDOUT ? " in time: PID 1 or its monitor hangs" : ": ",
+			error == -ETIMEDOUT ? "" : strerror(-error));
 	length = recv(fd, record, sizeof *record, MSG_TRUNC);
 	if (length <= 0 || (size_t)length > sizeof *record || wire_validate(record, (size_t)length) < 0)
 		return complain(ret_why, EBADMSG, "nest-init's answer broke off (is PID 1 another version of it?)");

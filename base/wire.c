@@ -139,6 +139,7 @@ static bool fields_in_range(const union wire_record *record)
 		return record->ask.question < WIRE_QUESTION_COUNT && record->ask.kind < CHECK_KIND_COUNT;
 	case WIRE_VERDICT:
 		return record->verdict.kind < CHECK_KIND_COUNT && record->verdict.healthy <= 1 &&
+			record->verdict.silent <= 1 && record->verdict.reserved == 0 &&
 			terminated(record->verdict.reason, sizeof record->verdict.reason);
 	case WIRE_CHECK:
 		return check_in_range(&record->check);

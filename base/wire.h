@@ -164,6 +164,8 @@ struct wire_verdict {
 	struct wire_header header;
 	uint32_t kind;
 	uint32_t healthy;
+	uint32_t silent;               /* 1: PID 1 does not answer the monitor, which is why */
+	uint32_t reserved;             /* zero */
 	char reason[WIRE_REASON_SIZE]; /* NUL-terminated */
 };
 

@@ -6,18 +6,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void control_server_init(struct control_server *server, int listener, control_answer *answer, void *context)
+void control_server_init(
+	struct control_server *server, int listener, control_knows *knows, control_answer *answer, void *context)
 {
-	*server = (struct control_server){ .listener = listener, .answer = answer, .context = context };
+	*server = (struct control_server){ .listener = listener, .knows = knows, .answer = answer, .context = context };
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		server->client[i].fd = -1;
+}
+
+/* Who waits is only listened to for going away, which poll(2) always tells. */
+static short awaited_of(const struct control_client *client)
+{
+	if (client->waits)
+		return 0;
+	return client->asked ? POLLOUT : POLLIN;
 }
 
 size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX])
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd,
-			.events = server->client[i].asked ? POLLOUT : POLLIN };
+		ret_slots[i] = (struct pollfd){ .fd = server->client[i].fd, .events = awaited_of(&server->client[i]) };
 	ret_slots[CONTROL_CLIENTS_MAX] = (struct pollfd){ .fd = server->accept_at_ns > 0 ? -1 : server->listener,
 		.events = POLLIN };
 	return CONTROL_POLLFDS_MAX;
@@ -83,7 +91,7 @@ static bool waits(const struct control_client *client, int64_t now)
 }
 
 /* Returns true while the client is still to be waited for. */
-static bool take_question(struct control_client *client, int64_t now)
+static bool take_question(const struct control_server *server, struct control_client *client, int64_t now)
 {
 	union wire_record record;
 	ssize_t length = recv(client->fd, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC);
@@ -93,7 +101,22 @@ static bool take_question(struct control_client *client, int64_t now)
 	client->asked = (size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
 		record.header.type == WIRE_ASK;
 	client->ask = record.ask;
+	if (client->asked) {
+		client->waits = !server->knows(server->context, &client->ask, true);
+		client->until_ns = now + CONTROL_PATIENCE_NS;
+	}
 	return client->asked;
+}
+
+/* Returns false if the client is gone. */
+static bool wait_for_knowledge(const struct control_server *server, struct control_client *client, int64_t now)
+{
+	char byte;
+
+	client->waits = now < client->until_ns && !server->knows(server->context, &client->ask, false);
+	if (!client->waits)
+		client->until_ns = now + CONTROL_PATIENCE_NS;
+	return recv(client->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) != 0;
 }
 
 /* The same. What is sent is a whole record or nothing (SOCK_SEQPACKET). */
@@ -115,7 +138,11 @@ static bool answer(const struct control_server *server, struct control_client *c
 /* One question, one answer, good-bye; whatever is not a question gets no answer. */
 static void serve_client(struct control_server *server, struct control_client *client, int64_t now)
 {
-	if ((!client->asked && !take_question(client, now)) || (client->asked && !answer(server, client, now)))
+	if (!client->asked && !take_question(server, client, now))
+		put_out(client);
+	else if (client->waits && !wait_for_knowledge(server, client, now))
+		put_out(client);
+	else if (client->asked && !client->waits && !answer(server, client, now))
 		put_out(client);
 }
 

@@ -8,7 +8,7 @@
 
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_POLLFDS_MAX (CONTROL_CLIENTS_MAX + 1)
-/* A client that connects and does not ask is put out after this long. */
+/* A client that connects and does not ask is put out after this long; one that has asked is answered by then. */
 #define CONTROL_PATIENCE_NS (INT64_C(2) * 1000000000)
 /* Where no descriptor is left the listener stays readable: it is looked at again after this long. */
 #define CONTROL_PAUSE_NS (INT64_C(100) * 1000000)
@@ -18,6 +18,7 @@ struct control_client {
 	int fd; /* -1: free */
 	int64_t until_ns;
 	bool asked;
+	bool waits; /* for what is to be known before it is answered */
 	struct wire_ask ask;
 	size_t answered; /* records it has got */
 };
@@ -27,16 +28,22 @@ struct control_client {
 typedef enum wire_type control_answer(
 	void *context, const struct wire_ask *ask, size_t n, union wire_record *ret_record);
 
+/* Called when a question has come (begins), and then in each turn until it is true: enough is known for an answer. When
+ * the client's time is over it is answered all the same. */
+typedef bool control_knows(void *context, const struct wire_ask *ask, bool begins);
+
 struct control_server {
 	int listener;         /* borrowed */
 	int64_t accept_at_ns; /* no new client before that time; 0: at once */
 	struct control_client client[CONTROL_CLIENTS_MAX];
+	control_knows *knows;
 	control_answer *answer;
 	void *context;
 };
 
 /* listener: a listening SOCK_SEQPACKET socket, non-blocking. */
-void control_server_init(struct control_server *server, int listener, control_answer *answer, void *context);
+void control_server_init(
+	struct control_server *server, int listener, control_knows *knows, control_answer *answer, void *context);
 
 /* What to wait for. Returns the number of slots. */
 size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX]);

@@ -36,6 +36,8 @@
 
 /* How long a page may wait for PID 1's snapshot; what was said last is shown after that. */
 #define REFRESH_WAIT_MS 100
+/* A PID 1 that owes an answer for so long hangs: it answers in microseconds. */
+#define SILENCE_NS NS_PER_S
 /* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
  * checks begin one behind the other. */
 #define SETTLE_NS (500 * NS_PER_MS)
@@ -57,6 +59,7 @@ static struct monitor {
 	bool settled;         /* there is something to tell */
 	bool changed;         /* PID 1 has not been told of all */
 	int64_t settle_by_ns; /* it is told from then on, whatever is known */
+	int64_t asked_at_ns;  /* since then PID 1 owes an answer; 0: it does not */
 	struct wire_snapshot snapshot;
 	struct wire_health told; /* what PID 1 was told last */
 } monitor;
@@ -77,6 +80,7 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 
 	monitor.snapshot = *snapshot;
 	monitor.have_snapshot = true;
+	monitor.asked_at_ns = 0;
 	monitor.changed = true;
 	if (workload_runs())
 		checks_start(&monitor.checks, snapshot->starts,
@@ -108,16 +112,29 @@ static void drain_channel(void)
 		monitor.orphaned = true;
 }
 
-/* Somebody looks: asks PID 1 for its counters as they are now. */
-static void refresh(void)
+/* Somebody looks: asks PID 1 for its counters as they are now. Again each time, for it may drop an answer. */
+static bool ask_init(void)
 {
 	union wire_record record = { .refresh = { .header = { 0 } } };
+
+	if (monitor.asked_at_ns == 0)
+		monitor.asked_at_ns = clock_now_ns();
+	wire_seal(&record, WIRE_REFRESH);
+	return send(MONITOR_FD_CHANNEL, &record, sizeof record.refresh, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+}
+
+/* The same, and waits for it a little. */
+static void refresh(void)
+{
 	struct pollfd channel = { .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
 
-	wire_seal(&record, WIRE_REFRESH);
-	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.refresh, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 &&
-		poll(&channel, 1, REFRESH_WAIT_MS) > 0)
+	if (ask_init() && poll(&channel, 1, REFRESH_WAIT_MS) > 0)
 		drain_channel();
+}
+
+static bool init_is_silent(void)
+{
+	return monitor.asked_at_ns != 0 && clock_now_ns() - monitor.asked_at_ns >= SILENCE_NS;
 }
 
 static void tell_health(void)
@@ -172,6 +189,7 @@ static void collect(struct facts *facts)
 		.healthy = facts->healthy,
 		.checks = monitor.checks.record,
 		.check_count = monitor.checks.count,
+		.source = init_is_silent() ? HEALTH_INIT_SILENT : HEALTH_BY_INIT,
 	};
 }
 
@@ -266,12 +284,14 @@ static int answer_health(enum check_kind kind, const struct serve_request *reque
 	enum media media = MEDIA_PLAIN;
 	struct facts facts;
 
+	/* Not waited for: who looks again a second later is told if PID 1 has not answered by then. */
+	ask_init();
 	collect(&facts);
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	if (media == MEDIA_HEALTH_JSON)
 		format = HEALTH_JSON;
 	ret_reply->content_type = media_content_type(media);
-	return health_page(&facts.health, kind, format, &ret_reply->status, &ret_reply->body, &ret_reply->length);
+	return health_page(&facts.health, 1U << kind, format, &ret_reply->status, &ret_reply->body, &ret_reply->length);
 }
 
 static int answer_live(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -313,9 +333,21 @@ static void fill_verdict(enum check_kind kind, struct wire_verdict *verdict)
 	collect(&facts);
 	verdict->kind = kind;
 	verdict->healthy = health_is_good(&facts.health, kind);
-	if (health_page(&facts.health, kind, HEALTH_BRIEF, &status, &text, &length) == 0)
+	verdict->silent = facts.health.source == HEALTH_INIT_SILENT;
+	if (health_page(&facts.health, 1U << kind, HEALTH_BRIEF, &status, &text, &length) == 0)
 		snprintf(verdict->reason, sizeof verdict->reason, "%.*s", (int)strcspn(text, "\n"), text);
 	free(text);
+}
+
+/* A verdict is told once PID 1 has shown that it is well enough to answer, or that it is not. */
+static bool knows_verdict(void *context, const struct wire_ask *ask, bool begins)
+{
+	(void)context;
+	if (ask->question != WIRE_ASK_HEALTH)
+		return true;
+	if (begins)
+		ask_init();
+	return monitor.asked_at_ns == 0 || init_is_silent();
 }
 
 /* The denials that are counted, one after the other. Returns false behind the last. */
@@ -432,7 +464,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	if (kept_open(MONITOR_FD_KEPT, monitor.model.check_count, &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
+	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
 	error = open_denials(ret_why);

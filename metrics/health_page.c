@@ -4,6 +4,9 @@
 #include "metrics/utf8.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What a page says about itself. */
 static const struct wording {
@@ -14,19 +17,33 @@ static const struct wording {
 	[CHECK_LIVE] = { "livez", "not alive", "whether the container should go on living" },
 	[CHECK_READY] = { "readyz", "not ready", "whether the container takes requests" },
 	[CHECK_STARTUP] = { "startupz", "not started", "whether the service has come up" },
+	[CHECK_KIND_COUNT] = { "health", "unhealthy", "whether the container is well" }, /* of several kinds */
 };
-static_assert(sizeof wordings / sizeof wordings[0] == CHECK_KIND_COUNT, "words for every kind");
+static_assert(sizeof wordings / sizeof wordings[0] == CHECK_KIND_COUNT + 1, "words for every kind");
+
+static const struct wording *wording_of(unsigned kinds)
+{
+	unsigned kind = 0;
+
+	while (kind < CHECK_KIND_COUNT && kinds != 1U << kind)
+		kind++;
+	return &wordings[kind];
+}
+
+#define KIND_PREFIX 8 /* "startup:" */
 
 /* One line of a page: a check, or PID 1 itself. */
 struct item {
-	char name[UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)];
+	char name[KIND_PREFIX + UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)];
 	char reason[UTF8_CLEAN_SIZE(WIRE_REASON_SIZE)];
 	bool good;
 };
 
 static bool init_is_good(const struct health_facts *facts, enum check_kind kind)
 {
-	if (facts->snapshot == NULL)
+	if (facts->source == HEALTH_BY_OURSELVES)
+		return true;
+	if (facts->source == HEALTH_INIT_SILENT || facts->snapshot == NULL)
 		return false;
 	return kind != CHECK_READY || facts->snapshot->state == WIRE_STATE_RUNNING;
 }
@@ -36,39 +53,62 @@ bool health_is_good(const struct health_facts *facts, enum check_kind kind)
 	return init_is_good(facts, kind) && facts->healthy[kind];
 }
 
-static void describe_init(const struct health_facts *facts, enum check_kind kind, struct item *ret_item)
+/* True if the test is true of every kind of these. */
+static bool each_kind(bool (*test)(const struct health_facts *facts, enum check_kind kind),
+	const struct health_facts *facts, unsigned kinds)
 {
-	ret_item->good = init_is_good(facts, kind);
-	utf8_clean("nest-init", ret_item->name, sizeof ret_item->name);
-	utf8_clean(facts->snapshot == NULL ? "has not reported yet" : wire_state_name(facts->snapshot->state),
-		ret_item->reason, sizeof ret_item->reason);
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		if ((kinds >> kind & 1) != 0 && !test(facts, (enum check_kind)kind))
+			return false;
+	return true;
 }
 
-static void describe_check(const struct wire_check *check, struct item *ret_item)
+static const char *init_reason(const struct health_facts *facts)
+{
+	if (facts->source == HEALTH_INIT_SILENT)
+		return "PID 1 does not answer";
+	return facts->snapshot == NULL ? "has not reported yet" : wire_state_name(facts->snapshot->state);
+}
+
+static void describe_init(const struct health_facts *facts, unsigned kinds, struct item *ret_item)
+{
+	ret_item->good = each_kind(init_is_good, facts, kinds);
+	utf8_clean("nest-init", ret_item->name, sizeof ret_item->name);
+	utf8_clean(init_reason(facts), ret_item->reason, sizeof ret_item->reason);
+}
+
+/* Two kinds may have checks of one name: where several are shown together it has its kind before it. */
+static void describe_check(const struct wire_check *check, bool with_kind, struct item *ret_item)
 {
 	const char *reason = check->reason;
+	int length = 0;
 
 	if (*reason == '\0')
 		reason = check->settled ? "failed" : "no result yet";
+	if (with_kind)
+		length = snprintf(
+			ret_item->name, sizeof ret_item->name, "%s:", check_kind_name((enum check_kind)check->kind));
 	ret_item->good = check->healthy;
-	utf8_clean(check->name, ret_item->name, sizeof ret_item->name);
+	utf8_clean(check->name, ret_item->name + length, sizeof ret_item->name - (size_t)length);
 	utf8_clean(reason, ret_item->reason, sizeof ret_item->reason);
 }
 
-/* Calls write for PID 1 and for each check of the kind, in this order; *count is its own,
+/* Calls write for PID 1, if it is known, and for each check of the kinds, in this order; *count is its own,
  * from 0 on: how many it has written. Returns that. */
-static size_t each_item(struct buffer *page, const struct health_facts *facts, enum check_kind kind,
+static size_t each_item(struct buffer *page, const struct health_facts *facts, unsigned kinds,
 	void (*write)(struct buffer *page, const struct item *item, size_t *count))
 {
 	struct item item;
 	size_t count = 0;
 
-	describe_init(facts, kind, &item);
-	write(page, &item, &count);
+	if (facts->source != HEALTH_BY_OURSELVES) {
+		describe_init(facts, kinds, &item);
+		write(page, &item, &count);
+	}
 	for (size_t i = 0; i < facts->check_count; i++) {
-		if (facts->checks[i].kind != kind)
+		if ((kinds >> facts->checks[i].kind & 1) == 0)
 			continue;
-		describe_check(&facts->checks[i], &item);
+		describe_check(&facts->checks[i], (kinds & (kinds - 1)) != 0, &item);
 		write(page, &item, &count);
 	}
 	return count;
@@ -76,29 +116,38 @@ static size_t each_item(struct buffer *page, const struct health_facts *facts, e
 
 static void write_failure(struct buffer *page, const struct item *item, size_t *count)
 {
+	const bool cut = strlen(item->name) > HEALTH_BRIEF_NAME;
+	char name[HEALTH_BRIEF_NAME + 1];
+
 	if (item->good || (*count)++ >= HEALTH_BRIEF_MAX)
 		return;
+	utf8_clean(item->name, name, sizeof name - (cut ? strlen("...") : 0));
 	buffer_add_text(page, *count == 1 ? ": " : "; ");
-	buffer_add_text(page, item->name);
-	buffer_add_text(page, ": ");
+	buffer_add_text(page, name);
+	buffer_add_text(page, cut ? "...: " : ": ");
 	buffer_add_text(page, item->reason);
 }
 
-static void write_brief(struct buffer *page, const struct health_facts *facts, enum check_kind kind)
+/* The verdict and what fails, without the end of the line. */
+static void write_failures(struct buffer *page, const struct health_facts *facts, unsigned kinds)
 {
 	size_t failures;
 
-	if (health_is_good(facts, kind)) {
-		buffer_add_text(page, "ok\n");
-		return;
-	}
-	buffer_add_text(page, wordings[kind].bad);
-	failures = each_item(page, facts, kind, write_failure);
+	buffer_add_text(page, wording_of(kinds)->bad);
+	failures = each_item(page, facts, kinds, write_failure);
 	if (failures > HEALTH_BRIEF_MAX) {
 		buffer_add_text(page, "; and ");
 		buffer_add_u64(page, failures - HEALTH_BRIEF_MAX);
 		buffer_add_text(page, " more");
 	}
+}
+
+static void write_brief(struct buffer *page, const struct health_facts *facts, unsigned kinds)
+{
+	if (each_kind(health_is_good, facts, kinds))
+		buffer_add_text(page, "ok");
+	else
+		write_failures(page, facts, kinds);
 	buffer_add_text(page, "\n");
 }
 
@@ -113,11 +162,11 @@ static void write_line(struct buffer *page, const struct item *item, size_t *cou
 	buffer_add_text(page, "\n");
 }
 
-static void write_verbose(struct buffer *page, const struct health_facts *facts, enum check_kind kind)
+static void write_verbose(struct buffer *page, const struct health_facts *facts, unsigned kinds)
 {
-	each_item(page, facts, kind, write_line);
-	buffer_add_text(page, wordings[kind].page);
-	buffer_add_text(page, health_is_good(facts, kind) ? " check passed\n" : " check failed\n");
+	each_item(page, facts, kinds, write_line);
+	buffer_add_text(page, wording_of(kinds)->page);
+	buffer_add_text(page, each_kind(health_is_good, facts, kinds) ? " check passed\n" : " check failed\n");
 }
 
 /* A JSON string (RFC 8259, section 7) of text that is clean already: no control character, nothing but UTF-8. */
@@ -145,21 +194,48 @@ static void write_member(struct buffer *page, const struct item *item, size_t *c
 	buffer_add_text(page, "}]");
 }
 
-static void write_json(struct buffer *page, const struct health_facts *facts, enum check_kind kind)
+/* The brief page as a JSON string. It is short: a few names and reasons. */
+static void write_output(struct buffer *page, const struct health_facts *facts, unsigned kinds)
 {
+	struct buffer brief;
+	char *text;
+	size_t length;
+	int error;
+
+	buffer_open(&brief, HEALTH_PAGE_MAX);
+	write_failures(&brief, facts, kinds);
+	error = buffer_take(&brief, &text, &length);
+	if (error < 0) {
+		buffer_fail(page, error);
+		return;
+	}
+	buffer_add_text(page, ",\"output\":");
+	add_string(page, text);
+	free(text);
+}
+
+/* The verdict and its reason first, as whoever keeps the beginning alone is to have them. */
+static void write_json(struct buffer *page, const struct health_facts *facts, unsigned kinds)
+{
+	const bool good = each_kind(health_is_good, facts, kinds);
+
 	buffer_add_text(page, "{\"status\":");
-	add_string(page, health_is_good(facts, kind) ? "pass" : "fail");
+	add_string(page, good ? "pass" : "fail");
+	if (!good)
+		write_output(page, facts, kinds);
 	buffer_add_text(page, ",\"description\":");
-	add_string(page, wordings[kind].description);
+	add_string(page, wording_of(kinds)->description);
+	if (facts->source == HEALTH_BY_OURSELVES)
+		buffer_add_text(page, ",\"notes\":[\"looked at just now: no monitor runs\"]");
 	buffer_add_text(page, ",\"checks\":{");
-	each_item(page, facts, kind, write_member);
+	each_item(page, facts, kinds, write_member);
 	buffer_add_text(page, "}}\n");
 }
 
-int health_page(const struct health_facts *facts, enum check_kind kind, enum health_format format, unsigned *ret_status,
+int health_page(const struct health_facts *facts, unsigned kinds, enum health_format format, unsigned *ret_status,
 	char **ret_text, size_t *ret_length)
 {
-	static void (*const writers[])(struct buffer *, const struct health_facts *, enum check_kind) = {
+	static void (*const writers[])(struct buffer *, const struct health_facts *, unsigned) = {
 		[HEALTH_BRIEF] = write_brief,
 		[HEALTH_VERBOSE] = write_verbose,
 		[HEALTH_JSON] = write_json,
@@ -168,10 +244,10 @@ int health_page(const struct health_facts *facts, enum check_kind kind, enum hea
 	int error;
 
 	buffer_open(&page, HEALTH_PAGE_MAX);
-	writers[format](&page, facts, kind);
+	writers[format](&page, facts, kinds);
 	error = buffer_take(&page, ret_text, ret_length);
 	if (error < 0)
 		return error;
-	*ret_status = health_is_good(facts, kind) ? 200 : 503;
+	*ret_status = each_kind(health_is_good, facts, kinds) ? 200 : 503;
 	return 0;
 }

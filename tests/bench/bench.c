@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ROUNDS_MIN 3
+#define CHECKS_PERCENT 5
 #define EQUAL 1.02 /* of two dozen intervals around 1 one lies above it by chance */
 
 static const enum program_id plain[] = { DIRECT, FLOOR, NEST, DUMB_INIT, TINI, TINI_STATIC, CATATONIT };
@@ -18,20 +19,22 @@ static const enum program_id plain[] = { DIRECT, FLOOR, NEST, DUMB_INIT, TINI, T
 static const enum program_id confined[] = { FLOOR, NEST_CONFINED, TINI, SETPRIV, BWRAP, MINIJAIL };
 static const enum program_id hardened[] = { FLOOR, NEST_DEFAULT, NEST_COMPILED, NEST_DOCKER, BWRAP_HARDENED,
 	SETPRIV_HARDENED, RUNC, CRUN };
+static const enum program_id clients[] = { CURL, NEST_CLIENT, WGET, WGET_SPIDER };
 static const enum program_id filtered[] = { FLOOR, NEST_NODE, NEST_DEFAULT, NEST_DOCKER, RUNC, CRUN };
 
-#define IDS(list)                                                                                                      \
-	{                                                                                                              \
-		list, sizeof list / sizeof *list                                                                       \
-	}
+#define FLOOR_HEADING "times floor", "target    floor itself  pairs"
+#define IDS(list) list, sizeof list / sizeof *list
 static const struct {
 	const enum program_id *ids;
 	size_t count;
+	enum program_id base;
+	const char *heading, *side;
 } columns_of[TABLES] = {
-	[TABLE_PLAIN] = IDS(plain),
-	[TABLE_CONFINED] = IDS(confined),
-	[TABLE_HARDENED] = IDS(hardened),
-	[TABLE_FILTERED] = IDS(filtered),
+	[TABLE_PLAIN] = { IDS(plain), FLOOR, FLOOR_HEADING },
+	[TABLE_CONFINED] = { IDS(confined), FLOOR, FLOOR_HEADING },
+	[TABLE_HARDENED] = { IDS(hardened), FLOOR, FLOOR_HEADING },
+	[TABLE_FILTERED] = { IDS(filtered), FLOOR, FLOOR_HEADING },
+	[TABLE_CLIENTS] = { IDS(clients), CURL, "times curl", "target     curl itself  pairs" },
 };
 
 struct column {
@@ -152,10 +155,11 @@ static const char *ratio_format(double ratio)
 	return ratio < 9.995 ? "%.2f" : "%.1f";
 }
 
-static void print_ratios(const struct figure *figure, const struct table *table, size_t rounds, double floor_median)
+static void print_ratios(const struct figure *figure, const struct table *table, size_t rounds, double base_median)
 {
 	char side[64], target[16] = "";
-	bool in_ms = floor_median >= 1e7;
+	const char *unit = figure->is_memory ? "KB" : base_median >= 1e7 ? "ms" : "us";
+	double scale = figure->is_memory ? 1 : base_median >= 1e7 ? 1e6 : 1e3;
 
 	table_row(figure->title, false);
 	for (size_t i = 0; i < table->count; i++) {
@@ -170,8 +174,7 @@ static void print_ratios(const struct figure *figure, const struct table *table,
 	}
 	if (figure->target > 0)
 		snprintf(target, sizeof target, "<= %.2f", figure->target);
-	snprintf(side, sizeof side, "%-9s %9.1f %s %6zu", target, floor_median / (in_ms ? 1e6 : 1e3),
-		in_ms ? "ms" : "us", rounds);
+	snprintf(side, sizeof side, "%-9s %9.1f %s %6zu", target, base_median / scale, unit, rounds);
 	table_side(side);
 }
 
@@ -229,13 +232,13 @@ static void run_figure(const struct figure *figure, size_t pairs)
 {
 	size_t rounds = pairs / (size_t)figure->divisor;
 	struct table table = make_table(figure->table);
-	const struct column *base = find_column(&table, FLOOR), *rival;
+	const struct column *base = find_column(&table, columns_of[figure->table].base), *rival;
 
 	if (rounds < ROUNDS_MIN)
 		rounds = ROUNDS_MIN;
 	run_rounds(figure, &table, rounds);
 	if (!base->values) {
-		fprintf(stderr, "bench: %s: floor could not be measured\n", figure->key);
+		fprintf(stderr, "bench: %s: %s could not be measured\n", figure->key, base->program->name);
 		exit(EXIT_FAILURE);
 	}
 	for (size_t i = 0; i < table.count; i++)
@@ -292,6 +295,29 @@ static void run_idle(void)
 	print_idle_row("wakeups in 10 s", &table, wakeups, 0, "0");
 }
 
+static void run_checks(void)
+{
+	static const char *const schemes[CHECK_SCHEMES] = { "tcp", "http" };
+	const struct program *heading[CHECK_SCHEMES] = { &(struct program){ .name = "tcp" },
+		&(struct program){ .name = "http" } };
+	double percent[CHECK_SCHEMES];
+
+	table_head("1,000 checks, absolute", heading, CHECK_SCHEMES, "target");
+	table_row("% of a core, every 10 s", false);
+	if (!checks_measure(schemes, CHECK_SCHEMES, percent)) {
+		fprintf(stderr, "bench: checks: %s\n", instance_last_complaint());
+		table_text("failed");
+		table_side("");
+		return;
+	}
+	for (size_t i = 0; i < CHECK_SCHEMES; i++) {
+		table_judged("%.2f", percent[i], percent[i] < CHECKS_PERCENT);
+		if (results)
+			fprintf(results, "checks\t%s\t1\tpercent %.3f\n", schemes[i], percent[i]);
+	}
+	table_side("< 5");
+}
+
 static bool run_ratios(enum table_id id, size_t pairs, const char *only)
 {
 	struct table table = make_table(id);
@@ -301,7 +327,7 @@ static bool run_ratios(enum table_id id, size_t pairs, const char *only)
 		if (figures[i].table != id || (only && strcmp(only, figures[i].key) != 0))
 			continue;
 		if (!any)
-			table_head("times floor", table.programs, table.count, "target    floor itself  pairs");
+			table_head(columns_of[id].heading, table.programs, table.count, columns_of[id].side);
 		any = true;
 		run_figure(&figures[i], pairs);
 	}
@@ -333,6 +359,11 @@ static void print_notes(const char *settled)
 		   "of it "
 		   "is above %.2f.",
 		EQUAL);
+	table_note("health: nest-init health asks PID 1's monitor, the others its page /readyz; probe: all look at one "
+		   "little server.");
+	table_note("spider is wget -q --spider, memory the peak of what was resident. A thousand checks: the monitor's "
+		   "CPU "
+		   "time.");
 	table_note(
 		"crun and runc compile a list, nest-init a tree: longer in the making, and quicker where an argument "
 		"decides.");
@@ -345,7 +376,7 @@ static void end_bench(int signo)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: tests/bench/run [--pairs N] [--only ROW] NEST_INIT_BINARY\nrows: idle");
+	fprintf(stderr, "usage: tests/bench/run [--pairs N] [--only ROW] NEST_INIT_BINARY\nrows: idle checks");
 	for (size_t i = 0; i < figure_count; i++)
 		fprintf(stderr, " %s", figures[i].key);
 	fprintf(stderr, "\n");
@@ -397,6 +428,10 @@ int main(int argc, char **argv)
 		any |= run_ratios((enum table_id)id, (size_t)pairs, only);
 	if (!only || strcmp(only, "idle") == 0) {
 		run_idle();
+		any = true;
+	}
+	if (!only || strcmp(only, "checks") == 0) {
+		run_checks();
 		any = true;
 	}
 	if (!any)

@@ -36,6 +36,11 @@ enum program_id {
 	SETPRIV_HARDENED,
 	RUNC,
 	CRUN,
+	NEST_SERVING, /* asked by the clients */
+	NEST_CLIENT,
+	CURL,
+	WGET,
+	WGET_SPIDER,
 	PROGRAMS
 };
 
@@ -97,17 +102,18 @@ const char *instance_last_complaint(void);
 /* figures.c */
 
 /* The columns that a figure has. */
-enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLES };
+enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLE_CLIENTS, TABLES };
 
 struct figure {
 	const char *key, *title;
-	int (*measure)(const struct program *program, double *ret_value); /* one value, ns */
+	int (*measure)(const struct program *program, double *ret_value); /* one value, ns or KB */
 	/* Instead: a round of them; negative: it failed. */
 	void (*measure_round)(const struct program *const *which, size_t count, double *ret_values);
 	enum table_id table;
+	bool is_memory;
 	bool needs_init; /* means nothing for a direct exec */
 	int divisor;     /* of the number of rounds: for what takes long */
-	double target;   /* nest-init's ratio to floor at most; 0: none */
+	double target;   /* nest-init's ratio to the table's base at most; 0: none */
 	const enum program_id
 		*rivals; /* nest-init's ratio to each of them, in pairs, is at most 1; PROGRAMS ends them */
 };
@@ -122,11 +128,28 @@ int measure_denied_call(const struct program *program, double *ret_value);
 /* One value of each program, ns for a request, all side by side; which[i] may be NULL; negative: it failed. */
 void http_measure(const struct program *const *which, size_t count, double *ret_values);
 
+int raise_loopback(void); /* 0 or -errno */
+
+/* clients.c */
+int measure_health(const struct program *program, double *ret_value);
+int measure_health_memory(const struct program *program, double *ret_value);
+int measure_probe(const struct program *program, double *ret_value);
+int measure_probe_memory(const struct program *program, double *ret_value);
+
+#define CHECK_SCHEMES 2
+/* The percentage of a core that a monitor takes for a thousand checks of each scheme, at an interval of 10 s. */
+bool checks_measure(const char *const *schemes, size_t count, double *ret_percent);
+
 #define IDLE_SECONDS 10
 
 struct idle {
 	long dirty_kb, wakeups;
 };
+
+/* The number after `key` in a file of /proc/PID; -1 if there is none. */
+long proc_number(pid_t pid, const char *name, const char *key);
+/* User and system time in ns: the scheduler's own sum, not the samples of the tick (proc_schedstat in kernel/sched). */
+int cpu_time(pid_t pid, double *ret_ns);
 
 /* All programs side by side; ret_idle[i] belongs to which[i], dirty_kb < 0: it failed. */
 void idle_measure(const struct program *const *which, size_t count, struct idle *ret_idle);

@@ -112,8 +112,7 @@ static int measure_end(const struct program *program, double *ret_value)
 	return r;
 }
 
-/* User and system time in ns: the scheduler's own sum, not the samples of the tick (proc_schedstat in kernel/sched). */
-static int cpu_time(pid_t pid, double *ret_ns)
+int cpu_time(pid_t pid, double *ret_ns)
 {
 	char path[64];
 	FILE *file;
@@ -173,8 +172,7 @@ static int measure_burst(const struct program *program, double *ret_value)
 	return r;
 }
 
-/* The number after `key` in a file of /proc/PID; -1 if there is none. */
-static long proc_number(pid_t pid, const char *name, const char *key)
+long proc_number(pid_t pid, const char *name, const char *key)
 {
 	char path[64], line[256];
 	long number = -1;
@@ -295,5 +293,31 @@ const struct figure figures[] = {
 		.table = TABLE_FILTERED,
 		.divisor = 20,
 		.rivals = filtering },
+	{ .key = "health",
+		.title = "health, from exec to end",
+		.measure = measure_health,
+		.table = TABLE_CLIENTS,
+		.divisor = 3,
+		.target = 0.2 },
+	{ .key = "health-memory",
+		.title = "  its memory at most",
+		.measure = measure_health_memory,
+		.table = TABLE_CLIENTS,
+		.is_memory = true,
+		.divisor = 30,
+		.target = 0.2 },
+	{ .key = "probe",
+		.title = "probe, from exec to end",
+		.measure = measure_probe,
+		.table = TABLE_CLIENTS,
+		.divisor = 3,
+		.target = 0.2 },
+	{ .key = "probe-memory",
+		.title = "  its memory at most",
+		.measure = measure_probe_memory,
+		.table = TABLE_CLIENTS,
+		.is_memory = true,
+		.divisor = 30,
+		.target = 0.2 },
 };
 const size_t figure_count = sizeof figures / sizeof figures[0];

@@ -30,7 +30,7 @@ static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char tail[] = "hello\n";
 
 /* The network namespace is the bench's own (tests/bench/run), and empty. */
-static int raise_loopback(void)
+int raise_loopback(void)
 {
 	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;

@@ -55,6 +55,13 @@ struct program programs[PROGRAMS] = {
 		.options = { "--cgroup-manager=disabled", "--root", "state", "run", "--bundle", "bundle", "bench" },
 		.runtime = true,
 		.compiles = true },
+	[NEST_SERVING] = { .name = "nest-init",
+		.options = { "--metrics", "127.0.0.1:9911", "--ready", "file:/", "--" },
+		.ours = true },
+	[NEST_CLIENT] = { .name = "nest-init", .ours = true },
+	[CURL] = { .name = "curl -f", .file = "curl", .options = { "-f", "-s", "-o", "/dev/null" } },
+	[WGET] = { .name = "wget -O", .file = "wget", .options = { "-q", "-O", "/dev/null" } },
+	[WGET_SPIDER] = { .name = "spider", .file = "wget", .options = { "-q", "--spider" } },
 };
 
 static void find_in_path(const char *file, char *ret_path, size_t size)

@@ -48,6 +48,21 @@ def test_a_row_has_all_its_columns(tmp_path, row):
     assert left_over(process) == []
 
 
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "wget"))), reason="needs curl and wget")
+@pytest.mark.parametrize("row", ["health", "health-memory", "probe", "probe-memory"])
+def test_a_client_takes_a_fifth_of_what_curl_takes(tmp_path, row):
+    """In time and in memory, at the most. It is nearer to a twentieth: what else runs does not make a test of it."""
+    with bench(row, 60, tmp_path) as process:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    values = [line.split("\t") for line in (tmp_path / "results.tsv").read_text().splitlines()]
+    ratios = {program: float(ratio) for key, program, _, _, ratio, *_ in values if key == row}
+    assert set(ratios) == {"curl -f", "nest-init", "wget -O", "spider"}
+    if "release" in NEST_INIT:
+        assert ratios["nest-init"] <= 0.2
+    assert "times curl" in output
+
+
 def test_a_bench_that_is_stopped_leaves_nothing(tmp_path):
     with bench("http", 3000, tmp_path) as process:
         deadline = time.monotonic() + 60

@@ -28,7 +28,7 @@ def script(public):
 
 
 def health(n, *words):
-    return subprocess.run(["nsenter", f"--target={n.pid}", "--pid", "--mount", n.init, "health", *words],
+    return subprocess.run(["nsenter", f"--target={n.pid}", "--pid", "--mount", n.init, "health", "--timeout", "15s", *words],
                           capture_output=True, text=True, timeout=20)
 
 

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare")
 
 
 def inside(container, *words):
+    if words[0] == "health":  # its own default is for machines that are not as busy as one under tests
+        words = ("health", "--timeout", "50s", *words[1:])
     return subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "-n", NEST_INIT, *words], capture_output=True,
                           text=True, timeout=60)
 

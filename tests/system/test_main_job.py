@@ -121,7 +121,7 @@ def test_what_was_asked_for_is_in_force(container):
     append = 'fs.appendFileSync("/app/backend/server.js", "")'
     assert container.exec("node", "-e", append, user="1001:1001").returncode == 0
     for user in (0, 1001):
-        healthy = container.exec("nest-init", "health", user=user)
+        healthy = container.exec("nest-init", "health", "--timeout", "20s", user=user)
         assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "ready\n", "")
     assert container.errors() == ""
 
@@ -146,7 +146,7 @@ def test_a_slow_request_survives_the_stop(container):
         assert '\nnest_init_signals_forwarded_total{signal="TERM"} 0\n' in page
         left = float(re.search(r"^nest_init_shutdown_deadline_timestamp_seconds\S* (\S+)$", page, re.M)[1]) - time.time()
         assert demo.STOP_TIMEOUT - 2 < left <= demo.STOP_TIMEOUT
-        stopping = container.exec("nest-init", "health", user=1001)
+        stopping = container.exec("nest-init", "health", "--timeout", "20s", user=1001)
         assert (stopping.returncode, stopping.stdout) == (1, "not ready: nest-init: draining\n")
         until(lambda: "SIGTERM: no new connection" in container.output(), "the service gets SIGTERM")
         assert time.monotonic() - begin >= demo.DRAIN

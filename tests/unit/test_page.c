@@ -209,7 +209,7 @@ static void assert_health(const struct health_facts *facts, enum check_kind kind
 	unsigned status = 0;
 	size_t length;
 
-	assert_int_equal(health_page(facts, kind, format, &status, &text, &length), 0);
+	assert_int_equal(health_page(facts, 1U << kind, format, &status, &text, &length), 0);
 	assert_string_equal(text, expected);
 	assert_int_equal(length, strlen(expected));
 	assert_int_equal(status, expected_status);
@@ -235,7 +235,7 @@ static void ready_needs_a_running_init_and_alive_does_not(void **state)
 	static_assert(COUNT(rows) == WIRE_STATE_COUNT, "a row for every state");
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct wire_snapshot snapshot = { .state = rows[i].state };
-		struct health_facts facts = { &snapshot, healthy, NULL, 0 };
+		struct health_facts facts = { .snapshot = &snapshot, .healthy = healthy };
 		char reason[64];
 
 		snprintf(reason, sizeof reason, "not ready: nest-init: %s\n", wire_state_name(rows[i].state));
@@ -248,7 +248,7 @@ static void ready_needs_a_running_init_and_alive_does_not(void **state)
 static void nothing_is_good_before_the_first_snapshot(void **state)
 {
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
-	struct health_facts facts = { NULL, healthy, NULL, 0 };
+	struct health_facts facts = { .healthy = healthy };
 
 	(void)state;
 	assert_health(&facts, CHECK_LIVE, HEALTH_BRIEF, 503, "not alive: nest-init: has not reported yet\n");
@@ -260,7 +260,7 @@ static void health_lists_the_checks_of_its_kind(void **state)
 {
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 0, 0 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks) };
+	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks), HEALTH_BY_INIT };
 
 	(void)state;
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://postgres:5432: connection refused\n");
@@ -276,7 +276,8 @@ static void health_lists_the_checks_of_its_kind(void **state)
 	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503,
 		"not started: file:/run/\xef\xbf\xbd: no result yet; file:/run/\xef\xbf\xbd: no result yet\n");
 	assert_health(&facts, CHECK_READY, HEALTH_JSON, 503,
-		"{\"status\":\"fail\",\"description\":\"whether the container takes requests\",\"checks\":{"
+		"{\"status\":\"fail\",\"output\":\"not ready: tcp://postgres:5432: connection refused\","
+		"\"description\":\"whether the container takes requests\",\"checks\":{"
 		"\"nest-init\":[{\"status\":\"pass\",\"output\":\"running\"}],"
 		"\"http://127.0.0.1:4000/api/health?a=\\\"b\\\\c\\\"\":[{\"status\":\"pass\",\"output\":\"200 OK\"}],"
 		"\"tcp://postgres:5432\":[{\"status\":\"fail\",\"output\":\"connection refused\"}]}}\n");
@@ -289,10 +290,86 @@ static void a_reason_cannot_forge_a_line(void **state)
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, &forged, 1 };
+	struct health_facts facts = { &snapshot, healthy, &forged, 1, HEALTH_BY_INIT };
 
 	(void)state;
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://x:1: no [+]tcp://x:1 ok   [32m\n");
+}
+
+/* A PID 1 that hangs can neither stop nor reap: nothing is well then, whatever was known before. */
+static void a_silent_init_fails_every_kind(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { .snapshot = &snapshot, .healthy = healthy, .source = HEALTH_INIT_SILENT };
+
+	(void)state;
+	assert_health(&facts, CHECK_LIVE, HEALTH_BRIEF, 503, "not alive: nest-init: PID 1 does not answer\n");
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: nest-init: PID 1 does not answer\n");
+	assert_health(&facts, CHECK_STARTUP, HEALTH_VERBOSE, 503,
+		"[-]nest-init failed: PID 1 does not answer\nstartupz check failed\n");
+}
+
+/* What was looked at without a monitor says so, and nothing of PID 1. */
+static void what_was_looked_at_alone_says_so(void **state)
+{
+	static const struct wire_check check = {
+		.kind = CHECK_READY, .healthy = 1, .settled = 1, .name = "api", .reason = "200 OK"
+	};
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+	struct health_facts facts = { NULL, healthy, &check, 1, HEALTH_BY_OURSELVES };
+
+	(void)state;
+	assert_health(&facts, CHECK_READY, HEALTH_JSON, 200,
+		"{\"status\":\"pass\",\"description\":\"whether the container takes requests\","
+		"\"notes\":[\"looked at just now: no monitor runs\"],"
+		"\"checks\":{\"api\":[{\"status\":\"pass\",\"output\":\"200 OK\"}]}}\n");
+	assert_health(&facts, CHECK_LIVE, HEALTH_VERBOSE, 200, "livez check passed\n");
+}
+
+/* All kinds in one: names carry their kind, as two kinds may have the same. */
+static void several_kinds_are_one_answer(void **state)
+{
+	static const struct wire_check both[] = {
+		{ .kind = CHECK_LIVE, .healthy = 1, .settled = 1, .name = "api", .reason = "200 OK" },
+		{ .kind = CHECK_READY, .settled = 1, .name = "api", .reason = "503 \"no\"" },
+		{ .kind = CHECK_STARTUP, .healthy = 1, .settled = 1, .name = "file", .reason = "there" },
+	};
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { [CHECK_LIVE] = 1, [CHECK_STARTUP] = 1 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, both, COUNT(both), HEALTH_BY_INIT };
+	cleanup_free char *text = NULL;
+	unsigned status;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(
+		health_page(&facts, 1U << CHECK_LIVE | 1U << CHECK_READY, HEALTH_JSON, &status, &text, &length), 0);
+	assert_int_equal(status, 503);
+	assert_string_equal(text,
+		"{\"status\":\"fail\",\"output\":\"unhealthy: ready:api: 503 \\\"no\\\"\","
+		"\"description\":\"whether the container is well\",\"checks\":{"
+		"\"nest-init\":[{\"status\":\"pass\",\"output\":\"running\"}],"
+		"\"live:api\":[{\"status\":\"pass\",\"output\":\"200 OK\"}],"
+		"\"ready:api\":[{\"status\":\"fail\",\"output\":\"503 \\\"no\\\"\"}]}}\n");
+}
+
+/* Docker and Podman keep the beginning: a long name must not push the reason out of it. */
+static void a_long_name_leaves_room_for_the_reason(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct wire_check check = { .kind = CHECK_READY, .settled = 1, .reason = "connection refused" };
+	struct health_facts facts = { &snapshot, healthy, &check, 1, HEALTH_BY_INIT };
+	char expected[200];
+
+	(void)state;
+	memset(check.name, 'n', sizeof check.name - 1);
+	snprintf(expected, sizeof expected, "not ready: %.97s...: connection refused\n", check.name);
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+	check.name[100] = '\0';
+	snprintf(expected, sizeof expected, "not ready: %.100s: connection refused\n", check.name);
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
 }
 
 int main(int argc, char **argv)
@@ -305,6 +382,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nothing_is_good_before_the_first_snapshot),
 		cmocka_unit_test(health_lists_the_checks_of_its_kind),
 		cmocka_unit_test(a_reason_cannot_forge_a_line),
+		cmocka_unit_test(a_silent_init_fails_every_kind),
+		cmocka_unit_test(what_was_looked_at_alone_says_so),
+		cmocka_unit_test(several_kinds_are_one_answer),
+		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
 	};
 
 	if (argc > 1)

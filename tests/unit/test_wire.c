@@ -76,6 +76,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_ASK, wire_ask, kind, CHECK_KIND_COUNT - 1),
 	FIELD(WIRE_VERDICT, wire_verdict, kind, CHECK_KIND_COUNT - 1),
 	FIELD(WIRE_VERDICT, wire_verdict, healthy, 1),
+	FIELD(WIRE_VERDICT, wire_verdict, silent, 1),
+	FIELD(WIRE_VERDICT, wire_verdict, reserved, 0),
 	FIELD(WIRE_VERDICT, wire_verdict, reason, 0),
 	FIELD(WIRE_CHECK, wire_check, kind, CHECK_KIND_COUNT - 1),
 	FIELD(WIRE_CHECK, wire_check, healthy, 1),
