@@ -592,7 +592,7 @@ def test_a_flood_of_records_delays_no_signal(start):
     with channel_of(monitor(container)) as channel:
         def flood():
             while not stop.is_set():
-                with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                     channel.send(record(REFRESH))
                     channel.send(record(END))  # valid, and nothing that PID 1 has asked for
         thread = threading.Thread(target=flood)
