@@ -99,7 +99,7 @@ static void summarise(const struct record *record, const char *output, int allow
 			&record->blind, "");
 		fputs("\n  so that all that changed meanwhile counts as written", stderr);
 		if (record->looked_through > RECORD_LOOK_MAX)
-			fprintf(stderr, " (among the first %d files)", RECORD_LOOK_MAX);
+			fprintf(stderr, " (among the first %d files: add --writable for what lies beyond)", RECORD_LOOK_MAX);
 	}
 	if (record->is_foreign)
 		fputs("\n  syscalls of another architecture were made: the profile does not list them", stderr);

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle import DOCKER_CAPS, Container, bind
+from bundle import DOCKER_CAPS, Container, bind, tmpfs
 from busybox import BACKSTOP, NEST_INIT, REPO, needs_runc, wait_until
 
 # --- servers ------------------------------------------------------------------------------------------------------
@@ -396,3 +396,22 @@ def test_a_process_that_may_not_be_looked_at_is_told(root, tmp_path):
             assert c.wait(BACKSTOP) == 0, c.errors()
             assert ("paths unseen" in c.errors()) == expected
             assert "--writable /srv" in c.errors(), c.errors()
+
+
+@needs_runc
+def test_what_changed_is_found_beside_a_large_volume(root, tmp_path):
+    """More than the 100000 files that are looked through: one directory, mounted many times over."""
+    volume, out = tmp_path / "volume", tmp_path / "out"
+    volume.mkdir(), out.mkdir()
+    for number in range(15000):
+        (volume / str(number)).touch()
+    script = "import os; os.setgid(1001); os.setuid(1001); open('/srv/file', 'w')"
+    command = ["/bin/sh", "-c", 'touch -d 2020-01-01 /srv; exec "$@"', "sh", "/nest-init", "seccomp", "record",
+               "-o", "/out/p", "--", "/usr/bin/python3", "-c", script]
+    # A tmpfs, as the container's root is one, lists first what was made last.
+    mounts = [bind("/usr", "/usr", "ro"), bind(out, "/out"), tmpfs("/srv", "mode=777"),
+              *(bind(volume, f"/volume{i}") for i in range(8))]
+    with Container(command, root, mounts=mounts) as c:
+        assert c.wait(4 * BACKSTOP) == 0, c.errors()
+        assert " (among the first 100000 files: add --writable for what lies beyond)\n" in c.errors()
+        assert "--writable /srv" in c.errors(), c.errors()
