@@ -13,6 +13,9 @@ bool mounts_root_is_read_only(void);
  * Returns 0, or -EROFS or another -errno with a sentence. */
 int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why);
 
+/* True if the path leads to the root directory. */
+bool mounts_is_root(const char *path);
+
 /* Gives the calling process a mount namespace of its own, whose changes nobody else sees: where we are not PID 1 the
  * mounts may be somebody else's, the host's even. Returns 0, also where CAP_SYS_ADMIN is missing (then nothing can be
  * changed anyhow), or -errno with a sentence. */
