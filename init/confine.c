@@ -232,6 +232,20 @@ static int check_paths(enum layer layer, const char *what, const struct path_lis
 	return 0;
 }
 
+/* It may be another program's: refused it is not. */
+static void tell_foreign_level(const char *level, void (*warn)(const char *sentence))
+{
+	struct complaint why;
+
+	if (level == NULL)
+		return;
+	complain(&why, EINVAL,
+		"SECURITY_LEVEL is '%.60s', which is neither standard nor hardened: it confines nothing "
+		"(--security-level goes before it)",
+		level);
+	warn(why.text);
+}
+
 /* A root that is read-only and writable is a mistake as well: Landlock would allow all, a remount nothing. */
 static int check_writable(const struct path_list *list, struct complaint *ret_why)
 {
@@ -255,6 +269,7 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	plan->asked = asked;
 	plan->requested = requested_layers(asked);
 	plan->is_pid_1 = getpid() == 1;
+	tell_foreign_level(asked->foreign_level, warn);
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
 	error = check_paths(LAYER_EXEC_ALLOW, "path", &asked->exec_allow, ret_why);
