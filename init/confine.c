@@ -277,6 +277,8 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 		error = check_writable(&asked->writable, ret_why);
 	if (error < 0)
 		return error;
+	if (plan->is_pid_1) /* else it may be PID 1's own mount, with these very options */
+		mounts_tell_options(&asked->tmpfs, warn);
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */

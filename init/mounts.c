@@ -223,6 +223,21 @@ static int refuse_tmpfs(const struct tmpfs_mount *wanted, int error, struct comp
 		error == EPERM ? " (it needs CAP_SYS_ADMIN; or start the container with --tmpfs)" : "");
 }
 
+void mounts_tell_options(const struct tmpfs_list *list, void (*warn)(const char *sentence))
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tmpfs_mount *wanted = &list->mount[i];
+		struct complaint why;
+
+		if (wanted->options[0] == '\0' || !is_tmpfs(wanted->path))
+			continue;
+		complain(&why, EBUSY,
+			"tmpfs: the runtime mounted %.160s already: %s is not put in force (say it there)",
+			wanted->path, wanted->options);
+		warn(why.text);
+	}
+}
+
 int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < list->count; i++) {

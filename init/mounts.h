@@ -26,6 +26,9 @@ int mounts_take_own_namespace(struct complaint *ret_why);
  * -EPERM (no CAP_SYS_ADMIN), -EBUSY (a file is open for writing) or another -errno with a sentence. */
 int mounts_make_read_only(const struct path_list *writable, const struct tmpfs_list *tmpfs, struct complaint *ret_why);
 
+/* Tells of options for a tmpfs that is there already: it keeps those that it was mounted with. */
+void mounts_tell_options(const struct tmpfs_list *list, void (*warn)(const char *sentence));
+
 /* Mounts each tmpfs (nosuid, nodev, noexec unless its options say otherwise). A path that is one already, by the
  * runtime or by an earlier start, is left as it is. Returns 0 or -errno with a sentence. */
 int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why);
