@@ -1,6 +1,7 @@
 #include "base/option_table.h"
 
 #include "base/model.h"
+#include "base/nearest.h"
 #include "base/option_setters.h"
 
 #include <assert.h>
@@ -105,39 +106,13 @@ const struct option_row option_rows[] = {
 };
 static_assert(sizeof option_rows / sizeof option_rows[0] == OPTION_COUNT, "a row for every option");
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance between two short names, cut to OPTION_NAME_SIZE. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[OPTION_NAME_SIZE + 1], length = smaller(strlen(b), OPTION_NAME_SIZE);
-
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= OPTION_NAME_SIZE && a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t above = row[j];
-
-			row[j] = smaller(smaller(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[length];
-}
-
 enum option option_nearest(const char *name)
 {
 	enum option best = OPTION_COUNT;
-	size_t best_distance = 4;
+	size_t best_distance = NEAREST_DISTANCE + 1;
 
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		size_t here = distance(name, option_rows[i].name);
+		size_t here = nearest_distance(name, option_rows[i].name);
 
 		if (here < best_distance) {
 			best_distance = here;
