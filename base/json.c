@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/nearest.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -790,42 +791,14 @@ int json_get_int64(
 	return complain_kind(node, expected, ret_why);
 }
 
-/* The number of letters to insert, to remove or to change (Levenshtein); words over 31 letters are far from all. */
-static unsigned distance(const char *a, const char *b)
-{
-	size_t a_length = strlen(a), b_length = strlen(b);
-	unsigned row[32];
-
-	if (a_length > 31 || b_length > 31)
-		return 32;
-	for (size_t j = 0; j <= b_length; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a_length; i++) {
-		unsigned corner = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_length; j++) {
-			unsigned above = row[j], best = corner + (a[i - 1] != b[j - 1]);
-
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			corner = above;
-			row[j] = best;
-		}
-	}
-	return row[b_length];
-}
-
 /* The word of the list that was probably meant, or NULL. */
 static const char *nearest(const char *word, const char *const known[])
 {
 	const char *found = NULL;
-	unsigned best = 3;
+	size_t best = NEAREST_DISTANCE;
 
 	for (size_t i = 0; known[i] != NULL; i++) {
-		unsigned away = distance(word, known[i]);
+		size_t away = nearest_distance(word, known[i]);
 
 		if (away < best && away < strlen(known[i])) {
 			best = away;

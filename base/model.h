@@ -86,7 +86,9 @@ struct confinement {
 	const char *seccomp; /* profile name or FILE; NULL or "unconfined": none */
 	bool seccomp_report; /* the monitor answers for the filter where it denies, and tells */
 	enum read_only_mode read_only;
-	bool hardened; /* the preset; of it the members say all but the allow-list of COMMAND's own program */
+	const char *foreign_level; /* of SECURITY_LEVEL, where it is none of ours; NULL */
+	bool hardened;   /* the preset; of it the members say all but the allow-list of COMMAND's own program */
+	bool has_joined; /* a container that runs: what docker exec started is confined */
 	bool best_effort;
 	bool umask_given;
 	mode_t umask;

@@ -39,7 +39,7 @@ const char *value_next_number(const char *list, unsigned most, unsigned *ret_num
 	char *end;
 	unsigned long number = strtoul(list, &end, 10);
 
-	if (!isdigit((unsigned char)*list) || (*end != '\0' && *end != ',') || number > most)
+	if (!isdigit((unsigned char)*list) || (*end != '\0' && *end != ',') || number > most || strcmp(end, ",") == 0)
 		return NULL;
 	*ret_number = (unsigned)number;
 	return end + (*end == ',');

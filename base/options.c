@@ -222,12 +222,19 @@ static int parse_environment(struct parse *parse, char **env, struct complaint *
 	return 0;
 }
 
-/* The name that services know already; what else it may hold is theirs. */
-static bool has_hardened_variable(char **env)
+/* The name that services know already: what else it may hold is theirs, or a slip that somebody has to be told of. */
+static void take_foreign_level(char **env, struct confinement *confinement)
 {
-	while (*env != NULL && strcmp(*env, "SECURITY_LEVEL=hardened") != 0)
+	static const char name[] = "SECURITY_LEVEL=";
+	const size_t length = sizeof name - 1;
+
+	while (*env != NULL && strncmp(*env, name, length) != 0)
 		env++;
-	return *env != NULL;
+	if (*env == NULL)
+		return;
+	confinement->hardened = strcmp(*env + length, "hardened") == 0;
+	if (!confinement->hardened && (*env)[length] != '\0' && strcmp(*env + length, "standard") != 0)
+		confinement->foreign_level = *env + length;
 }
 
 /* What is not said itself. A capability that is added is kept, a program that is allowed comes beside COMMAND's. */
@@ -311,7 +318,7 @@ static int finish(struct parse *parse, char **env, struct complaint *ret_why)
 	if (error < 0)
 		return error;
 	if (!parse->seen[OPTION_SECURITY_LEVEL])
-		model->confinement.hardened = has_hardened_variable(env);
+		take_foreign_level(env, &model->confinement);
 	if (model->confinement.hardened)
 		harden(parse->seen, &model->confinement);
 	for (size_t i = 0; i < model->check_count; i++)

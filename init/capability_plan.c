@@ -56,10 +56,10 @@ int capability_plan(const struct capability_sets *have, const struct confinement
 			"cannot add %s: the container does not have it (start it with --cap-add %s)",
 			first_name(missing), first_name(missing));
 	if (bounding != have->bounding && (have->permitted & SETPCAP) == 0)
-		return complain(ret_why, EPERM,
-			"cannot drop %s from the bounding set without CAP_SETPCAP "
-			"(start the container with --cap-drop, or as root with --user here)",
-			first_name(have->bounding & ~bounding));
+		return complain(ret_why, EPERM, "cannot drop %s from the bounding set without CAP_SETPCAP (%s)",
+			first_name(have->bounding & ~bounding),
+			asked->has_joined ? "docker exec without --user, and --user here"
+					  : "start the container with --cap-drop, or as root with --user here");
 	*ret_want = sets_for(have, bounding, add, asked, runs_as_root);
 	return 0;
 }

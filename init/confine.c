@@ -232,6 +232,34 @@ static int check_paths(enum layer layer, const char *what, const struct path_lis
 	return 0;
 }
 
+/* It may be another program's: refused it is not. */
+static void tell_foreign_level(const char *level, void (*warn)(const char *sentence))
+{
+	struct complaint why;
+
+	if (level == NULL)
+		return;
+	complain(&why, EINVAL,
+		"SECURITY_LEVEL is '%.60s', which is neither standard nor hardened: it confines nothing "
+		"(--security-level goes before it)",
+		level);
+	warn(why.text);
+}
+
+/* A root that is read-only and writable is a mistake as well: Landlock would allow all, a remount nothing. */
+static int check_writable(const struct path_list *list, struct complaint *ret_why)
+{
+	int error = check_paths(LAYER_READ_ONLY, "writable path", list, ret_why);
+
+	for (size_t i = 0; error == 0 && i < list->count; i++)
+		if (mounts_is_root(list->path[i]))
+			error = complain(ret_why, EINVAL,
+				"%s: writable path '%.256s': it is the root (leave out --read-only, or say "
+				"--read-only=no)",
+				layer_name(LAYER_READ_ONLY), list->path[i]);
+	return error;
+}
+
 int confine_plan(const struct confinement *asked, void (*warn)(const char *sentence), struct confine_plan *ret_plan,
 	struct complaint *ret_why)
 {
@@ -241,13 +269,16 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 	plan->asked = asked;
 	plan->requested = requested_layers(asked);
 	plan->is_pid_1 = getpid() == 1;
+	tell_foreign_level(asked->foreign_level, warn);
 	if (confine_is_light(plan))
 		return 0; /* nothing to look up: the plain start stays cheap */
 	error = check_paths(LAYER_EXEC_ALLOW, "path", &asked->exec_allow, ret_why);
 	if (error == 0 && asked->read_only != READ_ONLY_OFF)
-		error = check_paths(LAYER_READ_ONLY, "writable path", &asked->writable, ret_why);
+		error = check_writable(&asked->writable, ret_why);
 	if (error < 0)
 		return error;
+	if (plan->is_pid_1) /* else it may be PID 1's own mount, with these very options */
+		mounts_tell_options(&asked->tmpfs, warn);
 	error = plan_user(asked, plan, ret_why);
 	if (error < 0)
 		return blame(LAYER_USER, error, ret_why); /* an unknown user is a mistake, never best effort */

@@ -9,6 +9,7 @@
 #include "init/spawn.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -55,6 +56,7 @@ int exec_main(int argc, char **argv)
 													     : status;
 	if (error == 0) {
 		plan.command = model.command[0];
+		model.confinement.has_joined = getpid() != 1;
 		error = confine_plan(&model.confinement, warn, &plan, &why);
 	}
 	if (error == 0)

@@ -1,5 +1,7 @@
 #include "init/exec_reason.h"
 
+#include "base/nearest.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -100,6 +102,37 @@ static void denied(const char *program, unsigned mode, struct complaint *ret_why
 			program);
 }
 
+/* Words that are no program's but ours: a slip in one of them makes a COMMAND of it. */
+static const char *own_word(const char *program)
+{
+	static const char words[][12] = { "audit", "exec", "health", "probe", "status", "seccomp", "help", "version" };
+	const char *found = NULL;
+	size_t best = NEAREST_DISTANCE;
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t away = nearest_distance(program, words[i]);
+
+		if (away < best && 2 * away < strlen(program)) {
+			best = away;
+			found = words[i];
+		}
+	}
+	return found;
+}
+
+/* One that is near a subcommand of ours, or an option without its dashes. */
+static int not_in_path(const char *program, struct complaint *ret_why)
+{
+	const char *word = own_word(program);
+
+	if (word == NULL)
+		complain(ret_why, ENOENT, "%s: not found in PATH", program);
+	else
+		complain(ret_why, ENOENT, "%s: not found in PATH (did you mean nest-init %s%s?)", program,
+			strcmp(word, "help") == 0 || strcmp(word, "version") == 0 ? "--" : "", word);
+	return EXEC_STATUS_NOT_FOUND;
+}
+
 int exec_reason(const char *named, int error, unsigned mode, const char *head, size_t length, uint16_t machine,
 	struct complaint *ret_why)
 {
@@ -109,10 +142,8 @@ int exec_reason(const char *named, int error, unsigned mode, const char *head, s
 	snprintf(program, sizeof program, "%.*s%s", NAME_SIZE - 4, named, strlen(named) > NAME_SIZE - 4 ? "..." : "");
 	switch (error) {
 	case ENOENT:
-		if (strchr(program, '/') == NULL) {
-			complain(ret_why, ENOENT, "%s: not found in PATH", program);
-			return EXEC_STATUS_NOT_FOUND;
-		}
+		if (strchr(program, '/') == NULL)
+			return not_in_path(program, ret_why);
 		if (length > 0)
 			return missing_interpreter(program, head, length, ret_why);
 		complain(ret_why, ENOENT, "%s: not found", program);

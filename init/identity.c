@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define FIELDS_MAX 7
+#define QUOTE_MAX 32 /* characters of a name that a sentence quotes: as many as useradd(8) takes */
+#define QUOTE_SIZE (QUOTE_MAX + sizeof "...")
 
 /* A field of a line: not NUL-terminated, the file is only borrowed. */
 struct field {
@@ -126,13 +128,42 @@ static int collect_groups(const char *group, struct field name, struct identity 
 	return 0;
 }
 
+/* What stands behind it is to have room. */
+static const char *quote(struct field name, char ret_quote[static QUOTE_SIZE])
+{
+	bool fits = name.length <= QUOTE_MAX;
+
+	snprintf(ret_quote, QUOTE_SIZE, "%.*s%s", fits ? (int)name.length : QUOTE_MAX, name.text, fits ? "" : "...");
+	return ret_quote;
+}
+
+static bool is_number(struct field name)
+{
+	size_t sign = name.length > 1 && name.text[0] == '-';
+
+	for (size_t i = sign; i < name.length; i++)
+		if (name.text[i] < '0' || name.text[i] > '9')
+			return false;
+	return true;
+}
+
+static int refuse_unknown(const char *what, struct field name, const char *file, struct complaint *ret_why)
+{
+	char quoted[QUOTE_SIZE];
+
+	if (is_number(name))
+		return complain(ret_why, ERANGE, "%s '%s': expected a number from 0 to %u", what, quote(name, quoted),
+			UINT32_MAX - 1);
+	return complain(ret_why, ENOENT, "%s '%s' is not in %s: add it to the image or give a number", what,
+		quote(name, quoted), file);
+}
+
 static int resolve_group(const char *name, const char *group, gid_t *ret_gid, struct complaint *ret_why)
 {
 	struct field field = { name, strlen(name) };
 
 	if (!parse_id(field, ret_gid) && !find_group(group, field, ret_gid))
-		return complain(
-			ret_why, ENOENT, "group '%s' is not in /etc/group: add it to the image or give a number", name);
+		return refuse_unknown("group", field, "/etc/group", ret_why);
 	return 0;
 }
 
@@ -142,23 +173,25 @@ int identity_resolve(const char *user, const char *passwd, const char *group, st
 	const char *colon = strchrnul(user, ':');
 	struct field name = { user, (size_t)(colon - user) };
 	struct identity identity = { 0 };
+	char quoted[QUOTE_SIZE];
 	uint32_t uid;
 	int error;
 
+	quote((struct field){ user, strlen(user) }, quoted);
 	if (name.length == 0)
-		return complain(ret_why, EINVAL, "user '%s': expected NAME or UID[:GID]", user);
+		return complain(ret_why, EINVAL, "user '%s': expected NAME or UID[:GID]", quoted);
 	if (parse_id(name, &uid)) {
 		identity.uid = uid;
 		find_user(passwd, (struct field){ 0 }, uid, &identity);
 	} else {
 		if (!find_user(passwd, name, 0, &identity))
-			return complain(ret_why, ENOENT,
-				"user '%.*s' is not in /etc/passwd: add it to the image or give a number",
-				(int)name.length, name.text);
+			return refuse_unknown("user", name, "/etc/passwd", ret_why);
 		error = collect_groups(group, name, &identity, ret_why);
 		if (error < 0)
 			return error;
 	}
+	if (strcmp(colon, ":") == 0)
+		return complain(ret_why, EINVAL, "user '%s': the group behind ':' is missing", quoted);
 	if (*colon == ':') {
 		error = resolve_group(colon + 1, group, &identity.gid, ret_why);
 		if (error < 0)

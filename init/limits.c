@@ -66,11 +66,13 @@ static int set_oom_score_adj(int value, struct complaint *ret_why)
 	cleanup_close int fd = open_oom_score_adj();
 
 	error = fd < 0 ? fd : fd_write_all(fd, text, (size_t)length);
+	if (error == 0)
+		return 0;
 	/* EACCES is the kernel's word for it (proc(5)). */
-	return error < 0
-		? complain(ret_why, -error, "cannot set oom_score_adj to %d: %s", value,
-			  error == -EACCES ? "lowering oom_score_adj needs CAP_SYS_RESOURCE" : strerror(-error))
-		: 0;
+	return complain(ret_why, -error, "cannot set oom_score_adj to %d: %s", value,
+		error == -EACCES           ? "lowering oom_score_adj needs CAP_SYS_RESOURCE"
+			: error == -ENOENT ? "/proc is not there (mount it)"
+					   : strerror(-error));
 }
 
 int limits_apply(const struct limits *asked, struct complaint *ret_why)

@@ -49,6 +49,14 @@ bool mounts_root_is_read_only(void)
 	return statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY) != 0;
 }
 
+bool mounts_is_root(const char *path)
+{
+	struct stat here, root;
+
+	return stat(path, &here) == 0 && stat("/", &root) == 0 && here.st_dev == root.st_dev &&
+		here.st_ino == root.st_ino;
+}
+
 int mounts_check_writable(const struct path_list *writable, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < writable->count; i++) {
@@ -215,12 +223,19 @@ static int refuse_tmpfs(const struct tmpfs_mount *wanted, int error, struct comp
 		error == EPERM ? " (it needs CAP_SYS_ADMIN; or start the container with --tmpfs)" : "");
 }
 
-static bool is_root(const char *path)
+void mounts_tell_options(const struct tmpfs_list *list, void (*warn)(const char *sentence))
 {
-	struct stat here, root;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tmpfs_mount *wanted = &list->mount[i];
+		struct complaint why;
 
-	return stat(path, &here) == 0 && stat("/", &root) == 0 && here.st_dev == root.st_dev &&
-		here.st_ino == root.st_ino;
+		if (wanted->options[0] == '\0' || !is_tmpfs(wanted->path))
+			continue;
+		complain(&why, EBUSY,
+			"tmpfs: the runtime mounted %.160s already: %s is not put in force (say it there)",
+			wanted->path, wanted->options);
+		warn(why.text);
+	}
 }
 
 int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
@@ -230,7 +245,7 @@ int mounts_make_tmpfs(const struct tmpfs_list *list, struct complaint *ret_why)
 		unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 		char data[256];
 
-		if (is_root(wanted->path)) /* it would lie over a root that everybody keeps using */
+		if (mounts_is_root(wanted->path)) /* it would lie over a root that everybody keeps using */
 			return complain(ret_why, EINVAL, "cannot mount a tmpfs on '%s': it is the root", wanted->path);
 		if (is_tmpfs(wanted->path))
 			continue;

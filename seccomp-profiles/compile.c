@@ -454,6 +454,16 @@ static bool is_compiled(const char *bytes, size_t length)
 	return length >= sizeof(struct sock_filter) && bytes[1] == '\0';
 }
 
+/* Neither that nor a text: JSON would be blamed for what it never was. */
+static bool is_binary(const char *bytes, size_t length)
+{
+	const unsigned char first = (unsigned char)bytes[0];
+
+	if (first == '{' || first == 0xef) /* begun as JSON, or with a byte order mark */
+		return false;
+	return memchr(bytes, '\0', length) != NULL || first >= 0x7f || (first < ' ' && strchr("\t\r\n", first) == NULL);
+}
+
 static int take_compiled(const char *path, const char *bytes, size_t length, struct seccomp_program *ret_program,
 	struct complaint *ret_why)
 {
@@ -487,6 +497,8 @@ int seccomp_read_file(const char *path, const struct seccomp_context *context, s
 		rc = take_compiled(path, text, length, ret_program, ret_why);
 		if (rc == 0)
 			ret_warnings->count = 0;
+	} else if (is_binary(text, length)) {
+		rc = complain(ret_why, EINVAL, "%.256s: neither JSON nor a filter as seccomp compile writes it", path);
 	} else {
 		rc = json_parse(path, text, length, &json, ret_why);
 		if (rc == 0)

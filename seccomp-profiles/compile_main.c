@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "seccomp-profiles/embedded.h"
+#include "seccomp-profiles/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +95,8 @@ static int compile(const struct request *request)
 	program = malloc(sizeof *program);
 	if (program == NULL)
 		return command_refuse(request->input, strerror(ENOMEM));
-	if (seccomp_compile_file(request->input, &request->context, program, &warnings, &why) < 0) {
+	if (source_find(request->input, &why) < 0 ||
+		seccomp_compile_file(request->input, &request->context, program, &warnings, &why) < 0) {
 		fprintf(stderr, "nest-init seccomp: %s\n", why.text);
 		return EXIT_REFUSED;
 	}

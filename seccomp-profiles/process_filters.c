@@ -89,11 +89,12 @@ static int read_status(const char *pid, char **ret_status, struct complaint *ret
 {
 	char path[64];
 	size_t length;
-	int rc = -ESRCH;
+	int rc;
 
+	if (*pid == '\0' || strlen(pid) >= 20 || pid[strspn(pid, "0123456789")] != '\0')
+		return complain(ret_why, EINVAL, "pid:%.20s: not a process number", pid);
 	snprintf(path, sizeof path, "/proc/%s/status", pid);
-	if (*pid != '\0' && strlen(pid) < 20 && pid[strspn(pid, "0123456789")] == '\0')
-		rc = file_read(path, STATUS_MAX, ret_status, &length);
+	rc = file_read(path, STATUS_MAX, ret_status, &length);
 	return rc < 0 ? complain(ret_why, -rc, "pid:%.20s: no such process here", pid) : 0;
 }
 

@@ -62,7 +62,7 @@ static void tell(int channel, int status, const struct complaint *why)
 	fd_write_all(channel, &news, sizeof news);
 }
 
-static _Noreturn void become_command(const struct record_request *request, int channel, const sigset_t *mask)
+static _Noreturn void become_command(const struct record_request *request, int channel)
 {
 	struct complaint why = { "" };
 	int error, status = STATUS_REFUSED;
@@ -71,7 +71,7 @@ static _Noreturn void become_command(const struct record_request *request, int c
 	setsid();                         /* as under nest-init: a terminal's ^C comes by way of us */
 	error = install(channel);
 	if (error == 0) {
-		sigprocmask(SIG_SETMASK, mask, NULL);
+		sigprocmask(SIG_SETMASK, &request->mask, NULL);
 		status = request->execute(request->argv, &why);
 	} else {
 		explain_install(error, &why);
@@ -200,11 +200,19 @@ static int follow(struct recording *recording, int channel, int *ret_status, str
 	return complain(ret_why, ECHILD, "%s", news.why.text);
 }
 
+void record_hold_signals(struct record_request *ret_request)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &ret_request->mask);
+}
+
 int record_run(const struct record_request *request, struct record *record, int *ret_status, struct complaint *ret_why)
 {
 	struct recording recording = { .request = request, .record = record, .listener = -1 };
 	cleanup_close int ours = -1, theirs = -1, signals = -1;
-	sigset_t all, mask;
+	sigset_t all;
 	int ends[2], error;
 
 	*ret_status = STATUS_REFUSED;
@@ -213,14 +221,13 @@ int record_run(const struct record_request *request, struct record *record, int 
 	ours = ends[0];
 	theirs = ends[1];
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
 	signal(SIGCHLD, SIG_DFL);
 	/* What is orphaned becomes ours: it can still be waited for, and looked at where only descendants may be. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	recording.signals = signals = signalfd(-1, &all, SFD_CLOEXEC);
 	recording.child = signals < 0 ? -1 : fork();
 	if (recording.child == 0)
-		become_command(request, theirs, &mask);
+		become_command(request, theirs);
 	if (recording.child < 0)
 		return complain(ret_why, errno, "cannot start the command: %s", strerror(errno));
 	close(take_fd(&theirs));

@@ -378,11 +378,39 @@ static bool is_since(const struct timespec *time, const struct timespec *since)
 	return time->tv_sec > since->tv_sec || (time->tv_sec == since->tv_sec && time->tv_nsec >= since->tv_nsec);
 }
 
-/* The kernel's own file systems, and the one where nothing changes (hier(7)). */
+/* Where services keep what changes (hier(7)): looked through before a large volume can use up the number. */
+static const char looked_through_first[][8] = { "/run", "/etc", "/var", "/srv", "/home" };
+
+static bool is_first(const char *path)
+{
+	for (size_t i = 0; i < sizeof looked_through_first / sizeof looked_through_first[0]; i++)
+		if (strcmp(looked_through_first[i], path) == 0)
+			return true;
+	return false;
+}
+
+/* The kernel's own file systems, the one where nothing changes (hier(7)), and the one that is writable as a whole. */
 static bool is_passed_over(const char *path)
 {
 	return strcmp(path, "/proc") == 0 || strcmp(path, "/sys") == 0 || strcmp(path, "/dev") == 0 ||
-		strcmp(path, "/usr") == 0;
+		strcmp(path, "/usr") == 0 || strcmp(path, "/tmp") == 0;
+}
+
+static int look_through(char *path, unsigned depth, const struct timespec *since, struct record *record);
+
+/* At a file, or at a directory and what is below it. */
+static int look_at(char *path, unsigned depth, const struct timespec *since, struct record *record)
+{
+	struct stat status;
+	int error = 0;
+
+	if (lstat(path, &status) < 0)
+		return 0;
+	/* A directory that overlayfs copies up has a new ctime, and keeps its mtime. */
+	if (is_since(S_ISDIR(status.st_mode) ? &status.st_mtim : &status.st_ctim, since))
+		error = record_paths_note(&record->writable, path);
+	return error == 0 && S_ISDIR(status.st_mode) && depth < DEPTH_MAX ? look_through(path, depth + 1, since, record)
+									  : error;
 }
 
 /* `path` is a directory's, with room for PATH_MAX. */
@@ -395,21 +423,14 @@ static int look_through(char *path, unsigned depth, const struct timespec *since
 	if (directory == NULL)
 		return 0;
 	for (struct dirent *entry; error == 0 && (entry = readdir(directory)) != NULL;) {
-		struct stat status;
-
 		if (++record->looked_through > RECORD_LOOK_MAX)
 			break;
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
 			length + strlen(entry->d_name) + 2 > PATH_MAX)
 			continue;
 		sprintf(path + length, "/%s", entry->d_name);
-		if (is_passed_over(path) || lstat(path, &status) < 0)
-			continue;
-		/* A directory that overlayfs copies up has a new ctime, and keeps its mtime. */
-		if (is_since(S_ISDIR(status.st_mode) ? &status.st_mtim : &status.st_ctim, since))
-			error = record_paths_note(&record->writable, path);
-		if (error == 0 && S_ISDIR(status.st_mode) && depth < DEPTH_MAX)
-			error = look_through(path, depth + 1, since, record);
+		if (!is_passed_over(path) && !is_first(path))
+			error = look_at(path, depth, since, record);
 	}
 	path[length] = '\0';
 	closedir(directory);
@@ -418,7 +439,7 @@ static int look_through(char *path, unsigned depth, const struct timespec *since
 
 int record_changes(const struct timespec *since, struct record *record)
 {
-	char path[PATH_MAX] = "";
+	char path[PATH_MAX];
 	struct stat status;
 	int error;
 
@@ -427,9 +448,12 @@ int record_changes(const struct timespec *since, struct record *record)
 	/* Of /dev this is all in which files come and go (shm_open(3)). */
 	if (error == 0 && stat("/dev/shm", &status) == 0 && is_since(&status.st_mtim, since))
 		error = note_changed(record, "/dev/shm");
-	if (error < 0)
-		return error;
-	return look_through(path, 0, since, record);
+	for (size_t i = 0; error == 0 && i < sizeof looked_through_first / sizeof looked_through_first[0]; i++) {
+		strcpy(path, looked_through_first[i]);
+		error = look_at(path, 0, since, record);
+	}
+	path[0] = '\0';
+	return error < 0 ? error : look_through(path, 0, since, record);
 }
 
 int record_settle(struct record *record, size_t max)

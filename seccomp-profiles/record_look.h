@@ -11,8 +11,8 @@
 int record_look(int listener, const struct seccomp_notif *call, struct record *record);
 
 /* For processes that could not be looked at: notes every file and directory that has changed since then, wherever it
- * is but in /proc, /sys, /usr and /dev (where /dev/shm counts); among the first RECORD_LOOK_MAX files. Returns 0 or
- * -ENOMEM. */
+ * is but in /proc, /sys, /usr and /dev (where /dev/shm counts); among the first RECORD_LOOK_MAX files, those of /run,
+ * /etc, /var, /srv and /home before the others. /tmp counts in any case. Returns 0 or -ENOMEM. */
 int record_changes(const struct timespec *since, struct record *record);
 
 /* Lets parents stand for what is not there any more, and at most `max` paths remain. Returns 0 or -ENOMEM. */

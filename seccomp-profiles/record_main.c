@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static const char help[] =
@@ -24,7 +25,7 @@ static const char help[] =
 	"read-only root. No privilege is needed; CAP_SYS_PTRACE helps with programs that change their user. Signals\n"
 	"go to COMMAND. Under it, no_new_privs is on.\n"
 	"\n"
-	"  -o, --output FILE  where to write\n"
+	"  -o, --output FILE  where to write; - is standard output, behind what COMMAND has written there\n"
 	"  --merge FILE       add to what an earlier record wrote; may be the same FILE\n"
 	"  --help             show this\n"
 	"\n"
@@ -89,24 +90,36 @@ static void print_set(const char *title, const struct text_set *set, const char 
 	}
 }
 
+static bool is_standard_output(const char *output)
+{
+	return strcmp(output, "-") == 0;
+}
+
 static void summarise(const struct record *record, const char *output, int allowed, char **argv)
 {
+	bool may_be_read_only = !text_set_has(&record->writable, "/");
+
 	fprintf(stderr, "nest-init seccomp record: %zu syscalls seen, %d allowed with their families: %s\n",
-		record->seen.count, allowed, output);
+		record->seen.count, allowed, is_standard_output(output) ? "standard output" : output);
 	print_set("  executed:", &record->programs, "");
 	if (record->blind.count > 0) {
 		print_set("\n  paths unseen (a process that changed its user; CAP_SYS_PTRACE shows them) in:",
 			&record->blind, "");
 		fputs("\n  so that all that changed meanwhile counts as written", stderr);
 		if (record->looked_through > RECORD_LOOK_MAX)
-			fprintf(stderr, " (among the first %d files)", RECORD_LOOK_MAX);
+			fprintf(stderr, " (among the first %d files: add --writable for what lies beyond)",
+				RECORD_LOOK_MAX);
 	}
 	if (record->is_foreign)
 		fputs("\n  syscalls of another architecture were made: the profile does not list them", stderr);
+	if (!may_be_read_only)
+		fputs("\n  it writes to / itself: --read-only is left out", stderr);
 	fputs("\n  run it as: nest-init --seccomp", stderr);
-	print_word(output);
-	fputs(" --read-only", stderr);
-	print_set("", &record->writable, " --writable");
+	print_word(is_standard_output(output) ? "FILE" : output);
+	if (may_be_read_only) {
+		fputs(" --read-only", stderr);
+		print_set("", &record->writable, " --writable");
+	}
 	fputs(" --", stderr);
 	for (; *argv != NULL; argv++)
 		print_word(*argv);
@@ -126,15 +139,50 @@ static int read_earlier(const char *path, struct record *record, struct complain
 	return error < 0 ? error : record_merge(path, profile, record, ret_why);
 }
 
-static int write_profile(const struct record *record, int fd, const char *path)
+static int open_output(const char *path)
 {
-	FILE *out = ftruncate(fd, 0) < 0 && errno != EINVAL ? NULL : fdopen(dup(fd), "w");
+	return is_standard_output(path) ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+					: open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+/* Whoever clears a directory away in the run takes the file with it: it is made anew. Returns 0 or -errno. */
+static int find_again(const char *path, int *fd)
+{
+	struct stat status;
+	int again;
+
+	if (fstat(*fd, &status) < 0 || status.st_nlink > 0 || !S_ISREG(status.st_mode) || is_standard_output(path))
+		return 0;
+	again = open_output(path);
+	if (again < 0)
+		return -errno;
+	close(*fd);
+	*fd = again;
+	return 0;
+}
+
+static int write_to(const struct record *record, int fd)
+{
+	FILE *out = fdopen(dup(fd), "w");
 	int allowed = out == NULL ? -errno : record_write_profile(record, out);
 
-	if (out != NULL && fclose(out) != 0)
+	return out != NULL && fclose(out) != 0 ? -errno : allowed;
+}
+
+/* What cannot be written is not lost: a recording may have taken hours. */
+static int write_profile(const struct record *record, const char *path, int *fd)
+{
+	int allowed = find_again(path, fd);
+
+	/* Standard output may hold something already; what has no length (EINVAL) has nothing. */
+	if (allowed == 0 && !is_standard_output(path) && ftruncate(*fd, 0) < 0 && errno != EINVAL)
 		allowed = -errno;
-	if (allowed < 0)
-		refuse(path, strerror(-allowed));
+	if (allowed == 0)
+		allowed = write_to(record, *fd);
+	if (allowed < 0) {
+		fprintf(stderr, "nest-init seccomp record: %s: %s; the profile is:\n", path, strerror(-allowed));
+		record_write_profile(record, stderr);
+	}
 	return allowed;
 }
 
@@ -188,14 +236,15 @@ static int exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int record(const struct request *request, int fd, struct record *record)
+static int record(const struct request *request, int *fd, struct record *record)
 {
-	const struct record_request run = { request->argv, execute, signal_rest };
+	struct record_request run = { .argv = request->argv, .execute = execute, .signal_rest = signal_rest };
 	const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
 	struct timespec start;
 	struct complaint why;
 	int status, allowed;
 
+	record_hold_signals(&run);
 	/* The clock of files moves by the tick: what was done before is older. */
 	nanosleep(&tick, NULL);
 	clock_gettime(CLOCK_REALTIME_COARSE, &start);
@@ -210,7 +259,7 @@ static int record(const struct request *request, int fd, struct record *record)
 	if ((record->blind.count > 0 && record_changes(&start, record) < 0) ||
 		record_settle(record, MODEL_PATHS_MAX) < 0)
 		return refuse(request->output, strerror(ENOMEM));
-	allowed = write_profile(record, fd, request->output);
+	allowed = write_profile(record, request->output, fd);
 	if (allowed < 0)
 		return EXIT_REFUSED;
 	summarise(record, request->output, allowed, request->argv);
@@ -230,11 +279,11 @@ int seccomp_record_main(int argc, char **argv)
 	if (access("/proc/self", F_OK) < 0)
 		return refuse("/proc", "is not there (mount it): nothing would be known of paths and programs");
 	/* Opened before anything runs: a mistake is told now. Emptied only when there is something to write. */
-	is_new = access(request.output, F_OK) < 0;
-	fd = open(request.output, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	is_new = !is_standard_output(request.output) && access(request.output, F_OK) < 0;
+	fd = open_output(request.output);
 	if (fd < 0)
 		return refuse(request.output, strerror(errno));
-	status = record(&request, fd, &learnt);
+	status = record(&request, &fd, &learnt);
 	if (is_new && lseek(fd, 0, SEEK_END) == 0)
 		unlink(request.output);
 	record_clear(&learnt);

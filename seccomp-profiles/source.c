@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static int check_programs(const struct source *source, struct complaint *ret_why)
 {
@@ -43,10 +44,20 @@ static int open_own(
 	return take_one(source, embedded_insn(own), own->length, ret_why);
 }
 
+int source_find(const char *name, struct complaint *ret_why)
+{
+	if (embedded_find(name) != NULL || strchr(name, '/') != NULL || access(name, F_OK) == 0)
+		return 0;
+	return complain(ret_why, ENOENT,
+		"'%.256s' is neither a profile of ours (default, monitor, nginx, node) nor a file", name);
+}
+
 static int open_file(struct source *source, const struct seccomp_context *context, struct complaint *ret_why)
 {
-	int rc;
+	int rc = source_find(source->name, ret_why);
 
+	if (rc < 0)
+		return rc;
 	source->compiled = malloc(sizeof *source->compiled);
 	if (source->compiled == NULL)
 		return complain(ret_why, ENOMEM, "%.256s: out of memory", source->name);

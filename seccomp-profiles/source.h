@@ -17,6 +17,9 @@ struct source {
 	struct sock_filter *insn;
 };
 
+/* For a word that may be a profile's name or a file's: -ENOENT with a sentence where it is neither, else 0. */
+int source_find(const char *name, struct complaint *ret_why);
+
 /* `name` is a profile's name, a file's, or pid:PID. A process stands still for the moment in which its filters are
  * read. Returns 0 or -errno with a sentence. source_close() takes what it has filled, also after a failure. */
 int source_open(

@@ -300,6 +300,14 @@ def test_a_tmpfs_over_the_root(refused):
         assert refused(["--tmpfs", path], caps=PRIVILEGED) == f"tmpfs: cannot mount a tmpfs on '{path}': it is the root"
 
 
+@pytest.mark.parametrize("mode", ["auto", "remount", "landlock", "verify"])
+def test_a_read_only_root_that_is_writable(refused, mode):
+    for path in "/", "/bin/..":
+        for options in [], ["--best-effort"]:
+            assert refused([*options, f"--read-only={mode}", "--writable", path], caps=PRIVILEGED) == (
+                f"read_only: writable path '{path}': it is the root (leave out --read-only, or say --read-only=no)")
+
+
 # --- profiles -----------------------------------------------------------------------------------------------------
 
 P = "seccomp: /profile.json:"

@@ -26,6 +26,17 @@ def test_it_becomes_the_command(image):
     assert execute(image, "/bin/sh", "-c", "kill -9 $$; exit 3")[0] == 3  # PID 1 cannot kill itself: it is the shell
 
 
+def test_the_remedy_of_who_has_joined_a_container(image):
+    """docker exec --user, where the variables drop capabilities: the container has them already."""
+    with running(image, "", "/bin/sleep 1000") as c:
+        joined = c.exec("/nest-init", "exec", "--", "/bin/attempt", "root", user=1001, env={"NEST_INIT_CAP_DROP": "all"})
+        assert joined.stderr == ("nest-init: capabilities: cannot drop chown from the bounding set without CAP_SETPCAP "
+                                 "(docker exec without --user, and --user here)\n")
+    assert execute(image, "--cap-drop", "all", "/bin/attempt", "root", user=1001) == (
+        125, "", "nest-init: capabilities: cannot drop chown from the bounding set without CAP_SETPCAP "
+                 "(start the container with --cap-drop, or as root with --user here)\n")
+
+
 def test_every_protection_is_in_force(image):
     code, output, errors = execute(
         image, "--user", "app", "--group-add", "4242", "--cap-drop", "all", "--cap-add", "kill", "--seccomp", "node",

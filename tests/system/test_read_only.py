@@ -357,6 +357,21 @@ def test_a_tmpfs_of_the_runtime_is_taken(image, container, mode):
     assert answers == {"create=/tmp/new": "ok", "create=/scratch/new": "EACCES" if landlock else "EROFS"}
 
 
+def test_options_of_a_tmpfs_that_is_there_already_are_not_dropped_in_silence(image):
+    """What nest-init itself has mounted has them: neither a life that is started again nor `nest-init exec` is told."""
+    options = "--tmpfs /dev/shm:size=1m,mode=700 --tmpfs /empty:size=1m --tmpfs /run"
+    with running(image, options, "/bin/sleep 1000", caps=PRIVILEGED,
+                 mounts=[tmpfs("/run", "size=64k"), tmpfs("/dev/shm", "size=64k")]) as c:
+        said = "tmpfs: the runtime mounted /dev/shm already: size=1m,mode=700 is not put in force (say it there)"
+        wait_until(lambda: c.errors() != "")
+        assert c.errors() == f"nest-init: warning: {said}\n"
+        inside = c.exec("/nest-init", "exec", *options.split(), "--", "/bin/attempt", "root")
+        assert (inside.stdout, inside.stderr) == ("root: ok\n", "")
+    again = run(image, "--restart on-failure:1 --restart-backoff 10ms --tmpfs /empty:size=1m", "/bin/busybox false",
+                caps=PRIVILEGED)
+    assert again.status == 1 and "tmpfs" not in again.errors
+
+
 @pytest.mark.parametrize("mode, refusal", [("remount", "EROFS"), ("landlock", "EACCES")])
 def test_tmpfs_below_a_read_only_root(image, mode, refusal):
     outcome = run(image, f"--read-only={mode} --tmpfs /empty", "/bin/attempt create=/empty/new create=/scratch/new",

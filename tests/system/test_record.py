@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle import DOCKER_CAPS, Container, bind
+from bundle import DOCKER_CAPS, Container, bind, tmpfs
 from busybox import BACKSTOP, NEST_INIT, REPO, needs_runc, wait_until
 
 # --- servers ------------------------------------------------------------------------------------------------------
@@ -383,6 +383,56 @@ def test_help():
     assert run.returncode == 0 and run.stdout.startswith("Usage: nest-init seccomp record ")
 
 
+def test_minus_is_standard_output(tmp_path):
+    """Behind what is there already, also in a file."""
+    with open(tmp_path / "all", "w") as out:
+        run = subprocess.run([NEST_INIT, "seccomp", "record", "-o", "-", "echo", "its own"], stdout=out,
+                             stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    first, text = (tmp_path / "all").read_text().split("\n", 1)
+    assert (run.returncode, first) == (0, "its own") and json.loads(text)["syscalls"]
+    assert re.match(r"nest-init seccomp record: \d+ syscalls seen, \d+ allowed with their families: standard output\n",
+                    run.stderr)
+    assert "  run it as: nest-init --seccomp FILE --read-only" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+
+
+def test_a_signal_waits_until_there_is_a_command(tmp_path):
+    """It comes while the recorder is busy with something else: a --merge that does not end."""
+    os.mkfifo(tmp_path / "earlier")
+    with subprocess.Popen([NEST_INIT, "seccomp", "record", "-o", tmp_path / "p", "--merge", tmp_path / "earlier", "--",
+                           "sleep", "1000"], stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: " S " in Path(f"/proc/{process.pid}/stat").read_text())
+        process.terminate()
+        (tmp_path / "earlier").write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+        assert process.wait(BACKSTOP) == 128 + signal.SIGTERM, process.stderr.read()
+
+
+def test_a_file_that_is_removed_in_the_run_is_made_anew(tmp_path):
+    assert record(tmp_path, "rm", "profile.json").returncode == 0
+    assert "unlink" in allowed(tmp_path)
+
+
+@pytest.mark.parametrize("output, script, reason", [
+    ("dir/p", "rm -r dir", "No such file or directory"), ("/dev/full", "true", "No space left on device"),
+])
+def test_what_cannot_be_written_is_not_lost(tmp_path, output, script, reason):
+    (tmp_path / "dir").mkdir()
+    run = record(tmp_path, "sh", "-c", script, output=output)
+    line, text = run.stderr.split("\n", 1)
+    assert run.returncode == 125
+    assert line == f"nest-init seccomp record: {tmp_path / output}: {reason}; the profile is:"
+    assert json.loads(text)["syscalls"]
+
+
+@needs_runc
+def test_who_writes_to_the_root_itself_gets_no_read_only_root(root, tmp_path):
+    command = ["/nest-init", "seccomp", "record", "-o", "/out/p", "--", "/bin/sh", "-c", ": > /new; : > /var/new"]
+    with Container(command, root, mounts=[bind("/usr", "/usr", "ro"), bind(tmp_path, "/out")]) as c:
+        assert c.wait(BACKSTOP) == 0, c.errors()
+        assert c.errors().endswith("\n  it writes to / itself: --read-only is left out\n  run it as: nest-init --seccomp "
+                                   "/out/p -- /bin/sh -c ': > /new; : > /var/new'\n"), c.errors()
+
+
 # --- without the right to look ------------------------------------------------------------------------------------
 
 @needs_runc
@@ -396,3 +446,22 @@ def test_a_process_that_may_not_be_looked_at_is_told(root, tmp_path):
             assert c.wait(BACKSTOP) == 0, c.errors()
             assert ("paths unseen" in c.errors()) == expected
             assert "--writable /srv" in c.errors(), c.errors()
+
+
+@needs_runc
+def test_what_changed_is_found_beside_a_large_volume(root, tmp_path):
+    """More than the 100000 files that are looked through: one directory, mounted many times over."""
+    volume, out = tmp_path / "volume", tmp_path / "out"
+    volume.mkdir(), out.mkdir()
+    for number in range(15000):
+        (volume / str(number)).touch()
+    script = "import os; os.setgid(1001); os.setuid(1001); open('/srv/file', 'w')"
+    command = ["/bin/sh", "-c", 'touch -d 2020-01-01 /srv; exec "$@"', "sh", "/nest-init", "seccomp", "record",
+               "-o", "/out/p", "--", "/usr/bin/python3", "-c", script]
+    # A tmpfs, as the container's root is one, lists first what was made last.
+    mounts = [bind("/usr", "/usr", "ro"), bind(out, "/out"), tmpfs("/srv", "mode=777"),
+              *(bind(volume, f"/volume{i}") for i in range(8))]
+    with Container(command, root, mounts=mounts) as c:
+        assert c.wait(4 * BACKSTOP) == 0, c.errors()
+        assert " (among the first 100000 files: add --writable for what lies beyond)\n" in c.errors()
+        assert "--writable /srv" in c.errors(), c.errors()

@@ -189,7 +189,13 @@ def test_an_embedded_profile_is_of_one_architecture_and_says_where_the_other_is(
     (["explain", "node", "--caps", "frob"], "frob: not a list of capabilities"),
     (["explain", "--pid"], "--pid: takes an argument"),
     (["explain", "pid:0"], "pid:0: no such process here"),
-    (["explain", "pid:x/../1"], "pid:x/../1: no such process here"),
+    (["explain", "pid:x/../1"], "pid:x/../1: not a process number"),
+    (["explain", "pid:x"], "pid:x: not a process number"),
+    (["explain", "pid:"], "pid:: not a process number"),
+    (["explain", "--pid", "-1"], "pid:-1: not a process number"),
+    (["explain", "nosuch"], "'nosuch' is neither a profile of ours (default, monitor, nginx, node) nor a file"),
+    (["compile", "nosuch", "-o", "-"], "'nosuch' is neither a profile of ours (default, monitor, nginx, node) nor a file"),
+    (["diff", "node", "nosuch"], "'nosuch' is neither a profile of ours (default, monitor, nginx, node) nor a file"),
     (["explain", "pid:99999999"], "pid:99999999: no such process here"),
     (["diff", "node"], "diff: takes two sources; see nest-init seccomp diff --help"),
     (["diff", "node", "/no/file"], "/no/file: No such file or directory"),
@@ -206,6 +212,14 @@ def test_a_program_that_the_kernel_does_not_take_is_refused(tmp_path):
     assert refused("explain", path) == f"{path}: instruction 0 is none that seccomp(2) takes there"
     path.write_bytes(struct.pack("<HBBI", 0x20, 0, 0, 0))
     assert refused("diff", path, "node") == f"{path}: instruction 0 is none that seccomp(2) takes there"
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\2\1\1\0\0", b"\x20\x01\0\0\0\0\0\0", b"\x15\x15\x15", b"a\0"])
+def test_what_is_neither_json_nor_a_filter_is_called_so(tmp_path, content):
+    path = tmp_path / "p.bpf"
+    path.write_bytes(content)
+    for words in ("explain", path), ("compile", path, "-o", "-"):
+        assert refused(*words) == f"{path}: neither JSON nor a filter as seccomp compile writes it"
 
 
 @pytest.mark.parametrize("subcommand", ["compile", "explain", "diff"])

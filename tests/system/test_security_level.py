@@ -21,6 +21,19 @@ def test_status_spells_the_preset_out(image, options, environment, expected):
         assert layers(c) == expected
 
 
+@pytest.mark.parametrize("exec_", ["", "exec"])
+def test_a_level_that_is_none_is_told(image, exec_):
+    """The variable may belong to another program: nothing is refused."""
+    for value in "Hardened", "bogus\x1b[31m":
+        outcome = run(image, [*exec_.split(), "--workdir", "/"], "/bin/attempt root", env={"SECURITY_LEVEL": value})
+        assert (outcome.status, outcome.output) == (0, "root: ok\n")
+        assert outcome.errors == (f"nest-init: warning: SECURITY_LEVEL is '{value.replace(chr(27), '?')}', which is neither "
+                                  "standard nor hardened: it confines nothing (--security-level goes before it)\n")
+    for value in "standard", "":
+        assert run(image, "", "/bin/attempt root", env={"SECURITY_LEVEL": value}).errors == ""
+    assert run(image, "--security-level=standard", "/bin/attempt root", env={"SECURITY_LEVEL": "bogus"}).errors == ""
+
+
 def test_hardened_leaves_nothing_but_the_command(image):
     outcome = run(image, "--security-level hardened", "/bin/attempt create=/marker/new call=ptrace root")
     assert outcome.answers() == {"create=/marker/new": "EACCES", "call=ptrace": "EPERM", "root": "ok"}

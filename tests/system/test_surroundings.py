@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -79,6 +80,12 @@ def test_without_proc_it_confines_forwards_and_ends_as_ever(either, workload, pu
         assert n.lines() == ["ready", "10 0 1 0", "15 0 1 0"]
         said = "nest-init: SIGTERM: stopping\n" if "--ready" in options else ""
         assert n.complaints() == said
+
+
+def test_without_proc_an_oom_score_is_refused(either):
+    run = subprocess.run([*NO_PROC, either, "--oom-score-adj", "5", "--", "true"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (
+        125, "nest-init: limits: cannot set oom_score_adj to 5: /proc is not there (mount it)\n")
 
 
 def test_without_proc_pid_1_finds_those_that_are_left(either, workload):

@@ -189,6 +189,22 @@ static void refuses_what_cannot_be_had(void **state)
 	}
 }
 
+/* Whoever has joined a running container has what docker exec gave. */
+static void names_the_remedy_of_who_has_joined(void **state)
+{
+	const struct capability_sets have = having(ALL, 0);
+	struct confinement asked = asking(ALL, 0);
+	struct capability_sets want;
+	struct complaint why;
+
+	(void)state;
+	asked.has_joined = true;
+	assert_int_equal(capability_plan(&have, &asked, false, &want, &why), -EPERM);
+	assert_string_equal(why.text,
+		"cannot drop chown from the bounding set without CAP_SETPCAP (docker exec without --user, and --user "
+		"here)");
+}
+
 /* The rules of capabilities(7) and ours, on any sets. */
 static void never_gives_more_than_there_is(void **state)
 {
@@ -298,6 +314,7 @@ int main(void)
 		cmocka_unit_test(plans_the_five_sets),
 		cmocka_unit_test(root_without_its_privileges_has_what_is_ambient),
 		cmocka_unit_test(refuses_what_cannot_be_had),
+		cmocka_unit_test(names_the_remedy_of_who_has_joined),
 		cmocka_unit_test(never_gives_more_than_there_is),
 		cmocka_unit_test(does_what_is_possible),
 	};

@@ -314,7 +314,7 @@ static void measures_slips(void **state)
 		{ "nmae", "name", 2 },
 		{ "intervall", "interval", 1 },
 		{ "kitten", "sitting", 3 },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a", 23 },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a", NEAREST_NAME_MAX - 1 },
 	};
 
 	(void)state;

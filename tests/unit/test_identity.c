@@ -108,6 +108,10 @@ static void resolves_users_and_groups(void **state)
 	}
 }
 
+/* The remedy is to have room behind it. */
+#define LONG_CUT "12345678901234567890123456789012"
+#define LONG LONG_CUT "34567890123456789012345678901234567890x"
+
 static const struct refusal {
 	const char *user;
 	int error;
@@ -124,16 +128,22 @@ static const struct refusal {
 	{ "over", ENOENT, "user 'over' is not in /etc/passwd: add it to the image or give a number" },
 	{ "broken", ENOENT, "user 'broken' is not in /etc/passwd: add it to the image or give a number" },
 	{ "+", ENOENT, "user '+' is not in /etc/passwd: add it to the image or give a number" },
-	{ "-1", ENOENT, "user '-1' is not in /etc/passwd: add it to the image or give a number" },
+	{ "-1", ERANGE, "user '-1': expected a number from 0 to 4294967294" },
 	/* (uid_t)-1 means "unchanged" to the kernel */
-	{ "4294967295", ENOENT, "user '4294967295' is not in /etc/passwd: add it to the image or give a number" },
-	{ "4294967296", ENOENT, "user '4294967296' is not in /etc/passwd: add it to the image or give a number" },
-	{ "00000001000", ENOENT, "user '00000001000' is not in /etc/passwd: add it to the image or give a number" },
-	{ "18446744073709551616", ENOENT,
-		"user '18446744073709551616' is not in /etc/passwd: add it to the image or give a number" },
-	{ "1000:4294967295", ENOENT, "group '4294967295' is not in /etc/group: add it to the image or give a number" },
+	{ "4294967295", ERANGE, "user '4294967295': expected a number from 0 to 4294967294" },
+	{ "4294967296", ERANGE, "user '4294967296': expected a number from 0 to 4294967294" },
+	{ "00000001000", ERANGE, "user '00000001000': expected a number from 0 to 4294967294" },
+	{ "18446744073709551616", ERANGE, "user '18446744073709551616': expected a number from 0 to 4294967294" },
+	{ "-", ENOENT, "user '-' is not in /etc/passwd: add it to the image or give a number" },
+	{ "1000:4294967295", ERANGE, "group '4294967295': expected a number from 0 to 4294967294" },
+	{ "1000:-1", ERANGE, "group '-1': expected a number from 0 to 4294967294" },
+	{ LONG, ENOENT, "user '" LONG_CUT "...' is not in /etc/passwd: add it to the image or give a number" },
+	{ ":" LONG, EINVAL, "user ':1234567890123456789012345678901...': expected NAME or UID[:GID]" },
+	{ "1000:" LONG, ENOENT, "group '" LONG_CUT "...' is not in /etc/group: add it to the image or give a number" },
 	{ "node:nobody", ENOENT, "group 'nobody' is not in /etc/group: add it to the image or give a number" },
-	{ "node:", ENOENT, "group '' is not in /etc/group: add it to the image or give a number" },
+	{ "node:", EINVAL, "user 'node:': the group behind ':' is missing" },
+	{ "5:", EINVAL, "user '5:': the group behind ':' is missing" },
+	{ LONG ":", ENOENT, "user '" LONG_CUT "...' is not in /etc/passwd: add it to the image or give a number" },
 	{ "1000:bad", ENOENT, "group 'bad' is not in /etc/group: add it to the image or give a number" },
 	{ "1000:1000:1000", ENOENT, "group '1000:1000' is not in /etc/group: add it to the image or give a number" },
 };

@@ -86,6 +86,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "new-privs");
 	if (confinement->seccomp != NULL)
 		say(words, "seccomp=%s", confinement->seccomp);
+	if (confinement->foreign_level != NULL)
+		say(words, "level?=%s", confinement->foreign_level);
 	if (confinement->seccomp_report)
 		say(words, "report");
 	if (confinement->read_only != READ_ONLY_OFF)
@@ -264,8 +266,13 @@ static const struct story {
 	{ { "true" }, { "SECURITY_LEVEL=hardened", "NEST_INIT_SECURITY_LEVEL=standard" }, "| true" },
 	{ { "--security-level=standard", "true" }, { "SECURITY_LEVEL=hardened" }, "| true" },
 	{ { "true" }, { "NEST_INIT_SECURITY_LEVEL=hardened", "SECURITY_LEVEL=standard" }, HARDENED " | true" },
-	{ { "true" }, { "SECURITY_LEVEL=high" }, "| true" },
-	{ { "true" }, { "SECURITY_LEVEL=Hardened" }, "| true" },
+	{ { "true" }, { "SECURITY_LEVEL=high" }, "level?=high | true" },
+	{ { "true" }, { "SECURITY_LEVEL=Hardened" }, "level?=Hardened | true" },
+	{ { "true" }, { "SECURITY_LEVEL=hardened " }, "level?=hardened  | true" },
+	{ { "true" }, { "SECURITY_LEVEL=" }, "| true" },
+	{ { "true" }, { "SECURITY_LEVEL=standard" }, "| true" },
+	{ { "true" }, { "SECURITY_LEVEL=high", "NEST_INIT_SECURITY_LEVEL=standard" }, "| true" },
+	{ { "--security-level=standard", "true" }, { "SECURITY_LEVEL=high" }, "| true" },
 	/* yes or no */
 	{ { "--no-new-privs", "true" }, { NULL }, "| true" },
 	{ { "--no-new-privs=no", "true" }, { NULL }, "new-privs | true" },
@@ -489,6 +496,8 @@ static const struct refusal {
 		"--tcp-bind: '65536': expected port numbers, such as 443,5432, or none" },
 	{ { "--tcp-bind", "80,,81", "true" }, { NULL }, EINVAL,
 		"--tcp-bind: '80,,81': expected port numbers, such as 443,5432, or none" },
+	{ { "--tcp-bind", "80,", "true" }, { NULL }, EINVAL,
+		"--tcp-bind: '80,': expected port numbers, such as 443,5432, or none" },
 	{ { "--tcp-connect", "http", "true" }, { NULL }, EINVAL,
 		"--tcp-connect: 'http': expected port numbers, such as 443,5432, or none" },
 	{ { "--no-new-privs=maybe", "true" }, { NULL }, EINVAL, "--no-new-privs: 'maybe': expected yes or no" },
@@ -532,6 +541,8 @@ static const struct refusal {
 		"--rewrite: 'KILL:TERM': SIGKILL never comes to be passed on" },
 	{ { "--clean-exit", "256", "true" }, { NULL }, EINVAL,
 		"--clean-exit: '256': expected exit statuses from 0 to 255, such as 143,130" },
+	{ { "--clean-exit", "143,", "true" }, { NULL }, EINVAL,
+		"--clean-exit: '143,': expected exit statuses from 0 to 255, such as 143,130" },
 	{ { "--clean-exit", "143x", "true" }, { NULL }, EINVAL,
 		"--clean-exit: '143x': expected exit statuses from 0 to 255, such as 143,130" },
 	{ { "--restart", "sometimes", "true" }, { NULL }, EINVAL,
