@@ -49,7 +49,7 @@ int exec_main(int argc, char **argv)
 	int error, status = STATUS_USAGE;
 
 	(void)argc;
-	error = options_parse_exec(argv, environ, &model, &wish, &why);
+	error = options_parse_exec(argv, environ, CONFIG_DEFAULT, &model, &wish, &why);
 	if (error == 0 && wish != OPTIONS_RUN)
 		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
 													     : status;

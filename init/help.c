@@ -35,7 +35,7 @@ static const char headings[][148] = {
 	"Health (TARGET: http://HOST:PORT/PATH, http+unix:SOCKET:/PATH,\n"
 	"        tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME])",
 	"Metrics",
-	"Log",
+	"Log, and the file that says it all (nest-init check FILE)",
 };
 static_assert(sizeof topics / sizeof topics[0] == SECTION_COUNT, "a topic for every section");
 static_assert(sizeof headings / sizeof headings[0] == SECTION_COUNT, "a heading for every section");

@@ -10,6 +10,7 @@
 #include "base/signame.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
+#include "init/monitor_model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ extern char **environ;
 void monitor_link_none(struct monitor_link *link)
 {
 	*link = (struct monitor_link){ .executable = -1,
+		.model = -1,
 		.control = -1,
 		.listener = -1,
 		.denials = -1,
@@ -146,6 +148,11 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 		if (error < 0)
 			return error;
 	}
+	if (model->config != NULL) {
+		link->model = monitor_model_open(model, ret_why);
+		if (link->model < 0)
+			return link->model;
+	}
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
@@ -202,10 +209,13 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[4 + MODEL_LISTEN_MAX] = { channel, link->control };
-	size_t count = 2 + link->listen_count;
+	int from[5 + MODEL_LISTEN_MAX] = { channel, link->control };
+	size_t count = 2;
 
-	memcpy(from + 2, link->listen, link->listen_count * sizeof from[0]);
+	if (link->model >= 0)
+		from[count++] = link->model;
+	memcpy(from + count, link->listen, link->listen_count * sizeof from[0]);
+	count += link->listen_count;
 	if (link->listener >= 0) {
 		from[count++] = link->listener;
 		from[count++] = link->denials;
