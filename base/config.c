@@ -409,8 +409,8 @@ int config_complain(const struct config *config, const char *file, struct compla
 		first++;
 	if (config->error_count == 1)
 		return complain(ret_why, EINVAL, "%s", config->finding[first].why.text);
-	return complain(ret_why, EINVAL, "%.400s; nest-init check %.60s tells all %zu", config->finding[first].why.text,
-		file, config->error_count);
+	return complain(ret_why, EINVAL, "%.420s (the first of %zu: nest-init check %s)",
+		config->finding[first].why.text, config->error_count, file);
 }
 
 void config_free(struct config *config)

@@ -673,7 +673,7 @@ static void the_first_error_of_several_says_how_to_see_all(void **state)
 	assert_string_equal(read_as("{\"a\":1,\"b\":2}", false),
 		"f:1:2: a: unknown key\nf:1:8: b: unknown key\nf:1:1: \"services\" is missing");
 	config_complain(&config, "f", &why);
-	assert_string_equal(why.text, "f:1:2: a: unknown key; nest-init check f tells all 3");
+	assert_string_equal(why.text, "f:1:2: a: unknown key (the first of 3: nest-init check f)");
 	assert_int_equal(parse_beside(words, "NEST_INIT_CONFIG=" FILE_OF("none"), NULL), -ENOENT);
 	assert_string_equal(why.text, FILE_OF("none") ": No such file or directory");
 }
