@@ -669,7 +669,8 @@ __attribute__((format(printf, 5, 0))) static int complain_at(const struct json_n
 
 	vsnprintf(sentence, sizeof sentence, format, args);
 	complain(ret_why, EINVAL, "%.*s:%u:%u: %s%s%s",
-		(int)(sizeof ret_why->text - strlen(sentence) - strlen(path) - 32), node->json->file, line, column, path, *path == '\0' ? "" : ": ", sentence);
+		(int)(sizeof ret_why->text - strlen(sentence) - strlen(path) - 32), node->json->file, line, column,
+		path, *path == '\0' ? "" : ": ", sentence);
 	flatten(ret_why);
 	return -EINVAL;
 }

@@ -116,6 +116,21 @@ def test_what_is_invalid_is_so_for_both(document, tmp_path):
     assert not taken and re.match(r"\S+nest-init\.json:\d+:\d+: ", said), said
 
 
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"^```json\n(.*?)^```", README, re.S | re.M)
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.split('"')[1])
+def test_an_example_of_the_readme_is_valid(text, tmp_path):
+    assert [error.message for error in VALIDATOR.iter_errors(json.loads(text))] == []
+    taken, said = reads(text, tmp_path)
+    assert taken and said == ""
+
+
+def test_there_is_an_example():
+    assert EXAMPLES
+
+
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
