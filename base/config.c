@@ -123,14 +123,10 @@ static void read_statuses(struct config_reader *reader, const struct config_key 
 static void read_pair(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
 	cleanup_free char *value = config_text(reader, node, FORM_WORD, false);
-	char *pair = NULL;
 
-	if (value == NULL)
-		return;
-	if (asprintf(&pair, "%s:%s%s", json_key(node), key->group == GROUP_CHECK ? " " : "", value) < 0)
-		reader->out_of_memory = true;
-	else
-		apply(reader, key, node, pair);
+	if (value != NULL)
+		apply(reader, key, node,
+			config_join(reader, json_key(node), key->group == GROUP_CHECK ? ": " : ":", value));
 }
 
 static void read_pairs(struct config_reader *reader, const struct config_key *key, const struct json_node *node)

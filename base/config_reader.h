@@ -28,6 +28,9 @@ bool config_is_said(struct config_reader *reader, const struct json_node *member
  * only where `may_be_empty`. */
 char *config_text(struct config_reader *reader, const struct json_node *node, enum config_form form, bool may_be_empty);
 
+/* NAME BETWEEN VALUE as one text, allocated likewise; NULL where there is no memory. */
+char *config_join(struct config_reader *reader, const char *name, const char *between, const char *value);
+
 /* An array of words, or a string that is split at blanks: NULL-terminated; NULL after a finding. */
 char **config_words(struct config_reader *reader, const struct json_node *node);
 

@@ -154,6 +154,16 @@ char *config_text(struct config_reader *reader, const struct json_node *node, en
 	return NULL;
 }
 
+char *config_join(struct config_reader *reader, const char *name, const char *between, const char *value)
+{
+	const size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
+	char *text = config_allocate(reader, size);
+
+	if (text != NULL)
+		snprintf(text, size, "%s%s%s", name, between, value);
+	return text;
+}
+
 /* ---- commands ---- */
 
 static char **split(struct config_reader *reader, const struct json_node *node)
@@ -196,16 +206,6 @@ char **config_words(struct config_reader *reader, const struct json_node *node)
 
 /* ---- environment ---- */
 
-static char *join(struct config_reader *reader, const char *name, const char *value)
-{
-	const size_t size = strlen(name) + strlen(value) + 2;
-	char *text = config_allocate(reader, size);
-
-	if (text != NULL)
-		snprintf(text, size, "%s=%s", name, value);
-	return text;
-}
-
 /* Returns NULL after a finding. */
 static char *one_variable(struct config_reader *reader, const struct json_node *node)
 {
@@ -219,7 +219,7 @@ static char *one_variable(struct config_reader *reader, const struct json_node *
 	if (name == NULL && strchr(value, '=') != NULL && *value != '=')
 		return value;
 	if (name != NULL && *name != '\0' && strchr(name, '=') == NULL)
-		return join(reader, name, value);
+		return config_join(reader, name, "=", value);
 	if (name == NULL)
 		json_complain(node, &why, "expected NAME=VALUE; a variable that is set already is inherited");
 	else
@@ -297,7 +297,6 @@ static char *pair_of_limits(struct config_reader *reader, const struct json_node
 	const struct json_node *soft = json_member(object, "soft"), *hard = json_member(object, "hard");
 	cleanup_free char *first = NULL, *second = NULL;
 	struct complaint why;
-	char *both = NULL;
 
 	for (const struct json_node *member = json_first(object); member != NULL; member = json_next(member))
 		if (config_is_said(reader, member) && member != soft && member != hard) {
@@ -311,9 +310,7 @@ static char *pair_of_limits(struct config_reader *reader, const struct json_node
 	}
 	first = limit_value(reader, soft);
 	second = limit_value(reader, hard);
-	if (first != NULL && second != NULL && asprintf(&both, "%s:%s", first, second) < 0)
-		reader->out_of_memory = true;
-	return both;
+	return first != NULL && second != NULL ? config_join(reader, first, ":", second) : NULL;
 }
 
 char *config_limit(struct config_reader *reader, const struct json_node *member)
@@ -333,5 +330,5 @@ char *config_limit(struct config_reader *reader, const struct json_node *member)
 		return NULL;
 	}
 	value = json_kind(member) == JSON_OBJECT ? pair_of_limits(reader, member) : limit_value(reader, member);
-	return value != NULL ? join(reader, known[resource], value) : NULL;
+	return value != NULL ? config_join(reader, known[resource], "=", value) : NULL;
 }

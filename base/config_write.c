@@ -370,7 +370,8 @@ static void headers(struct writer *writer, const struct exchange *exchange)
 static void check(struct writer *writer, const struct check *check)
 {
 	json_write_object(&writer->json, NULL);
-	text(writer, "name", check->name);
+	if (strcmp(check->name, check->text) != 0) /* a target that is its own name may be a longer one */
+		text(writer, "name", check->name);
 	text(writer, "target", check->text);
 	timing(writer, &check->timing);
 	json_write_u64(&writer->json, "success_threshold", check->timing.success_threshold);

@@ -227,13 +227,14 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 
-/* NEST_INIT_* only: the workload's secrets are none of the monitor's business. */
+/* What configures (options.h) only: the workload's secrets are none of the monitor's business. */
 static void keep_own_variables(char **ret_env, size_t size)
 {
 	size_t count = 0;
 
 	for (char **variable = environ; *variable != NULL && count < size - 1; variable++)
-		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0)
+		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0 ||
+			strncmp(*variable, "SECURITY_LEVEL=", strlen("SECURITY_LEVEL=")) == 0)
 			ret_env[count++] = *variable;
 	ret_env[count] = NULL;
 }

@@ -182,6 +182,21 @@ def test_the_monitor_has_nothing_of_the_workloads_environment(image, write):
                     if "memfd:model" in os.readlink(f"/proc/{monitor}/fd/{fd}")]
 
 
+def test_nobody_changes_what_the_next_monitor_reads(image, write):
+    """Not even root who writes through a descriptor of PID 1."""
+    with container(image, write({"command": ["/bin/sleep", "1000"]}, metrics={"listen": PAGE})) as c:
+        c.wait_http(f"http://{PAGE}/livez")
+        [model] = [fd for fd in Path(f"/proc/{c.pid}/fd").iterdir() if "memfd:model" in os.readlink(fd)]
+        fd = os.open(model, os.O_RDWR)
+        try:
+            with pytest.raises(PermissionError):
+                os.write(fd, b"x")
+            with pytest.raises(PermissionError):
+                os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+
+
 def test_denial_reports_of_a_file(image, write):
     path = write({"command": ["/bin/sh", "-c", "unshare -U true; exit 5"], "seccomp": {"profile": "node", "report": True}})
     code, _, errors = to_the_end(image, path)

@@ -74,6 +74,8 @@ static char *written(const struct model *what, enum config_reader_kind whom)
 
 /* ---- a key means what its option means ---- */
 
+#define LONG_TARGET "file:/a/path/that/is/longer/than/a/name/which/somebody/gives/may/be/for/a/check"
+
 static const struct pair {
 	const char *words[4], *members;
 	const char *beside; /* members of the root */
@@ -147,6 +149,7 @@ static const struct pair {
 		"\"health\": {\"ready\": [{\"jitter\": \"7%\", \"headers\": {\"X\": \"y\"}, \"target\": "
 		"\"http://h/p\"}]}",
 		NULL },
+	{ { "--ready=" LONG_TARGET }, "\"health\": {\"ready\": [\"" LONG_TARGET "\"]}", NULL },
 	{ { "--health-timeout=7s", "--health-start-period=3s", "--health-start-interval=2s", "--health-retries=5" },
 		"\"health\": {\"timeout\": \"7s\", \"start_period\": \"3s\", \"start_interval\": \"2s\", \"retries\": "
 		"5}",

@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_checks\n";
+	return "leak:set_from_variable\nleak:add_checks\nleak:take_file\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -1059,7 +1059,7 @@ static bool is_option(const char *name, size_t length)
 static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on", "print" };
 
 	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;
