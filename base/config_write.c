@@ -16,7 +16,7 @@
 
 struct writer {
 	struct json_writer json;
-	enum config_reader_kind whom;
+	enum config_audience whom;
 };
 
 /* ---- values ---- */
@@ -420,7 +420,7 @@ static void metrics(struct writer *writer, const struct model *model)
 	json_write_end(&writer->json);
 }
 
-void config_write(const struct model *model, enum config_reader_kind whom, FILE *out)
+void config_write(const struct model *model, enum config_audience whom, FILE *out)
 {
 	struct writer writer = { .whom = whom };
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum config_reader_kind {
+enum config_audience {
 	CONFIG_FOR_PEOPLE,  /* with what looks like a secret as "REDACTED" */
 	CONFIG_FOR_MONITOR, /* without what only the workload needs: its command and its environment */
 };
@@ -13,4 +13,4 @@ enum config_reader_kind {
 #define CONFIG_REDACTED "REDACTED"
 
 /* Writes to `out` (borrowed; its error state tells of failures). */
-void config_write(const struct model *model, enum config_reader_kind whom, FILE *out);
+void config_write(const struct model *model, enum config_audience whom, FILE *out);

@@ -26,7 +26,7 @@ static void require(bool holds, const char *what)
 	abort();
 }
 
-static char *written(const struct model *model, enum config_reader_kind whom)
+static char *written(const struct model *model, enum config_audience whom)
 {
 	char *text = NULL;
 	size_t length;

@@ -60,7 +60,7 @@ static const char *service(const char *members)
 	return text;
 }
 
-static char *written(const struct model *what, enum config_reader_kind whom)
+static char *written(const struct model *what, enum config_audience whom)
 {
 	char *text = NULL;
 	size_t length;
