@@ -177,6 +177,17 @@ static int take_value(enum check_key key, const char *value, struct check *check
 	return -EINVAL;
 }
 
+int check_set(enum check_key key, const char *value, struct check *check, struct complaint *ret_why)
+{
+	if (*value == '\0')
+		return complain(ret_why, EINVAL, "the value is empty");
+	for (const char *byte = value; *byte != '\0'; byte++)
+		if (iscntrl((unsigned char)*byte) && key != CHECK_HEADER)
+			return complain(ret_why, EINVAL, "the value has the control byte 0x%02x", (unsigned char)*byte);
+	check->given |= 1U << key;
+	return take_value(key, value, check, ret_why);
+}
+
 /* ---- words ---- */
 
 /* "KEY=": the length of KEY; 0 for a TARGET, which has a colon before any = that it holds. */
@@ -244,14 +255,7 @@ static int take_setting(char **next, size_t length, struct check *check, struct 
 	*next = cut_value(*next + length + 1, &value);
 	if (*next == NULL)
 		return complain(ret_why, EINVAL, "%s: a quote is not closed at the end of the word", key_names[key]);
-	if (*value == '\0')
-		return complain(ret_why, EINVAL, "%s: the value is empty", key_names[key]);
-	for (const char *byte = value; *byte != '\0'; byte++)
-		if (iscntrl((unsigned char)*byte) && key != CHECK_HEADER)
-			return complain(ret_why, EINVAL, "%s: the value has the control byte 0x%02x", key_names[key],
-				(unsigned char)*byte);
-	check->given |= 1U << key;
-	r = take_value(key, value, check, &plain);
+	r = check_set(key, value, check, &plain);
 	return r < 0 ? complain(ret_why, -r, "%s: %.300s", key_names[key], plain.text) : 0;
 }
 
@@ -284,31 +288,28 @@ static char *cut_target(char *text)
 	return text + length + 1 + (command ? strlen(text + length + 1) : 0);
 }
 
-static int take_target(char **next, struct check *check, struct complaint *ret_why)
+int check_set_target(char *text, struct check *check, struct complaint *ret_why)
 {
 	struct complaint plain;
-	char *text = *next;
-	int r;
+	int r = target_parse(text, &check->target, &plain);
 
-	*next = cut_target(text);
-	r = target_parse(text, &check->target, &plain);
 	if (r < 0) /* it says what is wrong with the target, but not which one it is */
 		return complain(ret_why, -r, "'%.100s': %.300s", text, plain.text);
-	if (check->name == NULL && strlen(text) >= CHECK_TEXT_SIZE)
-		return complain(ret_why, EINVAL, "'%.100s': longer than %d characters: give it a name=", text,
-			CHECK_TEXT_SIZE - 1);
 	check->text = text;
-	if (check->name == NULL)
-		check->name = text;
 	return check->target.kind == TARGET_EXEC ? take_command(text + strlen("exec:"), check, ret_why) : 0;
 }
 
 /* What only the whole of it shows. */
-static int check_together(const struct check *check, struct complaint *ret_why)
+int check_complete(struct check *check, struct complaint *ret_why)
 {
 	const bool http = check->target.kind == TARGET_HTTP || check->target.kind == TARGET_HTTP_UNIX;
 	enum check_key key = CHECK_EXPECT; /* and those behind it */
 
+	if (check->name == NULL && strlen(check->text) >= CHECK_TEXT_SIZE)
+		return complain(ret_why, EINVAL, "'%.100s': longer than %d characters: give it a name=", check->text,
+			CHECK_TEXT_SIZE - 1);
+	if (check->name == NULL)
+		check->name = check->text;
 	while (!http && key < CHECK_KEY_COUNT && !said(check, key))
 		key++;
 	if (!http && key < CHECK_KEY_COUNT)
@@ -323,6 +324,7 @@ static int check_together(const struct check *check, struct complaint *ret_why)
 
 static int parse_one(const char *text, char **next, struct check *check, struct complaint *ret_why)
 {
+	char *target;
 	size_t length;
 
 	while ((length = key_length(*next)) > 0) {
@@ -338,7 +340,9 @@ static int parse_one(const char *text, char **next, struct check *check, struct 
 		return complain(ret_why, EINVAL,
 			"character %zu: a TARGET is missing: settings stand before it, as in name=api http://HOST/",
 			(size_t)(*next - text) + 1);
-	return take_target(next, check, ret_why);
+	target = *next;
+	*next = cut_target(target);
+	return check_set_target(target, check, ret_why);
 }
 
 int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_check, struct complaint *ret_why)
@@ -351,7 +355,7 @@ int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_
 		return 0;
 	r = parse_one(text, &next, &check, ret_why);
 	if (r == 0)
-		r = check_together(&check, ret_why);
+		r = check_complete(&check, ret_why);
 	if (r < 0)
 		return r;
 	*at = (size_t)(next - text);

@@ -84,5 +84,11 @@ extern const struct check_timing check_default_timing;
  * which target. */
 int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_check, struct complaint *ret_why);
 
+/* The same in steps, for who reads no text: settings one by one, and the TARGET (both borrowed, not empty), then what
+ * only the whole of it shows. Each returns 0, or -EINVAL or -ENOMEM with a sentence. */
+int check_set(enum check_key key, const char *value, struct check *check, struct complaint *ret_why);
+int check_set_target(char *text, struct check *check, struct complaint *ret_why);
+int check_complete(struct check *check, struct complaint *ret_why);
+
 /* What is not said of this very check it takes from what is said of all. */
 void check_inherit(struct check *check, const struct check_timing *timing, const struct expected *expected);

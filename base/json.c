@@ -488,7 +488,7 @@ static int refuse_duplicates(const struct json_node *object, struct complaint *r
 	return twice == NULL ? 0 : json_complain_key(twice, ret_why, "the key is there twice");
 }
 
-static int build(struct json *json, struct complaint *ret_why)
+static int build(struct json *json, bool repeats, struct complaint *ret_why)
 {
 	const char *end = NULL;
 	size_t next = 0;
@@ -497,7 +497,7 @@ static int build(struct json *json, struct complaint *ret_why)
 	if (json->root == NULL || !bind(json, json->root, &next) || next != json->count)
 		return complain(ret_why, EINVAL,
 			"%.256s: cJSON does not read what is valid JSON, or has no memory for it", json->file);
-	for (size_t i = 0; i < json->count; i++) {
+	for (size_t i = 0; i < json->count && !repeats; i++) {
 		int rc = json->nodes[i].kind == JSON_OBJECT ? refuse_duplicates(&json->nodes[i], ret_why) : 0;
 
 		if (rc < 0)
@@ -506,7 +506,8 @@ static int build(struct json *json, struct complaint *ret_why)
 	return 0;
 }
 
-int json_parse(const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why)
+static int parse(const char *file, const char *text, size_t length, bool repeats, struct json **ret_json,
+	struct complaint *ret_why)
 {
 	cleanup_json struct json *json = calloc(1, sizeof *json);
 	int rc;
@@ -522,11 +523,22 @@ int json_parse(const char *file, const char *text, size_t length, struct json **
 	json->length = length;
 	rc = scan(json, ret_why);
 	if (rc == 0)
-		rc = build(json, ret_why);
+		rc = build(json, repeats, ret_why);
 	if (rc < 0)
 		return rc;
 	*ret_json = take_pointer(&json);
 	return 0;
+}
+
+int json_parse(const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why)
+{
+	return parse(file, text, length, false, ret_json, ret_why);
+}
+
+int json_parse_repeats(
+	const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why)
+{
+	return parse(file, text, length, true, ret_json, ret_why);
 }
 
 int json_read_text(const char *path, size_t limit, char **ret_text, size_t *ret_length, struct complaint *ret_why)
@@ -618,6 +630,11 @@ const struct json_node *json_member(const struct json_node *object, const char *
 	return NULL;
 }
 
+bool json_is_repeated(const struct json_node *member)
+{
+	return json_member(&member->json->nodes[member->parent], json_key(member)) != member;
+}
+
 /* ---- sentences ---- */
 
 /* `syscalls[3].args[0].value`, written from its end; what does not fit is cut at the front. Returns its beginning. */
@@ -652,8 +669,9 @@ __attribute__((format(printf, 5, 0))) static int complain_at(const struct json_n
 	const char *path = node_path(node, buffer);
 
 	vsnprintf(sentence, sizeof sentence, format, args);
-	complain(ret_why, EINVAL, "%.*s:%u:%u: %s%s%s", (int)(sizeof ret_why->text - sizeof sentence - PATH_SIZE - 32),
-		node->json->file, line, column, path, *path == '\0' ? "" : ": ", sentence);
+	complain(ret_why, EINVAL, "%.*s:%u:%u: %s%s%s",
+		(int)(sizeof ret_why->text - strlen(sentence) - strlen(path) - 32), node->json->file, line, column,
+		path, *path == '\0' ? "" : ": ", sentence);
 	flatten(ret_why);
 	return -EINVAL;
 }
@@ -705,7 +723,7 @@ static void node_sample(const struct json_node *node, char ret_sample[SAMPLE_SIZ
 	snprintf(ret_sample, SAMPLE_SIZE, "\"%.*s...\"", (int)length, text);
 }
 
-static int complain_kind(const struct json_node *node, const char *expected, struct complaint *ret_why)
+int json_expected(const struct json_node *node, const char *expected, struct complaint *ret_why)
 {
 	char sample[SAMPLE_SIZE];
 
@@ -717,13 +735,13 @@ static int complain_kind(const struct json_node *node, const char *expected, str
 
 int json_expect(const struct json_node *node, enum json_kind kind, struct complaint *ret_why)
 {
-	return node->kind == kind ? 0 : complain_kind(node, kind_names[kind], ret_why);
+	return node->kind == kind ? 0 : json_expected(node, kind_names[kind], ret_why);
 }
 
 int json_get_bool(const struct json_node *node, bool *ret_value, struct complaint *ret_why)
 {
 	if (node->kind != JSON_BOOL)
-		return complain_kind(node, "true or false", ret_why);
+		return json_expected(node, "true or false", ret_why);
 	*ret_value = (node->item->type & 0xff) == cJSON_True;
 	return 0;
 }
@@ -767,7 +785,7 @@ int json_get_uint64(const struct json_node *node, uint64_t max, uint64_t *ret_va
 		return 0;
 	}
 	snprintf(expected, sizeof expected, "an integer from 0 to %" PRIu64, max);
-	return complain_kind(node, expected, ret_why);
+	return json_expected(node, expected, ret_why);
 }
 
 int json_get_int64(
@@ -788,7 +806,7 @@ int json_get_int64(
 		}
 	}
 	snprintf(expected, sizeof expected, "an integer from %" PRId64 " to %" PRId64, min, max);
-	return complain_kind(node, expected, ret_why);
+	return json_expected(node, expected, ret_why);
 }
 
 /* The word of the list that was probably meant, or NULL. */
@@ -829,7 +847,7 @@ int json_get_choice(const struct json_node *node, const char *what, const char *
 	return json_complain(node, ret_why, "unknown %s %s", what, sample);
 }
 
-static int complain_unknown(const struct json_node *member, const char *const known[], struct complaint *ret_why)
+int json_complain_unknown(const struct json_node *member, const char *const known[], struct complaint *ret_why)
 {
 	const char *meant = nearest(json_key(member), known);
 
@@ -850,7 +868,7 @@ int json_known_keys(const struct json_node *object, const char *const known[], s
 		while (known[i] != NULL && strcmp(json_key(member), known[i]) != 0)
 			i++;
 		if (known[i] == NULL)
-			return complain_unknown(member, known, ret_why);
+			return json_complain_unknown(member, known, ret_why);
 	}
 	return 0;
 }

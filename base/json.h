@@ -20,7 +20,10 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* Parses `length` bytes; `file` is what sentences call the text. Both are copied. Returns 0, -EINVAL (not the JSON of
  * RFC 8259 in UTF-8, or over the limits above) or -ENOMEM. The caller frees the document with json_free(). */
 int json_parse(const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why);
-/* The same from a file of at most `limit` bytes. Also the errors of open(2) and read(2), and -EFBIG. */
+/* The same, but a key may stand in an object twice: for a reader that tells of each (json_is_repeated()). */
+int json_parse_repeats(
+	const char *file, const char *text, size_t length, struct json **ret_json, struct complaint *ret_why);
+/* The same as json_parse() from a file of at most `limit` bytes. Also the errors of open(2) and read(2), and -EFBIG. */
 int json_parse_file(const char *path, size_t limit, struct json **ret_json, struct complaint *ret_why);
 /* The bytes of a file that is to be parsed, at most `limit` and at least one, with a sentence when it cannot be. The
  * caller frees them. */
@@ -46,9 +49,13 @@ size_t json_count(const struct json_node *node);
 const char *json_key(const struct json_node *node);
 /* The value of a key of an object (exact case), or NULL. A null is a value. */
 const struct json_node *json_member(const struct json_node *object, const char *key);
+/* True if the key of an object's value stands there before it as well. */
+bool json_is_repeated(const struct json_node *member);
 
 /* What a value must be; -EINVAL and a sentence when it is not. */
 int json_expect(const struct json_node *node, enum json_kind kind, struct complaint *ret_why);
+/* The same for what is no single kind: `expected EXPECTED, not VALUE`. Returns -EINVAL. */
+int json_expected(const struct json_node *node, const char *expected, struct complaint *ret_why);
 int json_get_bool(const struct json_node *node, bool *ret_value, struct complaint *ret_why);
 /* The string is borrowed from the document, is valid UTF-8 and holds no NUL. */
 int json_get_string(const struct json_node *node, const char **ret_string, struct complaint *ret_why);
@@ -62,6 +69,8 @@ int json_get_choice(const struct json_node *node, const char *what, const char *
 	struct complaint *ret_why);
 /* Refuses an object that has a key which is not in the NULL-terminated list; the sentence suggests a near one. */
 int json_known_keys(const struct json_node *object, const char *const known[], struct complaint *ret_why);
+/* The sentence about one such key. Returns -EINVAL. */
+int json_complain_unknown(const struct json_node *member, const char *const known[], struct complaint *ret_why);
 
 /* `FILE:LINE:COL: PATH: SENTENCE` at the place of the value, or of its key. Returns -EINVAL. */
 int json_complain(const struct json_node *node, struct complaint *ret_why, const char *format, ...)

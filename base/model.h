@@ -93,6 +93,7 @@ struct confinement {
 	bool umask_given;
 	mode_t umask;
 	const char *workdir; /* absolute; NULL: where PID 1 was started */
+	char **environment;  /* NAME=VALUE, for the service beside what it inherits; NULL-terminated, or NULL */
 	struct limits limits;
 	struct group_list groups; /* supplementary ones, beside the user's own */
 	struct port_list tcp_bind, tcp_connect;
@@ -140,7 +141,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 const char *log_level_name(enum log_level level);
 
 struct model {
-	char **command; /* NULL-terminated, from argv */
+	char **command;      /* NULL-terminated, from argv or the file */
+	const char *config;  /* the file that was read, or is to be; NULL: none */
+	const char *service; /* its name there; NULL: no file says it */
 	enum log_format log_format;
 	enum log_level log_level;
 	struct stop_policy stop;

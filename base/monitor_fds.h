@@ -7,3 +7,6 @@
 #define MONITOR_FD_KEPT 5
 /* One for each --metrics; behind them the listener of --seccomp-report and the memory that goes with it. */
 #define MONITOR_FD_LISTEN 6
+/* Where the configuration is a file, its only argument says so: MONITOR_FD_LISTEN is then what PID 1 has read
+ * (init/monitor_model.h), and all others come one later. */
+#define MONITOR_HAS_MODEL "--model"

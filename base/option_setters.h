@@ -1,7 +1,7 @@
 /* How an option's value is read into its member of the model: a row of the option table names its setter. */
 #pragma once
 
-#include "base/complaint.h"
+#include "base/model.h"
 
 /* Numbers, not functions: a table of pointers would be relocated at each start of a static-PIE program. */
 enum setter {
@@ -52,3 +52,6 @@ int option_set(enum setter setter, const char *value, void *member, struct compl
 /* The same for the setters of one subject, each in a file of its own. */
 int option_set_confinement(enum setter setter, const char *value, void *member, struct complaint *ret_why);
 int option_set_supervision(enum setter setter, const char *value, void *member, struct complaint *ret_why);
+
+/* Adds a check that is complete, with what it points at, to the model. */
+int option_add_check(const struct check *check, struct model *model, struct complaint *ret_why);

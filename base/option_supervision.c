@@ -147,7 +147,7 @@ static int make_room(struct model *model)
 	return 0;
 }
 
-static int add_check(const struct check *check, struct model *model, struct complaint *ret_why)
+int option_add_check(const struct check *check, struct model *model, struct complaint *ret_why)
 {
 	if (check->target.kind == TARGET_NOTIFY)
 		return complain(ret_why, EINVAL, "'%.100s': notify checks are not supported yet", check->text);
@@ -171,7 +171,7 @@ static int add_checks(const char *value, enum check_kind kind, struct model *mod
 	if (text == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	while ((r = check_parse(text, &at, kind, &check, ret_why)) == 1) {
-		r = add_check(&check, model, ret_why);
+		r = option_add_check(&check, model, ret_why);
 		if (r < 0)
 			break;
 	}

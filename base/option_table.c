@@ -15,6 +15,8 @@
 static_assert(sizeof(struct model) <= UINT16_MAX, "an offset in it fits its place in a row");
 
 const struct option_row option_rows[] = {
+	[OPTION_CONFIG] = { "config", " FILE", "what is not said here (/etc/nest-init.json)", SECTION_LOG, VALUE_NEEDED,
+		COMMON, SET_TEXT, IN(config) },
 	[OPTION_USER] = { "user", " NAME|UID[:GID]", "run as this user", SECTION_CONFINEMENT, VALUE_NEEDED, COMMON,
 		SET_TEXT, IN(confinement.user) },
 	[OPTION_GROUP_ADD] = { "group-add", " GROUP", "and in this group, too", SECTION_CONFINEMENT, VALUE_NEEDED,

@@ -1,5 +1,7 @@
 #include "base/options.h"
 
+#include "base/cleanup.h"
+#include "base/config.h"
 #include "base/control.h"
 #include "base/option_setters.h"
 #include "base/option_table.h"
@@ -268,8 +270,9 @@ static int compare_checks(const void *a, const void *b)
 }
 
 /* Kind and name tell a check from another in pages and metrics. */
-static int check_names(const struct model *model, struct complaint *ret_why)
+static int check_names(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
+	static const uint8_t options[] = { OPTION_LIVE, OPTION_READY, OPTION_STARTUP };
 	const struct check **sorted = calloc(model->check_count + 1, sizeof *sorted);
 	int error = 0;
 
@@ -278,30 +281,37 @@ static int check_names(const struct model *model, struct complaint *ret_why)
 	for (size_t i = 0; i < model->check_count; i++)
 		sorted[i] = &model->check[i];
 	qsort(sorted, model->check_count, sizeof *sorted, compare_checks);
-	for (size_t i = 1; error == 0 && i < model->check_count; i++)
-		if (compare_checks(&sorted[i - 1], &sorted[i]) == 0)
-			error = complain(ret_why, EINVAL,
-				"--%s: two checks have the name '%.200s': give one of them another (name=...)",
-				check_kind_name(sorted[i]->kind), sorted[i]->name);
+	for (size_t i = 1; error == 0 && i < model->check_count; i++) {
+		if (compare_checks(&sorted[i - 1], &sorted[i]) != 0)
+			continue;
+		*ret_option = (enum option)options[sorted[i]->kind];
+		error = complain(ret_why, EINVAL,
+			"--%s: two checks have the name '%.200s': give one of them another (name=...)",
+			check_kind_name(sorted[i]->kind), sorted[i]->name);
+	}
 	free(sorted);
 	return error;
 }
 
 /* What only the whole of it shows. */
-static int check_together(const struct model *model, struct complaint *ret_why)
+static int check_together(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
 	const struct stop_policy *stop = &model->stop;
 	const struct confinement *confinement = &model->confinement;
 
+	*ret_option = OPTION_SECCOMP_REPORT;
 	if (confinement->seccomp_report &&
 		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
 		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
+	*ret_option = OPTION_ON_UNHEALTHY;
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
+	*ret_option = OPTION_DRAIN;
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");
+	*ret_option = OPTION_PRE_STOP_TIMEOUT;
 	if (stop->pre_stop_timeout_ns >= stop->timeout_ns - stop->drain_ns)
 		return complain(ret_why, EINVAL,
 			"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed "
@@ -309,22 +319,125 @@ static int check_together(const struct model *model, struct complaint *ret_why)
 	return 0;
 }
 
-/* What the words have left open: the variables, and what follows from both. */
-static int finish(struct parse *parse, char **env, struct complaint *ret_why)
+/* What follows from all that is said. *ret_option: which one is wrong. */
+static int complete(struct parse *parse, char **env, enum option *ret_option, struct complaint *ret_why)
 {
 	struct model *model = parse->model;
-	int error = parse_environment(parse, env, ret_why);
+	int error;
 
-	if (error < 0)
-		return error;
+	*ret_option = OPTION_COUNT;
 	if (!parse->seen[OPTION_SECURITY_LEVEL])
 		take_foreign_level(env, &model->confinement);
 	if (model->confinement.hardened)
 		harden(parse->seen, &model->confinement);
 	for (size_t i = 0; i < model->check_count; i++)
 		check_inherit(&model->check[i], &model->timing, &model->expected);
-	error = check_names(model, ret_why);
-	return error < 0 ? error : check_together(model, ret_why);
+	error = check_names(model, ret_option, ret_why);
+	return error < 0 ? error : check_together(model, ret_option, ret_why);
+}
+
+/* ---- the file ---- */
+
+/* By kind, each in its order: so the monitor, which reads them again (config_write()), counts them as we do. */
+static int sort_checks(struct model *model)
+{
+	struct check *sorted = calloc(model->check_count + 1, sizeof *sorted);
+	size_t count = 0;
+
+	if (sorted == NULL)
+		return -ENOMEM;
+	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		for (size_t i = 0; i < model->check_count; i++)
+			if (model->check[i].kind == kind)
+				sorted[count++] = model->check[i];
+	free(model->check);
+	model->check = sorted;
+	return 0;
+}
+
+/* All findings of a file whose text is there. */
+static int take_file(struct parse *parse, const struct config_input *input, struct config *ret_config)
+{
+	struct complaint why;
+	enum option option;
+	int error = config_read(input, parse->seen, parse->model, ret_config);
+
+	if (error == 0)
+		error = sort_checks(parse->model);
+	if (error < 0 || ret_config->error_count > 0)
+		return error;
+	error = complete(parse, input->env, &option, &why);
+	return error == 0 || error == -ENOMEM ? error : config_add(ret_config, option, why.text);
+}
+
+static int take_text(struct parse *parse, const struct config_input *input, struct complaint *ret_why)
+{
+	cleanup_config struct config config;
+	int error = take_file(parse, input, &config);
+
+	if (error < 0)
+		return complain(ret_why, -error, "%s: %s", input->file, strerror(-error));
+	return config.error_count > 0 ? config_complain(&config, input->file, ret_why) : 0;
+}
+
+/* Where the default file is not there nothing is said. What cannot be read is refused: it may hold protections. */
+static int find_file(
+	const char *default_file, struct model *model, char **ret_text, size_t *ret_length, struct complaint *ret_why)
+{
+	const char *file = model->config != NULL ? model->config : default_file;
+	int error;
+
+	if (file == NULL)
+		return 0;
+	error = json_read_text(file, CONFIG_SIZE_MAX, ret_text, ret_length, ret_why);
+	if (error == -ENOENT && model->config == NULL)
+		return 0;
+	model->config = file;
+	return error;
+}
+
+/* What the words have left open: the variables, the file, and what follows from all. */
+static int finish(struct parse *parse, char **env, const char *default_file, struct complaint *ret_why)
+{
+	cleanup_free char *text = NULL;
+	struct config_input input = { .env = env };
+	enum option option;
+	int error = parse_environment(parse, env, ret_why);
+
+	if (error == 0)
+		error = find_file(default_file, parse->model, &text, &input.length, ret_why);
+	if (error < 0)
+		return error;
+	if (text == NULL)
+		return complete(parse, env, &option, ret_why);
+	input.file = parse->model->config;
+	input.text = text;
+	return take_text(parse, &input, ret_why);
+}
+
+int options_parse_text(
+	const char *file, const char *text, size_t length, struct model *ret_model, struct complaint *ret_why)
+{
+	static char *nothing[] = { NULL };
+	struct parse parse = { .model = ret_model };
+
+	model_defaults(ret_model);
+	return take_text(&parse, &(struct config_input){ .file = file, .text = text, .length = length, .env = nothing },
+		ret_why);
+}
+
+int options_check_text(const struct config_input *input, char **env, struct model *ret_model, struct config *ret_config,
+	struct complaint *ret_why)
+{
+	struct parse parse = { .model = ret_model };
+	int error;
+
+	model_defaults(ret_model);
+	error = parse_environment(&parse, env, ret_why);
+	if (error < 0)
+		return error;
+	error = take_file(&parse, input, ret_config);
+	return error < 0 ? complain(ret_why, -error, "%s: %s", input->file, strerror(-error)) : 0;
 }
 
 static bool confines(const struct confinement *confinement)
@@ -342,14 +455,14 @@ int options_parse_environment(char **env, struct model *ret_model, struct compla
 
 	model_defaults(ret_model);
 	ret_model->confinement.no_new_privs = false;
-	error = finish(&parse, env, ret_why);
+	error = finish(&parse, env, NULL, ret_why);
 	if (error == 0 && !parse.seen[OPTION_NO_NEW_PRIVS])
 		ret_model->confinement.no_new_privs = confines(&ret_model->confinement);
 	return error;
 }
 
-static int parse_all(
-	struct parse *parse, char **argv, char **env, enum options_wish *ret_wish, struct complaint *ret_why)
+static int parse_all(struct parse *parse, char **argv, char **env, const char *default_file,
+	enum options_wish *ret_wish, struct complaint *ret_why)
 {
 	int error;
 
@@ -358,7 +471,7 @@ static int parse_all(
 	error = parse_argv(parse, argv, ret_wish, ret_why);
 	if (error < 0 || *ret_wish != OPTIONS_RUN)
 		return error;
-	error = finish(parse, env, ret_why);
+	error = finish(parse, env, default_file, ret_why);
 	if (error < 0)
 		return error;
 	if (*parse->model->command == NULL)
@@ -367,14 +480,15 @@ static int parse_all(
 	return 0;
 }
 
-int options_parse(
-	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
+int options_parse(char **argv, char **env, const char *default_file, struct model *ret_model,
+	enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	return parse_all(&(struct parse){ .model = ret_model }, argv, env, ret_wish, ret_why);
+	return parse_all(&(struct parse){ .model = ret_model }, argv, env, default_file, ret_wish, ret_why);
 }
 
-int options_parse_exec(
-	char **argv, char **env, struct model *ret_model, enum options_wish *ret_wish, struct complaint *ret_why)
+int options_parse_exec(char **argv, char **env, const char *default_file, struct model *ret_model,
+	enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	return parse_all(&(struct parse){ .model = ret_model, .confines_only = true }, argv, env, ret_wish, ret_why);
+	return parse_all(&(struct parse){ .model = ret_model, .confines_only = true }, argv, env, default_file,
+		ret_wish, ret_why);
 }

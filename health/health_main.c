@@ -231,7 +231,7 @@ static int read_checks(const struct request *request, struct model *model, struc
 	memcpy(argv + 1, request->targets, request->target_count * sizeof *argv);
 	argv[request->target_count + 1] = (char *)"--";
 	argv[request->target_count + 2] = (char *)"health";
-	return options_parse(argv, environ, model, &wish, ret_why);
+	return options_parse(argv, environ, CONFIG_DEFAULT, model, &wish, ret_why);
 }
 
 static int print_looked_at(const struct request *request, const struct answer *answer)

@@ -3,6 +3,7 @@
  * the rest of its cage itself, once everything is open. */
 #include "init/commands.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/kept.h"
@@ -36,6 +37,8 @@
 
 /* How long a page may wait for PID 1's snapshot; what was said last is shown after that. */
 #define REFRESH_WAIT_MS 100
+/* A thousand checks with all that each may have are 5 MB. */
+#define MODEL_TEXT_MAX (64 * 1024 * 1024)
 /* A PID 1 that owes an answer for so long hangs: it answers in microseconds. */
 #define SILENCE_NS NS_PER_S
 /* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
@@ -54,6 +57,7 @@ static struct monitor {
 	struct cgroup_roots cgroup;
 	struct kept *kept;
 	int proc_fd;
+	int first_listen; /* the descriptor of the first --metrics */
 	bool have_snapshot;
 	bool orphaned;        /* PID 1 has closed the channel */
 	bool settled;         /* there is something to tell */
@@ -402,7 +406,7 @@ static void tell_denial(const char *sentence)
 
 static int open_denials(struct complaint *ret_why)
 {
-	const int listener = MONITOR_FD_LISTEN + (int)monitor.model.listen_count;
+	const int listener = monitor.first_listen + (int)monitor.model.listen_count;
 	int error;
 
 	monitor.denials.listener = -1;
@@ -434,7 +438,7 @@ static int open_server(struct complaint *ret_why)
 	if (monitor.model.listen_count == 0)
 		return 0;
 	for (size_t i = 0; i < monitor.model.listen_count; i++) {
-		fds[i] = MONITOR_FD_LISTEN + (int)i;
+		fds[i] = monitor.first_listen + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
 	return serve_open(
@@ -453,10 +457,35 @@ static size_t raise_descriptors(void)
 	return limit.rlim_cur;
 }
 
-static int prepare(char **argv, struct complaint *ret_why)
+/* What PID 1 has read of a file. Each monitor reads the same description, from its beginning. */
+static int read_model(struct complaint *ret_why)
+{
+	cleanup_free char *text = NULL;
+	size_t length = 0;
+	int error = lseek(MONITOR_FD_LISTEN, 0, SEEK_SET) < 0
+		? -errno
+		: fd_read_file(MONITOR_FD_LISTEN, MODEL_TEXT_MAX, &text, &length);
+
+	close(MONITOR_FD_LISTEN);
+	monitor.first_listen = MONITOR_FD_LISTEN + 1;
+	if (error < 0)
+		return complain(ret_why, -error, "cannot read the configuration: %s", strerror(-error));
+	return options_parse_text("PID 1's configuration", text, length, &monitor.model, ret_why);
+}
+
+static int read_configuration(char **argv, struct complaint *ret_why)
 {
 	enum options_wish wish;
-	int error = options_parse(argv, environ, &monitor.model, &wish, ret_why);
+
+	if (strcmp(argv[1], MONITOR_HAS_MODEL) == 0)
+		return read_model(ret_why);
+	monitor.first_listen = MONITOR_FD_LISTEN;
+	return options_parse(argv, environ, NULL, &monitor.model, &wish, ret_why);
+}
+
+static int prepare(char **argv, struct complaint *ret_why)
+{
+	int error = read_configuration(argv, ret_why);
 
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)

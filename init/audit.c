@@ -8,7 +8,6 @@
 #include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
@@ -318,30 +317,3 @@ void audit_judge(const struct audit_facts *facts, struct audit_finding ret_findi
 }
 
 /* ---- variables ---- */
-
-/* scheme://user:password@host (RFC 3986, 3.2.1). */
-static bool has_password(const char *url)
-{
-	const char *authority = strstr(url, "://"), *at;
-
-	if (authority == NULL)
-		return false;
-	authority += 3;
-	at = authority + strcspn(authority, "@/?#");
-	return *at == '@' && memchr(authority, ':', (size_t)(at - authority)) != NULL && at[-1] != ':';
-}
-
-bool audit_is_secret(const char *variable)
-{
-	static const char words[][10] = { "PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY" };
-	size_t length = strcspn(variable, "=");
-	const char *value = variable + length + (variable[length] == '=');
-
-	if (*value == '\0' || *value == '/')
-		return false;
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		for (size_t at = 0; at + strlen(words[i]) <= length; at++)
-			if (strncasecmp(variable + at, words[i], strlen(words[i])) == 0)
-				return true;
-	return has_password(value);
-}

@@ -122,7 +122,3 @@ struct audit_possible {
 
 void audit_judge_possible(
 	const struct audit_facts *facts, struct audit_possible ret_possible[static POSSIBLE_ITEM_COUNT]);
-
-/* True if the variable (NAME=VALUE) looks as if its value were a secret: by its name, unless the value is empty or a
- * path; or a URL with a password in it. */
-bool audit_is_secret(const char *variable);

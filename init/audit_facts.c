@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/secret.h"
 #include "init/capabilities.h"
 #include "init/landlock.h"
 #include "init/mounts.h"
@@ -308,7 +309,7 @@ int audit_facts_read(char **env, struct audit_facts *ret_facts, struct complaint
 		char name[64];
 
 		snprintf(name, sizeof name, "%.*s", (int)strcspn(*env, "="), *env);
-		if (audit_is_secret(*env))
+		if (secret_is_likely(*env))
 			audit_list_add(&facts.secrets, name);
 	}
 	*ret_facts = facts;

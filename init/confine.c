@@ -293,7 +293,8 @@ int confine_plan(const struct confinement *asked, void (*warn)(const char *sente
 
 bool confine_is_light(const struct confine_plan *plan)
 {
-	return (plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0 && plan->asked->workdir == NULL;
+	return (plan->requested & ~(1U << LAYER_NO_NEW_PRIVS)) == 0 && plan->asked->workdir == NULL &&
+		plan->asked->environment == NULL;
 }
 
 void confine_read_capabilities(struct confine_plan *plan)
@@ -442,11 +443,15 @@ static int apply_limits(struct apply *apply, struct complaint *ret_why)
 	return limits_apply(&apply->plan->asked->limits, ret_why);
 }
 
-/* As the user that the workload is, with the mounts that it has. */
+/* As the user that the workload is, with the mounts that it has. Its environment wins over HOME of the user, and its
+ * PATH is where COMMAND is looked for from here on. This process is no vforked one (confine_is_light()). */
 static int apply_place(struct apply *apply, struct complaint *ret_why)
 {
 	const struct confinement *asked = apply->plan->asked;
 
+	for (char **variable = asked->environment; variable != NULL && *variable != NULL; variable++)
+		if (putenv(*variable) != 0)
+			return complain(ret_why, errno, "environment: %s", strerror(errno));
 	if (asked->umask_given)
 		umask(asked->umask);
 	if (asked->workdir != NULL && chdir(asked->workdir) < 0)

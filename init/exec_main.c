@@ -15,10 +15,11 @@ extern char **environ;
 
 static const char help[] = "nest-init exec [OPTION...] [--] COMMAND [ARG...]\n"
 			   "\n"
-			   "Confines this process as the options of nest-init --help and the NEST_INIT_\n"
-			   "variables say, and becomes COMMAND: nothing is supervised. In a container whose\n"
-			   "variables confine the service, docker exec CONTAINER nest-init exec COMMAND is\n"
-			   "confined as the service is. Variables that supervise are passed over.\n"
+			   "Confines this process as the options of nest-init --help, the NEST_INIT_\n"
+			   "variables and the file say, and becomes COMMAND: nothing is supervised. In a\n"
+			   "container whose variables or file confine the service, docker exec CONTAINER\n"
+			   "nest-init exec COMMAND is confined as the service is. What supervises there is\n"
+			   "passed over.\n"
 			   "Exit status: COMMAND's, 126 or 127 if it could not be executed, 125 refused.\n";
 
 static void warn(const char *sentence)
@@ -50,7 +51,7 @@ int exec_main(int argc, char **argv)
 	int error, status = STATUS_USAGE;
 
 	(void)argc;
-	error = options_parse_exec(argv, environ, &model, &wish, &why);
+	error = options_parse_exec(argv, environ, CONFIG_DEFAULT, &model, &wish, &why);
 	if (error == 0 && wish != OPTIONS_RUN)
 		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
 													     : status;

@@ -9,6 +9,7 @@
 static const char usage[] = "nest-init: PID 1 for production containers\n"
 			    "\n"
 			    "  nest-init [OPTION...] [--] COMMAND [ARG...]   supervise COMMAND\n"
+			    "  nest-init check [--print] [FILE]              all that is wrong in FILE\n"
 			    "  nest-init exec [OPTION...] [--] COMMAND ...   confine, then become COMMAND\n"
 			    "  nest-init health [--live|--ready|--startup]   PID 1's verdict, for HEALTHCHECK\n"
 			    "  nest-init probe TARGET...                     look at each target once, now\n"
@@ -35,7 +36,7 @@ static const char headings[][148] = {
 	"Health (TARGET: http://HOST:PORT/PATH, http+unix:SOCKET:/PATH,\n"
 	"        tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME])",
 	"Metrics",
-	"Log",
+	"Log, and a file instead of options",
 };
 static_assert(sizeof topics / sizeof topics[0] == SECTION_COUNT, "a topic for every section");
 static_assert(sizeof headings / sizeof headings[0] == SECTION_COUNT, "a heading for every section");

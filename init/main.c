@@ -12,6 +12,8 @@ static int (*find_command(const char *name))(int, char **)
 {
 	if (strcmp(name, "audit") == 0)
 		return audit_main;
+	if (strcmp(name, "check") == 0)
+		return check_main;
 	if (strcmp(name, "exec") == 0)
 		return exec_main;
 	if (strcmp(name, "health") == 0)

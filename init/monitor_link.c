@@ -11,6 +11,7 @@
 #include "base/signame.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
+#include "init/monitor_model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,7 @@ extern char **environ;
 void monitor_link_none(struct monitor_link *link)
 {
 	*link = (struct monitor_link){ .executable = -1,
+		.model = -1,
 		.control = -1,
 		.listener = -1,
 		.denials = -1,
@@ -161,6 +163,11 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 		if (error < 0)
 			return error;
 	}
+	if (model->config != NULL) {
+		link->model = monitor_model_open(model, ret_why);
+		if (link->model < 0)
+			return link->model;
+	}
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
@@ -218,10 +225,13 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[5 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
-	size_t count = 3 + link->listen_count;
+	int from[6 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
+	size_t count = 3;
 
-	memcpy(from + 3, link->listen, link->listen_count * sizeof from[0]);
+	if (link->model >= 0)
+		from[count++] = link->model;
+	memcpy(from + count, link->listen, link->listen_count * sizeof from[0]);
+	count += link->listen_count;
 	if (link->listener >= 0) {
 		from[count++] = link->listener;
 		from[count++] = link->denials;
@@ -234,13 +244,14 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 
-/* NEST_INIT_* only: the workload's secrets are none of the monitor's business. */
+/* What configures (options.h) only: the workload's secrets are none of the monitor's business. */
 static void keep_own_variables(char **ret_env, size_t size)
 {
 	size_t count = 0;
 
 	for (char **variable = environ; *variable != NULL && count < size - 1; variable++)
-		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0)
+		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0 ||
+			strncmp(*variable, "SECURITY_LEVEL=", strlen("SECURITY_LEVEL=")) == 0)
 			ret_env[count++] = *variable;
 	ret_env[count] = NULL;
 }

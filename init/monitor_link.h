@@ -11,6 +11,7 @@
 struct monitor_link {
 	char **argv;    /* borrowed: our own arguments, which the monitor reads again */
 	int executable; /* O_PATH of this program, or -1 where there is no monitor */
+	int model;      /* what the monitor reads in place of its arguments; -1 where no file is the configuration */
 	int control;    /* the listening sockets live here, so that they outlive the monitor */
 	int listen[MODEL_LISTEN_MAX];
 	size_t listen_count;

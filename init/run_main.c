@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/monitor_fds.h"
 #include "base/options.h"
 #include "base/version.h"
 #include "init/help.h"
@@ -152,11 +153,14 @@ static bool has_exec_check(void)
 }
 
 /* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
- * environment, as ours is. */
+ * environment, as ours is; where a file has a part in it, PID 1 hands over what it has read. */
 static char **monitor_argv(char **argv)
 {
 	static char *nothing[] = { (char *)"nest-init", (char *)"--", (char *)"-", NULL };
+	static char *has_model[] = { (char *)"nest-init", (char *)MONITOR_HAS_MODEL, NULL };
 
+	if (model.config != NULL)
+		return has_model;
 	return personality.kind == NULL ? argv : nothing;
 }
 
@@ -269,7 +273,7 @@ static int parse_own(char **argv)
 	enum options_wish wish;
 	struct complaint why;
 
-	int error = options_parse(argv, environ, &model, &wish, &why);
+	int error = options_parse(argv, environ, CONFIG_DEFAULT, &model, &wish, &why);
 
 	if (error < 0 && model.log_format == LOG_FORMAT_TEXT)
 		return refuse(&why); /* a format in a variable is not read yet */

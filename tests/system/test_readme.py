@@ -46,6 +46,21 @@ def test_the_five_steps_of_the_readme_confine_answer_and_stop_a_service():
         assert container.wait() == 0, container.errors()
 
 
+def test_the_file_of_the_readme_says_what_the_five_steps_do(tmp_path):
+    """And a little more, which is in force as well."""
+    [text] = re.findall(r"^```json\n(.*?)^```", README, re.S | re.M)
+    path = tmp_path / "nest-init.json"
+    path.write_text(text)
+    with Container(["/sbin/nest-init"], rootfs=image(), files={"/etc/nest-init.json": path}, cwd="/app/backend") as container:
+        container.wait_http("http://127.0.0.1:9911/readyz")
+        status = json.loads(container.exec("/sbin/nest-init", "status", "--json").stdout)
+        in_force = {layer for layer, state in status["confinement"].items() if state["enforced"]}
+        assert in_force == {"user", "capabilities", "no_new_privs", "seccomp", "read_only", "limits"}
+        assert [check["name"] for check in status["checks"]] == ["api"]
+        container.kill("TERM")
+        assert container.wait() == 0, container.errors()
+
+
 def test_the_binary_goes_where_the_readme_copies_it():
     assert instruction("COPY") == ["nest-init /sbin/nest-init"]
     assert json.loads(instruction("ENTRYPOINT")[0])[0] == "/sbin/nest-init"

@@ -34,6 +34,14 @@ def test_a_level_that_is_none_is_told(image, exec_):
     assert run(image, "--security-level=standard", "/bin/attempt root", env={"SECURITY_LEVEL": "bogus"}).errors == ""
 
 
+def test_denials_are_reported_under_every_name_of_the_preset(image):
+    """The monitor reads the same environment as PID 1."""
+    for environment in ({"SECURITY_LEVEL": "hardened"}, {"NEST_INIT_SECURITY_LEVEL": "hardened"}):
+        outcome = run(image, "--seccomp-report", "/bin/attempt call=ptrace", env=environment)
+        assert outcome.answers() == {"call=ptrace": "EPERM"}
+        assert "called ptrace: profile default answers EPERM" in outcome.errors
+
+
 def test_hardened_leaves_nothing_but_the_command(image):
     outcome = run(image, "--security-level hardened", "/bin/attempt create=/marker/new call=ptrace root")
     assert outcome.answers() == {"create=/marker/new": "EACCES", "call=ptrace": "EPERM", "root": "ok"}

@@ -114,7 +114,7 @@ def test_the_readmes_list_of_subcommands_is_the_programs():
         assert line in shown
 
 
-@pytest.mark.parametrize("subcommand", ["exec", "health", "probe", "status", "audit", "seccomp"])
+@pytest.mark.parametrize("subcommand", ["check", "exec", "health", "probe", "status", "audit", "seccomp"])
 def test_each_subcommand_explains_itself(subcommand):
     shown = subprocess.run([NEST_INIT, subcommand, "--help"], capture_output=True, text=True)
     assert shown.returncode == 0 and f"nest-init {subcommand}" in shown.stdout

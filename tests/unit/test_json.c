@@ -352,6 +352,40 @@ static void what_is_no_file_is_refused_by_name(void **state)
 	assert_string_equal(why.text, "/: Is a directory");
 }
 
+static void a_reader_may_tell_of_keys_that_are_there_twice(void **state)
+{
+	static const char text[] = "{\"a\": 1, \"b\": {\"a\": 2}, \"\\u0061\": {}, \"a\": 3}";
+	static const bool repeated[] = { false, false, true, true };
+	struct complaint why = { "" };
+	struct json *json = NULL;
+	const struct json_node *node;
+	size_t i = 0;
+
+	(void)state;
+	assert_int_equal(json_parse_repeats("f", BYTES(text), &json, &why), 0);
+	for (node = json_first(json_root(json)); node != NULL; node = json_next(node), i++)
+		assert_int_equal(json_is_repeated(node), repeated[i]);
+	assert_int_equal(i, 4);
+	assert_false(json_is_repeated(json_first(json_next(json_first(json_root(json))))));
+	json_free(json);
+}
+
+static void a_long_name_of_the_file_does_not_cut_the_place(void **state)
+{
+	char file[200];
+	struct complaint why = { "" };
+	struct json *json = NULL;
+
+	(void)state;
+	memset(file, 'f', sizeof file - 1);
+	file[sizeof file - 1] = '\0';
+	assert_int_equal(json_parse(file, BYTES("{\"a\": 1}"), &json, &why), 0);
+	json_complain(json_first(json_root(json)), &why, "no");
+	assert_int_equal(strspn(why.text, "f"), sizeof file - 1);
+	assert_string_equal(why.text + sizeof file - 1, ":1:7: a: no");
+	json_free(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +396,8 @@ int main(void)
 		cmocka_unit_test(malformed_text_is_refused_with_its_place),
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(values_are_counted),
+		cmocka_unit_test(a_reader_may_tell_of_keys_that_are_there_twice),
+		cmocka_unit_test(a_long_name_of_the_file_does_not_cut_the_place),
 		cmocka_unit_test(a_number_over_cjsons_buffer_is_refused),
 		cmocka_unit_test(a_wrong_kind_names_the_path),
 		cmocka_unit_test(an_unknown_key_is_refused_with_a_suggestion),

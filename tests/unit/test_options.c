@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_checks\n";
+	return "leak:set_from_variable\nleak:add_checks\nleak:take_file\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -66,6 +66,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 
 	if (confinement->user != NULL)
 		say(words, "user=%s", confinement->user);
+	for (char **variable = confinement->environment; variable != NULL && *variable != NULL; variable++)
+		say(words, "env=%s", *variable);
 	for (size_t i = 0; i < confinement->groups.count; i++)
 		say(words, "group=%s", confinement->groups.group[i]);
 	if (confinement->workdir != NULL)
@@ -196,7 +198,7 @@ static int parse(const char *const *words, const char *const *variables)
 	memset(&model, 0, sizeof model);
 	why.text[0] = '\0';
 	wish = OPTIONS_VERSION;
-	return options_parse((char **)argv, (char **)env, &model, &wish, &why);
+	return options_parse((char **)argv, (char **)env, NULL, &model, &wish, &why);
 }
 
 #define HARDENED "caps=-ffffffffffffffff+0 seccomp=default read-only=auto hardened"
@@ -682,7 +684,7 @@ static int parse_many(const char *option, const char *value, size_t count)
 	}
 	argv[1 + 2 * count] = "true";
 	memset(&model, 0, sizeof model);
-	return options_parse((char **)argv, (char **)env, &model, &wish, &why);
+	return options_parse((char **)argv, (char **)env, NULL, &model, &wish, &why);
 }
 
 static void refuses_more_than_there_is_room_for(void **state)
@@ -845,6 +847,7 @@ static const struct sample {
 	const char *name, *value;
 	bool repeatable;
 } samples[] = {
+	{ "config", SOURCE_ROOT "/tests/data/config/least.json", false },
 	{ "user", "1000:1000", false },
 	{ "group-add", "video", true },
 	{ "workdir", "/app", false },
@@ -1068,7 +1071,7 @@ static bool is_option(const char *name, size_t length)
 static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on", "print" };
 
 	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;
@@ -1156,9 +1159,9 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 /* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */
 static void exec_takes_what_confines_alone(void **state)
 {
-	static const char *const confining[] = { "user", "group-add", "workdir", "umask", "ulimit", "oom-score-adj",
-		"cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only", "writable", "tmpfs",
-		"exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
+	static const char *const confining[] = { "config", "user", "group-add", "workdir", "umask", "ulimit",
+		"oom-score-adj", "cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only",
+		"writable", "tmpfs", "exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
 	size_t taken = 0;
 
@@ -1178,14 +1181,14 @@ static void exec_takes_what_confines_alone(void **state)
 		taken += confines;
 		snprintf(word, sizeof word, "--%s=%s", name, sample_of(name)->value);
 		memset(&model, 0, sizeof model);
-		error = options_parse_exec(by_word, no_variables, &model, &wish, &why);
+		error = options_parse_exec(by_word, no_variables, NULL, &model, &wish, &why);
 		assert_int_equal(error, confines ? 0 : -EINVAL);
 		snprintf(sentence, sizeof sentence, "--%s: nest-init exec supervises nothing", name);
 		if (!confines)
 			assert_string_equal(why.text, sentence);
 		write_variable(name, confines ? sample_of(name)->value : "nonsense", variable, sizeof variable);
 		memset(&model, 0, sizeof model);
-		assert_int_equal(options_parse_exec(plain, variables, &model, &wish, &why), 0);
+		assert_int_equal(options_parse_exec(plain, variables, NULL, &model, &wish, &why), 0);
 		assert_int_equal(strcmp(said(&model), "| true") != 0, confines);
 	}
 	assert_int_equal(taken, COUNT(confining));

@@ -1,0 +1,416 @@
+#include "base/config.h"
+
+#include "base/cleanup.h"
+#include "base/config_reader.h"
+#include "base/option_setters.h"
+#include "base/option_values.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ATTEMPTS_MAX 1000
+#define SHORTEST_TIME 1000000 /* 1 ms */
+#define STATUSES_SIZE 256
+#define SERVICE_NAME_MAX 63
+
+/* ---- what a key sets ---- */
+
+/* Where the value of an option goes: what was said before it stays. */
+static struct model *model_for(const struct config_reader *reader, enum option option)
+{
+	return reader->said_before[option] ? reader->ignored : reader->model;
+}
+
+static int set_extra(struct config_reader *reader, enum config_extra extra, const char *text, struct complaint *ret_why)
+{
+	struct restart_policy *policy = &reader->model->restart;
+
+	switch (extra) {
+	case EXTRA_ATTEMPTS: /* they are a part of --restart */
+		policy = &model_for(reader, OPTION_RESTART)->restart;
+		return value_read_number(text, 0, ATTEMPTS_MAX, (int *)&policy->attempts, ret_why);
+	case EXTRA_MAX_BACKOFF:
+		return value_read_duration(text, SHORTEST_TIME, &policy->max_backoff_ns, ret_why);
+	default:
+		return value_read_duration(text, SHORTEST_TIME, &policy->window_ns, ret_why);
+	}
+}
+
+static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
+{
+	const struct option_row *row;
+
+	if (key->group == GROUP_CHECK && key->sets == EXTRA_TARGET)
+		return check_set_target(text, reader->check, ret_why);
+	if (key->group == GROUP_CHECK)
+		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
+	if (key->sets >= OPTION_COUNT)
+		return set_extra(reader, (enum config_extra)key->sets, text, ret_why);
+	row = &option_rows[key->sets];
+	return option_set(row->setter, text, (char *)model_for(reader, (enum option)key->sets) + row->member, ret_why);
+}
+
+/* The same with a finding where it is refused. */
+static void apply(struct config_reader *reader, const struct config_key *key, const struct json_node *node, char *text)
+{
+	struct complaint plain, why;
+
+	if (text == NULL || set(reader, key, text, &plain) == 0)
+		return;
+	json_complain(node, &why, "%.250s", plain.text);
+	config_refuse(reader, &why);
+}
+
+/* ---- values ---- */
+
+static void read_one(
+	struct config_reader *reader, const struct config_key *key, enum config_form form, const struct json_node *node)
+{
+	apply(reader, key, node, config_text(reader, node, form, false));
+}
+
+static void read_each(
+	struct config_reader *reader, const struct config_key *key, enum config_form form, const struct json_node *node)
+{
+	if (json_kind(node) != JSON_ARRAY) {
+		read_one(reader, key, form, node);
+		return;
+	}
+	for (node = json_first(node); node != NULL; node = json_next(node))
+		read_one(reader, key, form, node);
+}
+
+static void read_ports(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	static char none[] = "none";
+
+	if (json_kind(node) == JSON_ARRAY && json_count(node) == 0)
+		apply(reader, key, node, none);
+	read_each(reader, key, FORM_NUMBER, node);
+}
+
+/* One text of all of them, as --expect has it. */
+static void read_statuses(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	const struct json_node *all = node;
+	char joined[STATUSES_SIZE] = "";
+	struct complaint why;
+	size_t length = 0;
+
+	if (json_kind(node) != JSON_ARRAY) {
+		read_one(reader, key, FORM_WORD, node);
+		return;
+	}
+	for (node = json_first(all); node != NULL; node = json_next(node)) {
+		cleanup_free char *text = config_text(reader, node, FORM_WORD, false);
+
+		if (text == NULL)
+			return;
+		if (length < sizeof joined)
+			length += (size_t)snprintf(
+				joined + length, sizeof joined - length, "%s%s", length > 0 ? "," : "", text);
+	}
+	if (length > 0 && length < sizeof joined) {
+		apply(reader, key, all, joined);
+		return;
+	}
+	json_complain(all, &why, length == 0 ? "the value is empty" : "too long: use ranges (200-299)");
+	config_refuse(reader, &why);
+}
+
+/* NAME:VALUE of a member. */
+static void read_pair(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	cleanup_free char *value = config_text(reader, node, FORM_WORD, false);
+
+	if (value != NULL)
+		apply(reader, key, node,
+			config_join(reader, json_key(node), key->group == GROUP_CHECK ? ": " : ":", value));
+}
+
+static void read_pairs(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	if (json_kind(node) == JSON_ARRAY) {
+		read_each(reader, key, FORM_TEXT, node);
+		return;
+	}
+	if (!config_is_kind(reader, node, JSON_OBJECT))
+		return;
+	for (node = json_first(node); node != NULL; node = json_next(node))
+		if (config_is_said(reader, node))
+			read_pair(reader, key, node);
+}
+
+static void read_limits(struct config_reader *reader, const struct config_key *key, const struct json_node *object)
+{
+	if (!config_is_kind(reader, object, JSON_OBJECT))
+		return;
+	for (const struct json_node *node = json_first(object); node != NULL; node = json_next(node))
+		if (config_is_said(reader, node))
+			apply(reader, key, node, config_limit(reader, node));
+}
+
+/* An empty pre-stop command is none. */
+static void read_command(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	char **words = config_words(reader, node);
+	struct complaint why;
+
+	if (words == NULL)
+		return;
+	if (key->sets == OPTION_PRE_STOP && *words == NULL)
+		return;
+	if (*words == NULL || **words == '\0') {
+		json_complain(node, &why, "names no command");
+		config_refuse(reader, &why);
+	} else if (key->sets == OPTION_PRE_STOP) {
+		model_for(reader, OPTION_PRE_STOP)->stop.pre_stop = words;
+	} else if (reader->model->command == NULL || *reader->model->command == NULL) {
+		reader->model->command = words;
+	}
+}
+
+/* ---- objects ---- */
+
+static void refuse_unknown(struct config_reader *reader, enum config_group group, const struct json_node *member)
+{
+	const char *known[32] = { NULL }, *here = config_key_elsewhere(json_key(member));
+	struct complaint why;
+	size_t count = 0;
+
+	for (size_t i = 0; i < config_key_count; i++)
+		if (config_keys[i].group == group && config_keys[i].form != FORM_LATER)
+			known[count++] = config_keys[i].name;
+	if (here != NULL)
+		json_complain_key(member, &why, "unknown key; did you mean \"%s\"?", here);
+	else
+		json_complain_unknown(member, known, &why);
+	config_refuse(reader, &why);
+}
+
+static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node);
+
+static void read_object(struct config_reader *reader, enum config_group group, const struct json_node *object)
+{
+	if (!config_is_kind(reader, object, JSON_OBJECT))
+		return;
+	for (const struct json_node *member = json_first(object); member != NULL; member = json_next(member)) {
+		const struct config_key *key;
+
+		if (!config_is_said(reader, member))
+			continue;
+		key = config_key_find(group, json_key(member));
+		if (key != NULL)
+			read_value(reader, key, member);
+		else
+			refuse_unknown(reader, group, member);
+	}
+}
+
+/* A string alone is the value of the first key. */
+static void read_group(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	const struct config_key *first = config_keys;
+
+	if ((key->flags & CONFIG_SHORT) == 0 || json_kind(node) != JSON_STRING) {
+		read_object(reader, (enum config_group)key->sets, node);
+		return;
+	}
+	while (first->group != key->sets)
+		first++;
+	read_value(reader, first, node);
+}
+
+/* ---- checks ---- */
+
+static void read_check(struct config_reader *reader, enum option option, const struct json_node *node)
+{
+	struct check check = { .kind = option == OPTION_READY ? CHECK_READY
+			: option == OPTION_LIVE               ? CHECK_LIVE
+							      : CHECK_STARTUP };
+	const size_t errors = reader->config->error_count, warnings = reader->config->warning_count;
+	struct complaint plain, why;
+	int error = 0;
+
+	reader->check = &check;
+	if (json_kind(node) == JSON_STRING)
+		read_one(reader, config_key_find(GROUP_CHECK, "target"), FORM_TEXT, node);
+	else
+		read_object(reader, GROUP_CHECK, node);
+	if (reader->config->error_count > errors || reader->config->warning_count > warnings || reader->out_of_memory)
+		return;
+	if (check.text == NULL)
+		error = complain(&plain, EINVAL, "\"target\" is missing");
+	if (error == 0)
+		error = check_complete(&check, &plain);
+	if (error == 0)
+		error = option_add_check(&check, model_for(reader, option), &plain);
+	if (error == 0)
+		return;
+	json_complain(node, &why, "%.250s", plain.text);
+	config_refuse(reader, &why);
+}
+
+static void read_checks(struct config_reader *reader, const struct config_key *key, const struct json_node *array)
+{
+	if (!config_is_kind(reader, array, JSON_ARRAY))
+		return;
+	for (const struct json_node *node = json_first(array); node != NULL; node = json_next(node))
+		read_check(reader, (enum option)key->sets, node);
+}
+
+/* ---- services ---- */
+
+static bool is_service_name(const char *name)
+{
+	const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+	return length > 0 && name[length] == '\0' && length <= SERVICE_NAME_MAX;
+}
+
+/* The model has room for one. */
+static void read_services(struct config_reader *reader, const struct json_node *object)
+{
+	struct complaint why;
+	size_t count = 0;
+
+	if (!config_is_kind(reader, object, JSON_OBJECT))
+		return;
+	for (const struct json_node *node = json_first(object); node != NULL; node = json_next(node)) {
+		if (!config_is_said(reader, node))
+			continue;
+		if (count++ == 0 && is_service_name(json_key(node))) {
+			reader->model->service = strdup(json_key(node));
+			reader->out_of_memory = reader->out_of_memory || reader->model->service == NULL;
+			read_object(reader, GROUP_SERVICE, node);
+			continue;
+		}
+		if (count > 1)
+			json_complain_key(node, &why, "a second service is not supported yet: one a file");
+		else
+			json_complain_key(node, &why, "a service's name has letters, digits, _ . and -, %d at the most",
+				SERVICE_NAME_MAX);
+		config_refuse(reader, &why);
+	}
+	if (count > 0)
+		return;
+	json_complain(object, &why, "expected a service");
+	config_refuse(reader, &why);
+}
+
+/* ---- the file ---- */
+
+static void refuse_later(struct config_reader *reader, const struct json_node *node)
+{
+	struct complaint why;
+
+	json_complain_key(node, &why, "not supported yet");
+	config_refuse(reader, &why);
+}
+
+static void read_environment(struct config_reader *reader, const struct json_node *node)
+{
+	char **variables = config_variables(reader, node);
+
+	reader->model->confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+}
+
+static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && key->sets < OPTION_COUNT) {
+		reader->seen[key->sets] = true;
+		reader->config->where[key->sets] = node;
+	}
+	switch (key->form) {
+	case FORM_SCHEMA:
+		free(config_text(reader, node, FORM_TEXT, true));
+		return;
+	case FORM_OBJECT:
+		read_group(reader, key, node);
+		return;
+	case FORM_COMMAND:
+		read_command(reader, key, node);
+		return;
+	case FORM_PORTS:
+		read_ports(reader, key, node);
+		return;
+	case FORM_STATUSES:
+		read_statuses(reader, key, node);
+		return;
+	case FORM_PAIRS:
+		read_pairs(reader, key, node);
+		return;
+	case FORM_VARIABLES:
+		read_environment(reader, node);
+		return;
+	case FORM_LIMITS:
+		read_limits(reader, key, node);
+		return;
+	case FORM_CHECKS:
+		read_checks(reader, key, node);
+		return;
+	case FORM_SERVICES:
+		read_services(reader, node);
+		return;
+	case FORM_LATER:
+		refuse_later(reader, node);
+		return;
+	default:
+		if ((key->flags & CONFIG_LIST) != 0)
+			read_each(reader, key, (enum config_form)key->form, node);
+		else
+			read_one(reader, key, (enum config_form)key->form, node);
+	}
+}
+
+static void read_root(struct config_reader *reader, const struct json_node *root)
+{
+	struct complaint why;
+
+	read_object(reader, GROUP_ROOT, root);
+	if (json_kind(root) != JSON_OBJECT || json_member(root, "services") != NULL)
+		return;
+	json_complain(root, &why, "\"services\" is missing");
+	config_refuse(reader, &why);
+}
+
+int config_read(const struct config_input *input, bool seen[static OPTION_COUNT], struct model *model,
+	struct config *ret_config)
+{
+	struct config_reader reader = { .input = input, .config = ret_config, .seen = seen, .model = model };
+	struct complaint why;
+	int error;
+
+	*ret_config = (struct config){ .json = NULL };
+	reader.ignored = calloc(1, sizeof *reader.ignored);
+	if (reader.ignored == NULL)
+		return -ENOMEM;
+	memcpy(reader.said_before, seen, sizeof reader.said_before);
+	error = json_parse_repeats(input->file, input->text, input->length, &ret_config->json, &why);
+	if (error == 0)
+		read_root(&reader, json_root(ret_config->json));
+	else if (error != -ENOMEM)
+		config_refuse(&reader, &why);
+	free(reader.ignored->check);
+	free(reader.ignored);
+	return error == -ENOMEM || reader.out_of_memory ? -ENOMEM : 0;
+}
+
+int config_complain(const struct config *config, const char *file, struct complaint *ret_why)
+{
+	size_t first = 0;
+
+	while (config->finding[first].is_warning)
+		first++;
+	if (config->error_count == 1)
+		return complain(ret_why, EINVAL, "%s", config->finding[first].why.text);
+	return complain(ret_why, EINVAL, "%.420s (the first of %zu: nest-init check %s)",
+		config->finding[first].why.text, config->error_count, file);
+}
+
+void config_free(struct config *config)
+{
+	json_free(config->json);
+	free(config->finding);
+}

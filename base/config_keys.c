@@ -1,0 +1,138 @@
+#include "base/config_keys.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+const struct config_key config_keys[] = {
+	{ "$schema", GROUP_ROOT, FORM_SCHEMA, 0, EXTRA_NOTHING },
+	{ "services", GROUP_ROOT, FORM_SERVICES, 0, EXTRA_NOTHING },
+	{ "tasks", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
+	{ "secrets", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
+	{ "metrics", GROUP_ROOT, FORM_OBJECT, 0, GROUP_METRICS },
+	{ "log", GROUP_ROOT, FORM_OBJECT, 0, GROUP_LOG },
+
+	{ "command", GROUP_SERVICE, FORM_COMMAND, 0, EXTRA_COMMAND },
+	{ "user", GROUP_SERVICE, FORM_WORD, 0, OPTION_USER },
+	{ "group_add", GROUP_SERVICE, FORM_WORD, CONFIG_LIST, OPTION_GROUP_ADD },
+	{ "working_dir", GROUP_SERVICE, FORM_TEXT, 0, OPTION_WORKDIR },
+	{ "umask", GROUP_SERVICE, FORM_TEXT, 0, OPTION_UMASK },
+	{ "environment", GROUP_SERVICE, FORM_VARIABLES, 0, EXTRA_NOTHING },
+	{ "depends_on", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
+	{ "essential", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
+	{ "capabilities", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_CAPABILITIES },
+	{ "securebits", GROUP_SERVICE, FORM_TEXT, CONFIG_LIST, OPTION_SECUREBITS },
+	{ "no_new_privs", GROUP_SERVICE, FORM_FLAG, 0, OPTION_NO_NEW_PRIVS },
+	{ "seccomp", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_SECCOMP },
+	{ "filesystem", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_FILESYSTEM },
+	{ "network", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_NETWORK },
+	{ "limits", GROUP_SERVICE, FORM_LIMITS, 0, OPTION_ULIMIT },
+	{ "oom_score_adj", GROUP_SERVICE, FORM_NUMBER, 0, OPTION_OOM_SCORE_ADJ },
+	{ "security_level", GROUP_SERVICE, FORM_TEXT, 0, OPTION_SECURITY_LEVEL },
+	{ "best_effort", GROUP_SERVICE, FORM_FLAG, 0, OPTION_BEST_EFFORT },
+	{ "restart", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_RESTART },
+	{ "stop", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_STOP },
+	{ "health", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_HEALTH },
+
+	{ "drop", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_DROP },
+	{ "add", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_ADD },
+
+	{ "profile", GROUP_SECCOMP, FORM_TEXT, 0, OPTION_SECCOMP },
+	{ "report", GROUP_SECCOMP, FORM_FLAG, 0, OPTION_SECCOMP_REPORT },
+
+	{ "read_only", GROUP_FILESYSTEM, FORM_MODE, 0, OPTION_READ_ONLY },
+	{ "writable", GROUP_FILESYSTEM, FORM_TEXT, CONFIG_LIST, OPTION_WRITABLE },
+	{ "tmpfs", GROUP_FILESYSTEM, FORM_TEXT, CONFIG_LIST, OPTION_TMPFS },
+	{ "exec_allow", GROUP_FILESYSTEM, FORM_TEXT, CONFIG_LIST, OPTION_EXEC_ALLOW },
+
+	{ "tcp_bind", GROUP_NETWORK, FORM_PORTS, 0, OPTION_TCP_BIND },
+	{ "tcp_connect", GROUP_NETWORK, FORM_PORTS, 0, OPTION_TCP_CONNECT },
+
+	{ "policy", GROUP_RESTART, FORM_TEXT, 0, OPTION_RESTART },
+	{ "backoff", GROUP_RESTART, FORM_TIME, 0, OPTION_RESTART_BACKOFF },
+	{ "max_backoff", GROUP_RESTART, FORM_TIME, 0, EXTRA_MAX_BACKOFF },
+	{ "attempts", GROUP_RESTART, FORM_NUMBER, 0, EXTRA_ATTEMPTS },
+	{ "window", GROUP_RESTART, FORM_TIME, 0, EXTRA_WINDOW },
+
+	{ "signal", GROUP_STOP, FORM_WORD, 0, OPTION_STOP_SIGNAL },
+	{ "on", GROUP_STOP, FORM_WORD, CONFIG_LIST, OPTION_STOP_ON },
+	{ "rewrite", GROUP_STOP, FORM_PAIRS, 0, OPTION_REWRITE },
+	{ "drain", GROUP_STOP, FORM_TIME, 0, OPTION_DRAIN },
+	{ "pre_stop", GROUP_STOP, FORM_COMMAND, 0, OPTION_PRE_STOP },
+	{ "pre_stop_timeout", GROUP_STOP, FORM_TIME, 0, OPTION_PRE_STOP_TIMEOUT },
+	{ "timeout", GROUP_STOP, FORM_TIME, 0, OPTION_STOP_TIMEOUT },
+	{ "clean_exit", GROUP_STOP, FORM_NUMBER, CONFIG_LIST, OPTION_CLEAN_EXIT },
+
+	{ "ready", GROUP_HEALTH, FORM_CHECKS, 0, OPTION_READY },
+	{ "live", GROUP_HEALTH, FORM_CHECKS, 0, OPTION_LIVE },
+	{ "startup", GROUP_HEALTH, FORM_CHECKS, 0, OPTION_STARTUP },
+	{ "on_unhealthy", GROUP_HEALTH, FORM_TEXT, 0, OPTION_ON_UNHEALTHY },
+	{ "interval", GROUP_HEALTH, FORM_TIME, 0, OPTION_HEALTH_INTERVAL },
+	{ "timeout", GROUP_HEALTH, FORM_TIME, 0, OPTION_HEALTH_TIMEOUT },
+	{ "start_period", GROUP_HEALTH, FORM_TIME, 0, OPTION_HEALTH_START_PERIOD },
+	{ "start_interval", GROUP_HEALTH, FORM_TIME, 0, OPTION_HEALTH_START_INTERVAL },
+	{ "retries", GROUP_HEALTH, FORM_NUMBER, 0, OPTION_HEALTH_RETRIES },
+	{ "expect", GROUP_HEALTH, FORM_STATUSES, 0, OPTION_EXPECT },
+
+	{ "target", GROUP_CHECK, FORM_TEXT, 0, EXTRA_TARGET },
+	{ "name", GROUP_CHECK, FORM_TEXT, 0, CHECK_NAME },
+	{ "interval", GROUP_CHECK, FORM_TIME, 0, CHECK_INTERVAL },
+	{ "timeout", GROUP_CHECK, FORM_TIME, 0, CHECK_TIMEOUT },
+	{ "start_period", GROUP_CHECK, FORM_TIME, 0, CHECK_START_PERIOD },
+	{ "start_interval", GROUP_CHECK, FORM_TIME, 0, CHECK_START_INTERVAL },
+	{ "retries", GROUP_CHECK, FORM_NUMBER, 0, CHECK_RETRIES },
+	{ "success_threshold", GROUP_CHECK, FORM_NUMBER, 0, CHECK_SUCCESS_THRESHOLD },
+	{ "jitter", GROUP_CHECK, FORM_PERCENT, 0, CHECK_JITTER },
+	{ "expect", GROUP_CHECK, FORM_STATUSES, 0, CHECK_EXPECT },
+	{ "method", GROUP_CHECK, FORM_TEXT, 0, CHECK_METHOD },
+	{ "headers", GROUP_CHECK, FORM_PAIRS, 0, CHECK_HEADER },
+	{ "body", GROUP_CHECK, FORM_TEXT, 0, CHECK_BODY },
+
+	{ "listen", GROUP_METRICS, FORM_TEXT, CONFIG_LIST, OPTION_METRICS },
+	{ "merge", GROUP_METRICS, FORM_LATER, 0, EXTRA_NOTHING },
+
+	{ "format", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_FORMAT },
+	{ "level", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_LEVEL },
+};
+const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
+
+/* As Compose, Docker and Kubernetes have them. */
+static const struct {
+	char there[CONFIG_KEY_SIZE], here[24];
+} elsewhere[] = {
+	{ "cap_add", "capabilities.add" },
+	{ "cap_drop", "capabilities.drop" },
+	{ "cmd", "command" },
+	{ "entrypoint", "command" },
+	{ "env", "environment" },
+	{ "healthcheck", "health" },
+	{ "livenessProbe", "health.live" },
+	{ "logging", "log" },
+	{ "readinessProbe", "health.ready" },
+	{ "read_only", "filesystem.read_only" },
+	{ "security_opt", "seccomp" },
+	{ "startupProbe", "health.startup" },
+	{ "stop_grace_period", "stop.timeout" },
+	{ "stop_signal", "stop.signal" },
+	{ "test", "target" },
+	{ "tmpfs", "filesystem.tmpfs" },
+	{ "ulimits", "limits" },
+	{ "url", "target" },
+	{ "workdir", "working_dir" },
+};
+
+const struct config_key *config_key_find(enum config_group group, const char *name)
+{
+	for (size_t i = 0; i < config_key_count; i++)
+		if (config_keys[i].group == group && strcmp(config_keys[i].name, name) == 0)
+			return &config_keys[i];
+	return NULL;
+}
+
+const char *config_key_elsewhere(const char *name)
+{
+	for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+		if (strcmp(elsewhere[i].there, name) == 0)
+			return elsewhere[i].here;
+	return NULL;
+}

@@ -1,0 +1,443 @@
+#include "base/config_write.h"
+
+#include "base/capname.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/secret.h"
+#include "base/securebits.h"
+#include "base/signame.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#define TIME_SIZE 48
+
+struct writer {
+	struct json_writer json;
+	enum config_audience whom;
+};
+
+/* ---- values ---- */
+
+/* A dollar sign would begin a variable. */
+static void text(struct writer *writer, const char *key, const char *value)
+{
+	const size_t size = 2 * strlen(value) + 1;
+	cleanup_free char *doubled = strchr(value, '$') != NULL ? malloc(size) : NULL;
+	size_t length = 0;
+
+	for (const char *next = value; doubled != NULL && *next != '\0'; next++) {
+		if (*next == '$')
+			doubled[length++] = '$';
+		doubled[length++] = *next;
+		doubled[length] = '\0';
+	}
+	json_write_text(&writer->json, key, doubled != NULL ? doubled : value);
+}
+
+/* To the millisecond, as durations are read. */
+static void duration(struct writer *writer, const char *key, int64_t ns)
+{
+	static const struct {
+		int64_t ns;
+		char unit[3];
+	} units[] = { { 3600 * NS_PER_S, "h" }, { 60 * NS_PER_S, "m" }, { NS_PER_S, "s" }, { NS_PER_MS, "ms" } };
+	char buffer[TIME_SIZE] = "0";
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (ns >= units[i].ns)
+			length += (size_t)snprintf(buffer + length, sizeof buffer - length, "%" PRId64 "%s",
+				ns / units[i].ns, units[i].unit);
+		ns %= units[i].ns;
+	}
+	json_write_text(&writer->json, key, buffer);
+}
+
+static void signal_text(struct writer *writer, const char *key, int number)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	json_write_text(&writer->json, key, signal_name(number, name));
+}
+
+static void words(struct writer *writer, const char *key, char **word)
+{
+	if (word == NULL || *word == NULL || writer->whom == CONFIG_FOR_MONITOR)
+		return;
+	json_write_array(&writer->json, key);
+	for (; *word != NULL; word++)
+		text(writer, NULL, *word);
+	json_write_end(&writer->json);
+}
+
+static void texts(struct writer *writer, const char *key, const char *const *list, size_t count)
+{
+	if (count == 0)
+		return;
+	json_write_array(&writer->json, key);
+	for (size_t i = 0; i < count; i++)
+		text(writer, NULL, list[i]);
+	json_write_end(&writer->json);
+}
+
+/* ---- confinement ---- */
+
+static bool looks_secret(const char *name, const char *value)
+{
+	cleanup_free char *variable = NULL;
+
+	return asprintf(&variable, "%s=%s", name, value) < 0 || secret_is_likely(variable);
+}
+
+static void environment(struct writer *writer, char **variable)
+{
+	if (variable == NULL || writer->whom == CONFIG_FOR_MONITOR)
+		return;
+	json_write_object(&writer->json, "environment");
+	for (; *variable != NULL; variable++) {
+		cleanup_free char *name = strndup(*variable, strcspn(*variable, "="));
+
+		if (name != NULL && secret_is_likely(*variable))
+			json_write_text(&writer->json, name, CONFIG_REDACTED);
+		else if (name != NULL)
+			text(writer, name, *variable + strlen(name) + 1);
+	}
+	json_write_end(&writer->json);
+}
+
+static void capability_list(struct writer *writer, const char *key, uint64_t set)
+{
+	json_write_array(&writer->json, key);
+	if (set == UINT64_MAX)
+		json_write_text(&writer->json, NULL, "all");
+	for (unsigned i = 0; i < CAPNAME_COUNT && set != UINT64_MAX; i++)
+		if ((set >> i & 1) != 0)
+			json_write_text(&writer->json, NULL, capname(i));
+	json_write_end(&writer->json);
+}
+
+static void capabilities(struct writer *writer, const struct confinement *confinement)
+{
+	if (confinement->cap_given) {
+		json_write_object(&writer->json, "capabilities");
+		capability_list(writer, "drop", confinement->cap_drop);
+		capability_list(writer, "add", confinement->cap_add);
+		json_write_end(&writer->json);
+	}
+	if (confinement->securebits == 0)
+		return;
+	json_write_array(&writer->json, "securebits");
+	for (unsigned i = 0; i < SECUREBITS_COUNT; i++)
+		if ((confinement->securebits >> i & 1) != 0)
+			json_write_text(&writer->json, NULL, securebits_name(i));
+	json_write_end(&writer->json);
+}
+
+static void seccomp(struct writer *writer, const struct confinement *confinement)
+{
+	if (confinement->seccomp == NULL)
+		return;
+	json_write_object(&writer->json, "seccomp");
+	text(writer, "profile", confinement->seccomp);
+	json_write_bool(&writer->json, "report", confinement->seccomp_report);
+	json_write_end(&writer->json);
+}
+
+static void filesystem(struct writer *writer, const struct confinement *confinement)
+{
+	static const char modes[][10] = { "no", "auto", "remount", "landlock", "verify" };
+
+	json_write_object(&writer->json, "filesystem");
+	json_write_text(&writer->json, "read_only", modes[confinement->read_only]);
+	texts(writer, "writable", confinement->writable.path, confinement->writable.count);
+	if (confinement->tmpfs.count > 0)
+		json_write_array(&writer->json, "tmpfs");
+	for (size_t i = 0; i < confinement->tmpfs.count; i++) {
+		const struct tmpfs_mount *mount = &confinement->tmpfs.mount[i];
+		cleanup_free char *both = NULL;
+
+		if (asprintf(&both, "%s%s%s", mount->path, *mount->options != '\0' ? ":" : "", mount->options) >= 0)
+			text(writer, NULL, both);
+	}
+	if (confinement->tmpfs.count > 0)
+		json_write_end(&writer->json);
+	texts(writer, "exec_allow", confinement->exec_allow.path, confinement->exec_allow.count);
+	json_write_end(&writer->json);
+}
+
+static void ports(struct writer *writer, const char *key, const struct port_list *list)
+{
+	if (!list->given)
+		return;
+	json_write_array(&writer->json, key);
+	for (size_t i = 0; i < list->count; i++)
+		json_write_u64(&writer->json, NULL, list->port[i]);
+	json_write_end(&writer->json);
+}
+
+static void network(struct writer *writer, const struct confinement *confinement)
+{
+	if (!confinement->tcp_bind.given && !confinement->tcp_connect.given)
+		return;
+	json_write_object(&writer->json, "network");
+	ports(writer, "tcp_bind", &confinement->tcp_bind);
+	ports(writer, "tcp_connect", &confinement->tcp_connect);
+	json_write_end(&writer->json);
+}
+
+static void limit_value(struct writer *writer, const char *key, uint64_t value)
+{
+	if (value > INT64_MAX)
+		json_write_text(&writer->json, key, "unlimited");
+	else
+		json_write_u64(&writer->json, key, value);
+}
+
+static void limits(struct writer *writer, const struct limits *limits)
+{
+	if (limits->given != 0)
+		json_write_object(&writer->json, "limits");
+	for (unsigned i = 0; i < ULIMIT_COUNT; i++) {
+		if ((limits->given >> i & 1) == 0)
+			continue;
+		json_write_object(&writer->json, ulimit_name(i));
+		limit_value(writer, "soft", limits->limit[i].soft);
+		limit_value(writer, "hard", limits->limit[i].hard);
+		json_write_end(&writer->json);
+	}
+	if (limits->given != 0)
+		json_write_end(&writer->json);
+	if (limits->oom_score_adj_given)
+		json_write_i64(&writer->json, "oom_score_adj", limits->oom_score_adj);
+}
+
+static void confinement(struct writer *writer, const struct confinement *asked)
+{
+	char mode[8];
+
+	if (asked->user != NULL)
+		text(writer, "user", asked->user);
+	texts(writer, "group_add", asked->groups.group, asked->groups.count);
+	if (asked->workdir != NULL)
+		text(writer, "working_dir", asked->workdir);
+	snprintf(mode, sizeof mode, "%03o", (unsigned)asked->umask);
+	if (asked->umask_given)
+		json_write_text(&writer->json, "umask", mode);
+	environment(writer, asked->environment);
+	capabilities(writer, asked);
+	json_write_bool(&writer->json, "no_new_privs", asked->no_new_privs);
+	seccomp(writer, asked);
+	filesystem(writer, asked);
+	network(writer, asked);
+	limits(writer, &asked->limits);
+	json_write_text(&writer->json, "security_level", asked->hardened ? "hardened" : "standard");
+	json_write_bool(&writer->json, "best_effort", asked->best_effort);
+}
+
+/* ---- supervision ---- */
+
+static void restart(struct writer *writer, const struct restart_policy *policy)
+{
+	static const char kinds[][12] = { "no", "on-failure", "always" };
+
+	json_write_object(&writer->json, "restart");
+	json_write_text(&writer->json, "policy", kinds[policy->kind]);
+	duration(writer, "backoff", policy->backoff_ns);
+	duration(writer, "max_backoff", policy->max_backoff_ns);
+	json_write_u64(&writer->json, "attempts", policy->attempts);
+	duration(writer, "window", policy->window_ns);
+	json_write_end(&writer->json);
+}
+
+static void rewrites(struct writer *writer, const uint8_t rewrite[static MODEL_SIGNALS])
+{
+	char from[SIGNAL_NAME_SIZE];
+	bool open = false;
+
+	for (int i = 1; i < MODEL_SIGNALS; i++) {
+		if (rewrite[i] == 0)
+			continue;
+		if (!open)
+			json_write_object(&writer->json, "rewrite");
+		open = true;
+		if (rewrite[i] == MODEL_REWRITE_NOTHING)
+			json_write_text(&writer->json, signal_name(i, from), "0");
+		else
+			signal_text(writer, signal_name(i, from), rewrite[i]);
+	}
+	if (open)
+		json_write_end(&writer->json);
+}
+
+static void stop_on(struct writer *writer, uint64_t set)
+{
+	if (set == 0)
+		return;
+	json_write_array(&writer->json, "on");
+	for (int i = 1; i < MODEL_SIGNALS; i++)
+		if ((set >> (i - 1) & 1) != 0)
+			signal_text(writer, NULL, i);
+	json_write_end(&writer->json);
+}
+
+static void clean_exit(struct writer *writer, const uint64_t set[static 4])
+{
+	json_write_array(&writer->json, "clean_exit");
+	for (unsigned i = 0; i < 256; i++)
+		if ((set[i / 64] >> i % 64 & 1) != 0)
+			json_write_u64(&writer->json, NULL, i);
+	json_write_end(&writer->json);
+}
+
+static void stop(struct writer *writer, const struct stop_policy *policy)
+{
+	json_write_object(&writer->json, "stop");
+	if (policy->signal != 0)
+		signal_text(writer, "signal", policy->signal);
+	stop_on(writer, policy->on);
+	rewrites(writer, policy->rewrite);
+	duration(writer, "drain", policy->drain_ns);
+	words(writer, "pre_stop", policy->pre_stop);
+	if (policy->pre_stop_timeout_ns > 0)
+		duration(writer, "pre_stop_timeout", policy->pre_stop_timeout_ns);
+	if (policy->timeout_ns != TIME_NEVER)
+		duration(writer, "timeout", policy->timeout_ns);
+	clean_exit(writer, policy->clean_exit);
+	json_write_end(&writer->json);
+}
+
+/* ---- health ---- */
+
+static void expected(struct writer *writer, const struct expected *expected)
+{
+	char range[16];
+
+	if (expected->count == 0)
+		return;
+	json_write_array(&writer->json, "expect");
+	for (size_t i = 0; i < expected->count; i++) {
+		snprintf(range, sizeof range, "%u-%u", expected->range[i].first, expected->range[i].last);
+		if (expected->range[i].first == expected->range[i].last)
+			json_write_u64(&writer->json, NULL, expected->range[i].first);
+		else
+			json_write_text(&writer->json, NULL, range);
+	}
+	json_write_end(&writer->json);
+}
+
+static void timing(struct writer *writer, const struct check_timing *timing)
+{
+	duration(writer, "interval", timing->interval_ns);
+	duration(writer, "timeout", timing->timeout_ns);
+	duration(writer, "start_period", timing->start_period_ns);
+	duration(writer, "start_interval", timing->start_interval_ns);
+	json_write_u64(&writer->json, "retries", timing->retries);
+}
+
+/* Authorization and Cookie hold one by their nature (RFC 9110 section 11.6.2, RFC 6265). */
+static bool is_secret_header(const char *name, const char *value)
+{
+	static const char secret[][20] = { "Authorization", "Cookie", "Proxy-Authorization" };
+
+	for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
+		if (strcasecmp(name, secret[i]) == 0)
+			return true;
+	return looks_secret(name, value);
+}
+
+/* "NAME: VALUE" each: a name may be there twice. */
+static void headers(struct writer *writer, const struct exchange *exchange)
+{
+	if (exchange->header_count == 0)
+		return;
+	json_write_array(&writer->json, "headers");
+	for (size_t i = 0; i < exchange->header_count; i++) {
+		const char *header = exchange->header[i], *value = strchr(header, ':') + 1;
+		cleanup_free char *name = strndup(header, strcspn(header, ":")), *hidden = NULL;
+
+		value += strspn(value, " \t");
+		if (writer->whom == CONFIG_FOR_MONITOR || name == NULL || !is_secret_header(name, value))
+			text(writer, NULL, header);
+		else if (asprintf(&hidden, "%s: %s", name, CONFIG_REDACTED) >= 0)
+			text(writer, NULL, hidden);
+	}
+	json_write_end(&writer->json);
+}
+
+static void check(struct writer *writer, const struct check *check)
+{
+	json_write_object(&writer->json, NULL);
+	if (strcmp(check->name, check->text) != 0) /* a target that is its own name may be a longer one */
+		text(writer, "name", check->name);
+	text(writer, "target", check->text);
+	timing(writer, &check->timing);
+	json_write_u64(&writer->json, "success_threshold", check->timing.success_threshold);
+	json_write_u64(&writer->json, "jitter", check->timing.jitter_percent);
+	if (check->target.kind == TARGET_HTTP || check->target.kind == TARGET_HTTP_UNIX)
+		expected(writer, &check->exchange.expected);
+	if (check->exchange.method != NULL)
+		text(writer, "method", check->exchange.method);
+	headers(writer, &check->exchange);
+	if (check->exchange.body != NULL)
+		text(writer, "body", check->exchange.body);
+	json_write_end(&writer->json);
+}
+
+static void on_unhealthy(struct writer *writer, const struct model *model)
+{
+	static const char actions[][8] = { "none", "stop", "restart" };
+
+	if (model->on_unhealthy == UNHEALTHY_SIGNAL)
+		signal_text(writer, "on_unhealthy", model->unhealthy_signal);
+	else
+		json_write_text(&writer->json, "on_unhealthy", actions[model->on_unhealthy]);
+}
+
+/* By kind: whoever reads it has the same order if the model's is that (options.c). */
+static void health(struct writer *writer, const struct model *model)
+{
+	json_write_object(&writer->json, "health");
+	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++) {
+		json_write_array(&writer->json, check_kind_name(kind));
+		for (size_t i = 0; i < model->check_count; i++)
+			if (model->check[i].kind == kind)
+				check(writer, &model->check[i]);
+		json_write_end(&writer->json);
+	}
+	on_unhealthy(writer, model);
+	timing(writer, &model->timing);
+	expected(writer, &model->expected);
+	json_write_end(&writer->json);
+}
+
+static void metrics(struct writer *writer, const struct model *model)
+{
+	json_write_object(&writer->json, "metrics");
+	texts(writer, "listen", model->listen, model->listen_count);
+	json_write_end(&writer->json);
+}
+
+void config_write(const struct model *model, enum config_audience whom, FILE *out)
+{
+	struct writer writer = { .whom = whom };
+
+	json_write_begin(&writer.json, out);
+	json_write_object(&writer.json, "services");
+	json_write_object(&writer.json, model->service != NULL ? model->service : "main");
+	words(&writer, "command", model->command);
+	confinement(&writer, &model->confinement);
+	restart(&writer, &model->restart);
+	stop(&writer, &model->stop);
+	health(&writer, model);
+	json_write_end(&writer.json);
+	json_write_end(&writer.json);
+	metrics(&writer, model);
+	json_write_object(&writer.json, "log");
+	json_write_text(&writer.json, "format", model->log_format == LOG_FORMAT_JSON ? "json" : "text");
+	json_write_text(&writer.json, "level", log_level_name(model->log_level));
+	json_write_end(&writer.json);
+	json_write_finish(&writer.json);
+}

@@ -1,0 +1,16 @@
+/* A model as a configuration file, which means the same when it is read (config.h). */
+#pragma once
+
+#include "base/model.h"
+
+#include <stdio.h>
+
+enum config_audience {
+	CONFIG_FOR_PEOPLE,  /* with what looks like a secret as "REDACTED" */
+	CONFIG_FOR_MONITOR, /* without what only the workload needs: its command and its environment */
+};
+
+#define CONFIG_REDACTED "REDACTED"
+
+/* Writes to `out` (borrowed; its error state tells of failures). */
+void config_write(const struct model *model, enum config_audience whom, FILE *out);
