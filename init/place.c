@@ -72,18 +72,27 @@ void place_signals(const struct personality *personality, uint64_t entry_mask)
 	signals_restore((personality->clear_signals ? 0 : entry_mask) | personality->child_blocks);
 }
 
-void place_listen_pid(const struct personality *personality, int parent)
+/* Where a vforked child of an earlier life has put its own, PID 1 finds it again: it wrote into our memory. */
+static int find_listen_pid(const char *ours, int parent)
 {
-	static char variable[32];
+	for (int i = 0; environ[i] != NULL; i++)
+		if (environ[i] == ours)
+			return i;
+	return personality_find_listen_pid(environ, parent);
+}
+
+void place_pids(const struct personality *personality, int parent)
+{
+	static char listen_pid[32];
 	int index;
 
 	if (!personality->take_listen_pid)
 		return;
-	index = personality_find_listen_pid(environ, parent);
+	index = find_listen_pid(listen_pid, parent);
 	if (index == -ERANGE)
 		report(personality, PERSONALITY_BAD_LISTEN_PID, 0, 0, 0);
 	if (index < 0)
 		return;
-	snprintf(variable, sizeof variable, "LISTEN_PID=%d", (int)getpid());
-	environ[index] = variable;
+	snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", (int)getpid());
+	environ[index] = listen_pid;
 }

@@ -187,3 +187,104 @@ def test_a_restart_is_not_the_managers_affair(either, systemd, tmp_path):
         n.kill(signal.SIGTERM)
         assert n.wait() == 143
         assert systemd.hear() == ["READY=1", "STOPPING=1"]
+
+
+# --- socket activation --------------------------------------------------------------------------------------------
+
+ACTIVATED = """
+import os, signal, socket, sys
+mine = os.environ.get("LISTEN_PID") == str(os.getpid())
+print("mine", mine, os.environ.get("LISTEN_FDS"), os.environ.get("LISTEN_FDNAMES"), flush=True)
+listener = socket.socket(fileno=3)
+while True:
+    client, _ = listener.accept()
+    said = client.recv(100)
+    client.sendall(b"pid %d says " % os.getpid() + said)
+    client.close()
+    if said == b"die":
+        sys.exit(3)
+"""
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def ask(port, what):
+    """Whom systemd-socket-activate lets wait, or who finds it not there yet."""
+    def answer():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+                client.sendall(what)
+                return client.recv(100)
+        except ConnectionError:
+            return None
+    return wait_until(answer)
+
+
+@pytest.fixture
+def service(tmp_path):
+    path = tmp_path / "service.py"
+    path.write_text(ACTIVATED)
+    return str(path)
+
+
+@pytest.mark.parametrize("options", [[], ["--cap-drop", "net_raw"], ["--ready", "file:/etc/passwd"]],
+                         ids=["vfork", "fork", "monitor"])
+def test_a_real_service_is_activated_by_its_socket(either, service, options):
+    port = free_port()
+    command = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "--fdname=web", either, *options,
+               "--restart", "on-failure", "--restart-backoff", "10ms", "--", shutil.which("python3", path="/usr/bin"), service]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        try:
+            first = ask(port, b"die")
+            assert first.endswith(b" says die")
+            second = ask(port, b"hello")  # it waited in the backlog of a service that had ended
+            assert second.endswith(b" says hello") and second.split()[1] != first.split()[1]
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(60) == 143
+            assert run.stdout.read() == "mine True 1 web\n" * 2
+        finally:
+            run.kill()
+
+
+@pytest.mark.parametrize("pid", ["7", "x", "99999999999999999999"])
+def test_sockets_that_are_another_process_s_stay_so(either, pid):
+    with Namespace(either, "sh", "-c", 'echo "$LISTEN_PID $LISTEN_FDS"', env={"LISTEN_PID": pid, "LISTEN_FDS": "1"}) as n:
+        assert n.wait() == 0
+        assert n.output() == f"{pid} 1\n" and n.complaints() == ""
+
+
+def sockets(pid):
+    """The inodes of its sockets."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if link.startswith("socket:"):
+            found.add(link)
+    return found
+
+
+def test_neither_the_monitor_nor_a_command_is_activated(either, public):
+    script = public / "shown"
+    out = public / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    script.write_text(f'#!/bin/sh\n[ "$LISTEN_PID" = $$ ] && echo mine >{out}/mine\necho done >{out}/done\n')
+    script.chmod(0o755)
+    with socket.socket() as passed:
+        passed.bind(("127.0.0.1", 0))
+        passed.listen()
+        handed = f"socket:[{os.fstat(passed.fileno()).st_ino}]"
+        with Namespace(either, *SLEEPS, options=["--ready", f"exec:{script}", *SOON], env={"LISTEN_PID": "1", "LISTEN_FDS": "1"},
+                       pass_fds=[passed.fileno()]) as n:
+            wait_until((out / "done").exists)
+            monitor = next(pid for pid in children(n.pid) if pid != n.workload() and os.readlink(f"/proc/{pid}/exe") == n.init)
+            assert handed in sockets(n.workload()) and handed in sockets(n.pid)
+            assert handed not in sockets(monitor)
+            assert not (out / "mine").exists()
