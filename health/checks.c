@@ -72,6 +72,14 @@ void checks_stop(struct checks *checks)
 		forget_verdict(checks, i);
 }
 
+/* Never for a check that the service itself tells of. */
+static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
+{
+	if (checks->check[index].target.kind == TARGET_NOTIFY)
+		return TIME_NEVER;
+	return index < TOGETHER ? now : now + (int64_t)(index - TOGETHER) * APART_NS;
+}
+
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
 {
 	if (checks->life == life)
@@ -80,7 +88,7 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 	checks->life = life;
 	checks->workload_at_ns = workload_at_ns;
 	for (size_t i = 0; i < checks->count; i++)
-		schedule_init(&checks->schedule[i], i < TOGETHER ? now : now + (int64_t)(i - TOGETHER) * APART_NS);
+		schedule_init(&checks->schedule[i], first_run(checks, i, now));
 }
 
 size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX])
@@ -169,19 +177,13 @@ static void set_next_run(struct checks *checks, size_t index, bool first_time, i
 		schedule_init(schedule, now + (schedule_next(schedule) - now) / 65536 * (next_random(checks) >> 16));
 }
 
-static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)
+bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at)
 {
-	const size_t index = lane->index;
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
-	const bool was_started = verdict->started;
-	const char *reason;
-	const bool success = look_result(&lane->look, &reason);
 	const bool changed = verdict_observe(
-		verdict, &checks->check[index].timing, checks->workload_at_ns, lane->run_at_ns, success);
+		verdict, &checks->check[index].timing, checks->workload_at_ns, run_at, success);
 
-	free_lane(checks, lane);
-	set_next_run(checks, index, verdict->started && !was_started, now);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
 	record->healthy = verdict_passes(verdict);
 	record->settled = verdict_settled(verdict);
@@ -190,7 +192,22 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	record->failures += !success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
-	count_duration(record, clock_now_ns() - lane->run_at_ns); /* most answers come within one turn of the loop */
+	return changed;
+}
+
+static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)
+{
+	const size_t index = lane->index;
+	const struct verdict *verdict = &checks->verdict[index];
+	const bool was_started = verdict->started;
+	const char *reason;
+	const bool success = look_result(&lane->look, &reason);
+	const bool changed = checks_observe(checks, index, success, reason, lane->run_at_ns);
+
+	free_lane(checks, lane);
+	set_next_run(checks, index, verdict->started && !was_started, now);
+	/* Most answers come within one turn of the loop. */
+	count_duration(&checks->record[index], clock_now_ns() - lane->run_at_ns);
 	return changed;
 }
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define US_PER_MS 1000
-#define DIGITS_MAX 12 /* a day has 11 in microseconds */
+#define PID_MAX (1 << 22) /* PID_MAX_LIMIT of proc(5) */
+#define DIGITS_MAX 12     /* a day has 11 in microseconds */
 
 /* One assignment: its value, up to the end of its line. */
 struct value {
@@ -61,6 +62,14 @@ static void take_errno(struct notification *notification, struct value value)
 	notification->error = (uint32_t)number;
 }
 
+static void take_main_pid(struct notification *notification, struct value value)
+{
+	uint64_t pid;
+
+	if (read_number(value, PID_MAX, &pid))
+		notification->main_pid = (uint32_t)pid;
+}
+
 static void take_status(struct notification *notification, struct value value)
 {
 	size_t length = value.length < sizeof notification->status ? value.length : sizeof notification->status - 1;
@@ -101,7 +110,7 @@ static void take(struct notification *notification, enum assignment assignment, 
 		take_status(notification, value);
 		break;
 	case MAINPID:
-		notification->names_main_pid = true;
+		take_main_pid(notification, value);
 		break;
 	case ASSIGNMENT_COUNT:
 		break;

@@ -16,7 +16,7 @@ struct notification {
 	bool has_error, has_status;
 	uint32_t error;                /* ERRNO=, 0 to WIRE_ERROR_MAX */
 	char status[WIRE_REASON_SIZE]; /* STATUS=, cut; what is not printable ASCII is a question mark */
-	bool names_main_pid;           /* MAINPID= */
+	uint32_t main_pid;             /* MAINPID=; 0: not said, or no pid */
 };
 
 /* What means nothing here is passed over (MONOTONIC_USEC, EXTEND_TIMEOUT_USEC, FDSTORE, BARRIER, X_...). Returns 0,

@@ -29,6 +29,7 @@
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
 static bool take_news(struct loop *loop);
+static bool take_record(struct loop *loop);
 
 static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
 {
@@ -146,9 +147,9 @@ static int64_t wall_of(int64_t monotonic_ns)
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[6 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials };
-	size_t count = 6;
+	int ours[7 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
+		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify };
+	size_t count = 7;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
@@ -608,6 +609,17 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
 }
 
+/* What it said last is heard first: what the service has told it of itself nobody says again. The channel holds so much
+ * and no more, and nobody writes to it now. */
+static void monitor_ended(struct loop *loop, int status)
+{
+	loop->monitor.pid = 0; /* its number may be another's by now */
+	while (take_record(loop))
+		continue;
+	monitor_link_ended(&loop->monitor, status, clock_now_ns());
+	exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
+}
+
 /* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. If it fails, by a filter
  * or a tracer, the SIGCHLD is used up and the child is still there: it is asked again soon. */
 static void reap(struct loop *loop)
@@ -627,8 +639,7 @@ static void reap(struct loop *loop)
 		} else if (loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) {
 			continue;
 		} else if (pid == loop->monitor.pid) {
-			monitor_link_ended(&loop->monitor, status, clock_now_ns());
-			exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
+			monitor_ended(loop, status);
 		} else {
 			loop->snapshot.reaped_orphans++;
 		}
@@ -714,6 +725,8 @@ static bool take_record(struct loop *loop)
 		send_snapshot(loop);
 	else if (record.header.type == WIRE_RUN && record.run.life == loop->snapshot.starts)
 		take_run(loop, &record.run, output);
+	else if (record.header.type == WIRE_NOTIFIED && record.notified.life == loop->snapshot.starts)
+		loop->notified = record.notified;
 	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
 		take_health(loop, &record.health);
 	if (output >= 0)
@@ -833,6 +846,7 @@ static void do_what_is_due(struct loop *loop)
 	feed_watchdog(loop, now);
 	if (now >= loop->monitor.restart_at_ns) {
 		monitor_link_start(&loop->monitor, now);
+		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->notified, WIRE_NOTIFIED);
 		send_snapshot(loop);
 	}
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);

@@ -60,6 +60,7 @@ struct loop {
 	int64_t service_started_at_ns;
 	int64_t watchdog_at_ns;        /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
+	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -10,6 +10,7 @@
 #include "base/signame.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
+#include "init/notify_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,7 @@ void monitor_link_none(struct monitor_link *link)
 {
 	*link = (struct monitor_link){ .executable = -1,
 		.control = -1,
+		.notify = -1,
 		.listener = -1,
 		.denials = -1,
 		.channel = -1,
@@ -157,6 +159,13 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 			return complain(ret_why, -error, "--metrics %.450s", why.text);
 		link->listen_count++;
 	}
+	if (model_wants_notify(model)) {
+		int fd = notify_socket_open(model, ret_why);
+
+		if (fd < 0)
+			return fd;
+		link->notify = fd;
+	}
 	return 0;
 }
 
@@ -202,10 +211,12 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[4 + MODEL_LISTEN_MAX] = { channel, link->control };
+	int from[5 + MODEL_LISTEN_MAX] = { channel, link->control };
 	size_t count = 2 + link->listen_count;
 
 	memcpy(from + 2, link->listen, link->listen_count * sizeof from[0]);
+	if (link->notify >= 0)
+		from[count++] = link->notify;
 	if (link->listener >= 0) {
 		from[count++] = link->listener;
 		from[count++] = link->denials;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -81,11 +82,27 @@ static int find_listen_pid(const char *ours, int parent)
 	return personality_find_listen_pid(environ, parent);
 }
 
-void place_pids(const struct personality *personality, int parent)
+static void place_watchdog_pid(void)
+{
+	static const char name[] = "WATCHDOG_PID=";
+	static char watchdog_pid[32];
+	int index = 0;
+
+	while (environ[index] != NULL && strncmp(environ[index], name, strlen(name)) != 0)
+		index++;
+	if (environ[index] == NULL)
+		return;
+	snprintf(watchdog_pid, sizeof watchdog_pid, "%s%d", name, (int)getpid());
+	environ[index] = watchdog_pid;
+}
+
+void place_pids(const struct personality *personality, int parent, bool watchdog)
 {
 	static char listen_pid[32];
 	int index;
 
+	if (watchdog)
+		place_watchdog_pid();
 	if (!personality->take_listen_pid)
 		return;
 	index = find_listen_pid(listen_pid, parent);

@@ -148,7 +148,7 @@ static bool has_ready_check(void)
  * program that we stand in for, unless a check says so. */
 static void speak_for_service(void)
 {
-	if (personality.kind == NULL || has_ready_check())
+	if (personality.kind == NULL || has_ready_check() || model_wants_notify(&model))
 		notify_take(&loop.watchdog_ns);
 }
 
@@ -204,6 +204,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		.plan = &plan,
 		.personality = &personality,
 		.hand_over_terminal = give_up_terminal(),
+		.watchdog = model.watchdog_ns > 0,
 	};
 	loop.personality = &personality;
 	loop.pre_stop = loop.spawn;

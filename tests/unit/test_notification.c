@@ -22,8 +22,8 @@ static const char *words_of(const struct notification *notification)
 		at += snprintf(words + at, sizeof words - (size_t)at, " every=%u", notification->watchdog_ms);
 	if (notification->has_error)
 		at += snprintf(words + at, sizeof words - (size_t)at, " error=%u", notification->error);
-	if (notification->names_main_pid)
-		at += snprintf(words + at, sizeof words - (size_t)at, " pid");
+	if (notification->main_pid > 0)
+		at += snprintf(words + at, sizeof words - (size_t)at, " pid=%u", notification->main_pid);
 	if (notification->has_status)
 		snprintf(words + at, sizeof words - (size_t)at, " [%s]", notification->status);
 	return words;
@@ -60,7 +60,7 @@ static void says_what_it_holds(void **state)
 		{ "READY=1\nRELOADING=1", "reloading" },
 		{ "STOPPING=1\nREADY=1", "ready" },
 		{ "READY=1\nSTATUS=up\nWATCHDOG=1\nWATCHDOG_USEC=5000000\nERRNO=2\nMAINPID=7",
-			"ready alive every=5000 error=2 pid [up]" },
+			"ready alive every=5000 error=2 pid=7 [up]" },
 		{ "WATCHDOG=1", "starting alive" },
 		{ "WATCHDOG=trigger", "starting trigger" },
 		{ "WATCHDOG=0", "starting" },
@@ -78,6 +78,9 @@ static void says_what_it_holds(void **state)
 		{ "ERRNO=4095", "starting error=4095" },
 		{ "ERRNO=4096", "starting" },
 		{ "ERRNO=x", "starting" },
+		{ "MAINPID=4194304", "starting pid=4194304" },
+		{ "MAINPID=4194305", "starting" },
+		{ "MAINPID=-1", "starting" },
 		{ "STATUS=", "starting []" },
 		{ "STATUS=a=b \tc", "starting [a=b ?c]" },
 		{ "STATUS=\033[31mred\r\xc3\xa4", "starting [?[31mred???]" },
