@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_checks\n";
+	return "leak:set_from_variable\nleak:add_check\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -557,7 +557,8 @@ static const struct refusal {
 		"--health-start-period: '1': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--watchdog", "9ms", "true" }, { NULL }, ERANGE, "--watchdog: '9ms': too short" },
 	{ { "--watchdog", "24h1ms", "true" }, { NULL }, ERANGE, "--watchdog: '24h1ms': expected a day at the most" },
-	{ { "--watchdog", "x", "true" }, { NULL }, EINVAL, "--watchdog: 'x': expected a duration such as 500ms or 8s" },
+	{ { "--watchdog", "x", "true" }, { NULL }, EINVAL,
+		"--watchdog: 'x': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--health-retries", "0", "true" }, { NULL }, EINVAL,
 		"--health-retries: '0': expected a number from 1 to 1000" },
 	{ { "--health-retries", "1001", "true" }, { NULL }, EINVAL,
