@@ -486,7 +486,7 @@ static void wait_for_something(void)
 	slots[count++] = (struct pollfd){ .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
 	if (monitor.denials.listener >= 0)
 		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
-	notify_server_poll(&monitor.notify, &slots[count++]);
+	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
 	if (settled(now)) {

@@ -266,9 +266,12 @@ static bool take_one(struct notify_server *server, int64_t now, bool *changed)
 
 /* ---- the loop ---- */
 
-void notify_server_poll(const struct notify_server *server, struct pollfd *ret_slot)
+size_t notify_server_pollfds(const struct notify_server *server, struct pollfd *ret_slots)
 {
-	*ret_slot = (struct pollfd){ .fd = server->listens && !server->urgent ? server->fd : -1, .events = POLLIN };
+	if (!server->listens || server->urgent)
+		return 0;
+	*ret_slots = (struct pollfd){ .fd = server->fd, .events = POLLIN };
+	return 1;
 }
 
 int64_t notify_server_deadline_ns(const struct notify_server *server)

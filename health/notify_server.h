@@ -39,7 +39,9 @@ void notify_server_start(struct notify_server *server, uint64_t life, pid_t main
 /* It does not: messages wait. */
 void notify_server_stop(struct notify_server *server);
 
-void notify_server_poll(const struct notify_server *server, struct pollfd *ret_slot);
+/* What to wait for: one slot, or none (a slot that is not needed counts against RLIMIT_NOFILE too, poll(2)). Returns
+ * how many. */
+size_t notify_server_pollfds(const struct notify_server *server, struct pollfd *ret_slots);
 int64_t notify_server_deadline_ns(const struct notify_server *server);
 
 /* Hears what there is, but not for long. Returns true if a verdict changed. */
