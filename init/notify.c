@@ -12,10 +12,8 @@
 #define NS_PER_US 1000
 #define SHORTEST_NS (10 * NS_PER_MS) /* PID 1 has other things to do */
 
-static const char socket_name[] = "NOTIFY_SOCKET";
-
-/* "NOTIFY_SOCKET=..." as it was found; NULL: nobody is told. */
-static char *manager;
+/* The manager's address; NULL: nobody is told. */
+static const char *manager;
 
 /* A number of digits alone, or 0. */
 static int64_t number_of(const char *text)
@@ -44,14 +42,14 @@ static int64_t watchdog_of(const char *usec, const char *pid)
 
 void notify_take(int64_t *ret_watchdog_ns)
 {
-	char *address = getenv(socket_name);
+	const char *address = getenv("NOTIFY_SOCKET");
 
 	*ret_watchdog_ns = 0;
 	if (address != NULL && *address != '\0') {
-		manager = address - sizeof socket_name; /* the name and its =, where the kernel has put them */
+		manager = address; /* it stays where the kernel has put it */
 		*ret_watchdog_ns = watchdog_of(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
 	}
-	unsetenv(socket_name);
+	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");
 }
@@ -82,6 +80,8 @@ int notify_send(const char *assignments)
 
 	if (manager == NULL)
 		return 0;
-	fd = connect_to(manager + sizeof socket_name);
-	return fd < 0 ? fd : notify_transmit(fd, manager, assignments);
+	fd = connect_to(manager);
+	if (fd < 0)
+		return fd;
+	return send(fd, assignments, strlen(assignments), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -1,4 +1,6 @@
-/* sd_notify(3): telling systemd (or Podman, conmon) how the service is. PID 1 alone speaks (NotifyAccess=main). */
+/* sd_notify(3): telling systemd (or Podman, conmon) how the service is. PID 1 alone speaks (NotifyAccess=main).
+ * It sends the one documented datagram itself: libsystemd's sd_notify() waits where the manager's queue is full, and
+ * PID 1 waits for nobody. */
 #pragma once
 
 #include <stdint.h>
@@ -11,7 +13,3 @@ void notify_take(int64_t *ret_watchdog_ns);
 
 /* Sends assignments ("READY=1") in one datagram, if the manager's socket takes it at once. Returns 0 or -errno. */
 int notify_send(const char *assignments);
-
-/* How it is sent, through libsystemd or by ourselves. manager: a socket that is connected to the manager's and does not
- * block; variable: "NOTIFY_SOCKET=...". */
-int notify_transmit(int manager, char *variable, const char *assignments);
