@@ -381,4 +381,7 @@ void check_inherit(struct check *check, const struct check_timing *timing, const
 		check->timing.jitter_percent = timing->jitter_percent;
 	if (!said(check, CHECK_EXPECT))
 		check->exchange.expected = *expected;
+	/* What a service says of itself needs no second look. */
+	if (check->target.kind == TARGET_NOTIFY)
+		check->timing.retries = check->timing.success_threshold = 1;
 }

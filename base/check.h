@@ -9,6 +9,7 @@
 #include "base/expected.h"
 #include "base/target.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,6 +75,12 @@ struct check {
 	struct check_timing timing;
 	struct exchange exchange;
 };
+
+/* The live check that --watchdog is. */
+static inline bool check_is_watchdog(const struct check *check)
+{
+	return check->kind == CHECK_LIVE && check->target.kind == TARGET_NOTIFY;
+}
 
 /* HEALTHCHECK's own times (Dockerfile reference). */
 extern const struct check_timing check_default_timing;

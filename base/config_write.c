@@ -403,10 +403,12 @@ static void health(struct writer *writer, const struct model *model)
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++) {
 		json_write_array(&writer->json, check_kind_name(kind));
 		for (size_t i = 0; i < model->check_count; i++)
-			if (model->check[i].kind == kind)
+			if (model->check[i].kind == kind && !check_is_watchdog(&model->check[i]))
 				check(writer, &model->check[i]);
 		json_write_end(&writer->json);
 	}
+	if (model->watchdog_ns > 0)
+		duration(writer, "watchdog", model->watchdog_ns);
 	on_unhealthy(writer, model);
 	timing(writer, &model->timing);
 	expected(writer, &model->expected);
@@ -436,7 +438,7 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 	json_write_end(&writer.json);
 	metrics(&writer, model);
 	json_write_object(&writer.json, "log");
-	json_write_text(&writer.json, "format", model->log_format == LOG_FORMAT_JSON ? "json" : "text");
+	json_write_text(&writer.json, "format", log_format_name(model->log_format));
 	json_write_text(&writer.json, "level", log_level_name(model->log_level));
 	json_write_end(&writer.json);
 	json_write_finish(&writer.json);

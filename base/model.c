@@ -61,3 +61,11 @@ bool model_wants_monitor(const struct model *model)
 {
 	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report;
 }
+
+bool model_wants_notify(const struct model *model)
+{
+	for (size_t i = 0; i < model->check_count; i++)
+		if (model->check[i].target.kind == TARGET_NOTIFY)
+			return true;
+	return false;
+}

@@ -150,6 +150,7 @@ struct model {
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal;       /* of UNHEALTHY_SIGNAL */
+	int64_t watchdog_ns;        /* the workload is to say WATCHDOG=1 at least so often; 0: it is not asked to */
 	struct check_timing timing; /* of every check that does not say its own */
 	struct expected expected;   /* the same */
 	struct check *check;        /* check_count of them, allocated for the life of the process */
@@ -168,3 +169,6 @@ bool model_shapes_stop(const struct model *model);
 
 /* True if the model asks for the monitor: a check, an address for metrics, denial reports. */
 bool model_wants_monitor(const struct model *model);
+
+/* True if the workload is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog. */
+bool model_wants_notify(const struct model *model);

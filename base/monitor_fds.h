@@ -5,7 +5,8 @@
 #define MONITOR_FD_CONTROL 4
 /* The memory that keeps its counts (base/kept.h); not open where there is none. */
 #define MONITOR_FD_KEPT 5
-/* One for each --metrics; behind them the listener of --seccomp-report and the memory that goes with it. */
+/* One for each --metrics; behind them the socket where the workload says how it is, if it is asked to; behind that the
+ * listener of --seccomp-report and the memory that goes with it. */
 #define MONITOR_FD_LISTEN 6
 /* Where the configuration is a file, its only argument says so: MONITOR_FD_LISTEN is then what PID 1 has read
  * (init/monitor_model.h), and all others come one later. */

@@ -1,9 +1,11 @@
 /* Setters of what supervises: stopping, health, metrics, the log. */
 #include "base/option_setters.h"
 
+#include "base/clock.h"
 #include "base/listen.h"
 #include "base/option_values.h"
 #include "base/signame.h"
+#include "base/wire.h"
 #include "base/words.h"
 
 #include <errno.h>
@@ -15,6 +17,8 @@
 #define WORD_SIZE 24
 #define RETRIES_MAX 1000
 #define CHECKS_FIRST 4 /* a power of two */
+#define SHORTEST_WATCHDOG_NS (10 * NS_PER_MS)
+#define WATCHDOG_MAX_NS (WIRE_WATCHDOG_MS_MAX * NS_PER_MS)
 
 /* KILL and STOP are the kernel's, CHLD is our own. */
 static bool can_come(int signal)
@@ -149,8 +153,6 @@ static int make_room(struct model *model)
 
 int option_add_check(const struct check *check, struct model *model, struct complaint *ret_why)
 {
-	if (check->target.kind == TARGET_NOTIFY)
-		return complain(ret_why, EINVAL, "'%.100s': notify checks are not supported yet", check->text);
 	if (model->check_count == MODEL_CHECKS_MAX)
 		return complain(ret_why, E2BIG, "'%.100s': at most %d checks", check->name, MODEL_CHECKS_MAX);
 	if (make_room(model) < 0)
@@ -178,6 +180,27 @@ static int add_checks(const char *value, enum check_kind kind, struct model *mod
 	if (r == 0 && model->check_count == count)
 		return complain(ret_why, EINVAL, "the value is empty");
 	return r;
+}
+
+/* A live check by another name. What is said again wins, as with every option that has one value. */
+static int set_watchdog(const char *value, struct model *model, struct complaint *ret_why)
+{
+	static const char name[] = "watchdog";
+	const bool again = model->watchdog_ns > 0;
+	int64_t time;
+	int r = value_read_duration(value, SHORTEST_WATCHDOG_NS, &time, ret_why);
+
+	if (r < 0)
+		return r;
+	if (time > WATCHDOG_MAX_NS)
+		return complain(ret_why, ERANGE, "'%s': expected a day at the most", value);
+	model->watchdog_ns = time;
+	return again
+		? 0
+		: option_add_check(
+			  &(struct check){
+				  .kind = CHECK_LIVE, .name = name, .text = name, .target = { .kind = TARGET_NOTIFY } },
+			  model, ret_why);
 }
 
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)
@@ -248,6 +271,8 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 		return add_checks(value, CHECK_LIVE, member, ret_why);
 	case ADD_STARTUP:
 		return add_checks(value, CHECK_STARTUP, member, ret_why);
+	case SET_WATCHDOG:
+		return set_watchdog(value, member, ret_why);
 	case SET_RETRIES:
 		return set_retries(value, member, ret_why);
 	case SET_EXPECTED:

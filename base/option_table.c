@@ -84,6 +84,8 @@ const struct option_row option_rows[] = {
 	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, COMMON, ADD_LIVE, MODEL },
 	[OPTION_STARTUP] = { "startup", " TARGET", "it has started; looked at until it has", SECTION_HEALTH,
 		VALUE_NEEDED, 0, ADD_STARTUP, MODEL },
+	[OPTION_WATCHDOG] = { "watchdog", " TIME", "it says WATCHDOG=1 (sd_notify) at least so often", SECTION_HEALTH,
+		VALUE_NEEDED, 0, SET_WATCHDOG, MODEL },
 	[OPTION_HEALTH_INTERVAL] = { "health-interval", " TIME", "between two looks (30s)", SECTION_HEALTH,
 		VALUE_NEEDED, COMMON, SET_INTERVAL, IN(timing.interval_ns) },
 	[OPTION_HEALTH_TIMEOUT] = { "health-timeout", " TIME", "for one look (30s)", SECTION_HEALTH, VALUE_NEEDED, 0,

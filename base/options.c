@@ -338,7 +338,8 @@ static int complete(struct parse *parse, char **env, enum option *ret_option, st
 
 /* ---- the file ---- */
 
-/* By kind, each in its order: so the monitor, which reads them again (config_write()), counts them as we do. */
+/* By kind, each in its order, the watchdog behind the live ones: so the monitor, which reads them again
+ * (config_write()), counts them as we do. */
 static int sort_checks(struct model *model)
 {
 	struct check *sorted = calloc(model->check_count + 1, sizeof *sorted);
@@ -347,9 +348,10 @@ static int sort_checks(struct model *model)
 	if (sorted == NULL)
 		return -ENOMEM;
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		for (size_t i = 0; i < model->check_count; i++)
-			if (model->check[i].kind == kind)
-				sorted[count++] = model->check[i];
+		for (int watchdog = 0; watchdog <= 1; watchdog++)
+			for (size_t i = 0; i < model->check_count; i++)
+				if (model->check[i].kind == kind && check_is_watchdog(&model->check[i]) == watchdog)
+					sorted[count++] = model->check[i];
 	free(model->check);
 	model->check = sorted;
 	return 0;

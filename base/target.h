@@ -12,7 +12,7 @@ enum target_kind {
 	TARGET_UNIX,      /* unix:SOCKET */
 	TARGET_FILE,      /* file:PATH[?max_age=T] */
 	TARGET_EXEC,      /* exec:COMMAND ARG...; the words are the caller's to split */
-	TARGET_NOTIFY,    /* notify: the workload's own READY=1 */
+	TARGET_NOTIFY,    /* notify: the workload's own READY=1, or its WATCHDOG=1 */
 	TARGET_KIND_COUNT,
 };
 

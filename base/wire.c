@@ -18,6 +18,14 @@ static_assert(sizeof cause_names / sizeof cause_names[0] == WIRE_CAUSE_COUNT, "a
 static const char deadline_names[][20] = { "pre-stop-timeout", "stop-timeout", "leftovers" };
 static_assert(sizeof deadline_names / sizeof deadline_names[0] == WIRE_DEADLINE_COUNT, "a name for every deadline");
 
+static const char said_names[][12] = { "starting", "ready", "reloading", "stopping" };
+static_assert(sizeof said_names / sizeof said_names[0] == WIRE_SAID_COUNT, "a name for all that is said");
+
+const char *wire_said_name(uint32_t said)
+{
+	return said < WIRE_SAID_COUNT ? said_names[said] : "unknown";
+}
+
 const char *wire_cause_name(uint32_t cause)
 {
 	return cause < WIRE_CAUSE_COUNT ? cause_names[cause] : "unknown";
@@ -65,6 +73,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_run);
 	case WIRE_RAN:
 		return sizeof(struct wire_ran);
+	case WIRE_NOTIFIED:
+		return sizeof(struct wire_notified);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -128,6 +138,13 @@ static bool check_in_range(const struct wire_check *check)
 		terminated(check->name, sizeof check->name) && terminated(check->reason, sizeof check->reason);
 }
 
+static bool notified_in_range(const struct wire_notified *notified)
+{
+	return notified->said < WIRE_SAID_COUNT && notified->error <= WIRE_ERROR_MAX &&
+		notified->watchdog_ms <= WIRE_WATCHDOG_MS_MAX && notified->reserved == 0 &&
+		terminated(notified->status, sizeof notified->status);
+}
+
 static bool fields_in_range(const union wire_record *record)
 {
 	switch (record->header.type) {
@@ -149,6 +166,8 @@ static bool fields_in_range(const union wire_record *record)
 	case WIRE_RAN:
 		return record->ran.outcome < WIRE_OUTCOME_COUNT &&
 			terminated(record->ran.reason, sizeof record->ran.reason);
+	case WIRE_NOTIFIED:
+		return notified_in_range(&record->notified);
 	default:
 		return true; /* nothing but a header */
 	}

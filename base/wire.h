@@ -29,6 +29,7 @@ enum wire_type {
 	WIRE_LISTENER,     /* PID 1 to monitor, with the listener of a filter that is in force now */
 	WIRE_RUN,          /* monitor to PID 1, with the descriptor for its output: run the command of an exec check */
 	WIRE_RAN,          /* PID 1 to monitor: what came of that */
+	WIRE_NOTIFIED, /* monitor to PID 1, which keeps it, to the next monitor and to clients: what the service says */
 	WIRE_TYPE_COUNT,
 };
 
@@ -154,6 +155,29 @@ struct wire_ran {
 	char reason[WIRE_REASON_SIZE]; /* NUL-terminated */
 };
 
+enum wire_said { /* by the service of itself (sd_notify(3)) */
+	WIRE_SAID_NOTHING,
+	WIRE_SAID_READY,
+	WIRE_SAID_RELOADING,
+	WIRE_SAID_STOPPING,
+	WIRE_SAID_COUNT,
+};
+/* "starting", as long as it has said nothing; "ready", "reloading", "stopping". */
+const char *wire_said_name(uint32_t said);
+
+#define WIRE_ERROR_MAX 4095 /* the kernel's own MAX_ERRNO */
+#define WIRE_WATCHDOG_MS_MAX 86400000
+
+struct wire_notified {
+	struct wire_header header;
+	uint32_t said;                 /* enum wire_said, the last one */
+	uint32_t error;                /* ERRNO=, up to WIRE_ERROR_MAX; 0: none */
+	uint32_t watchdog_ms;          /* that it has chosen itself, up to WIRE_WATCHDOG_MS_MAX; 0: it has not */
+	uint32_t reserved;             /* zero */
+	uint64_t life;                 /* of the service, as `starts` counts them */
+	char status[WIRE_REASON_SIZE]; /* STATUS=: printable ASCII, NUL-terminated */
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -203,6 +227,7 @@ union wire_record {
 	struct wire_listener listener;
 	struct wire_run run;
 	struct wire_ran ran;
+	struct wire_notified notified;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -97,6 +97,14 @@ void checks_stop(struct checks *checks)
 		forget_verdict(checks, i);
 }
 
+/* Never for a check that the service itself tells of. */
+static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
+{
+	if (checks->check[index].target.kind == TARGET_NOTIFY)
+		return TIME_NEVER;
+	return index < TOGETHER ? now : now + (int64_t)(index - TOGETHER) * APART_NS;
+}
+
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
 {
 	if (checks->life == life)
@@ -105,7 +113,7 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 	checks->life = life;
 	checks->workload_at_ns = workload_at_ns;
 	for (size_t i = 0; i < checks->count; i++)
-		schedule_init(&checks->schedule[i], i < TOGETHER ? now : now + (int64_t)(i - TOGETHER) * APART_NS);
+		schedule_init(&checks->schedule[i], first_run(checks, i, now));
 }
 
 size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX])
@@ -197,19 +205,13 @@ static void set_next_run(struct checks *checks, size_t index, bool first_time, i
 		schedule_init(schedule, schedule_next(schedule) - spare / 65536 * (next_random(checks) >> 16));
 }
 
-static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)
+bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at)
 {
-	const size_t index = lane->index;
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
-	const bool was_started = verdict->started;
-	const char *reason;
-	const bool success = look_result(&lane->look, &reason);
 	const bool changed = verdict_observe(
-		verdict, &checks->check[index].timing, checks->workload_at_ns, lane->run_at_ns, success);
+		verdict, &checks->check[index].timing, checks->workload_at_ns, run_at, success);
 
-	free_lane(checks, lane);
-	set_next_run(checks, index, verdict->started && !was_started, now);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
 	record->healthy = verdict_passes(verdict);
 	record->settled = verdict_settled(verdict);
@@ -218,8 +220,24 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	record->failures += !success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
-	count_duration(record, clock_now_ns() - lane->run_at_ns); /* most answers come within one turn of the loop */
 	keep_counts(checks, index);
+	return changed;
+}
+
+static bool take_result(struct checks *checks, struct check_lane *lane, int64_t now)
+{
+	const size_t index = lane->index;
+	const struct verdict *verdict = &checks->verdict[index];
+	const bool was_started = verdict->started;
+	const char *reason;
+	const bool success = look_result(&lane->look, &reason);
+	bool changed;
+
+	/* Most answers come within one turn of the loop. */
+	count_duration(&checks->record[index], clock_now_ns() - lane->run_at_ns);
+	changed = checks_observe(checks, index, success, reason, lane->run_at_ns);
+	free_lane(checks, lane);
+	set_next_run(checks, index, verdict->started && !was_started, now);
 	return changed;
 }
 
@@ -288,7 +306,8 @@ void checks_ran(struct checks *checks, const struct wire_ran *ran)
 bool checks_have_run(const struct checks *checks)
 {
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->verdict[i].successes + checks->verdict[i].failures == 0)
+		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 &&
+			checks->check[i].target.kind != TARGET_NOTIFY) /* it may say nothing for ever */
 			return false;
 	return true;
 }

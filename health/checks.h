@@ -60,6 +60,10 @@ int64_t checks_deadline_ns(const struct checks *checks);
  * Returns true if a verdict changed. */
 bool checks_run(struct checks *checks, int64_t now);
 
+/* What a check is told that nobody looks at, as the service tells it itself (TARGET_NOTIFY). Returns true if the
+ * verdict changed. */
+bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at);
+
 /* PID 1 tells of the end of a command. */
 void checks_ran(struct checks *checks, const struct wire_ran *ran);
 

@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "health/checks.h"
 #include "health/control_server.h"
+#include "health/notify_server.h"
 #include "metrics/health_page.h"
 #include "metrics/negotiate.h"
 #include "metrics/page.h"
@@ -52,6 +53,7 @@ static struct monitor {
 	struct model model;
 	struct checks checks;
 	struct control_server control;
+	struct notify_server notify;
 	struct serve *serve; /* NULL without --metrics */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
@@ -86,10 +88,14 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 	monitor.have_snapshot = true;
 	monitor.asked_at_ns = 0;
 	monitor.changed = true;
-	if (workload_runs())
+	if (workload_runs()) {
 		checks_start(&monitor.checks, snapshot->starts,
 			now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
-	else if (snapshot->state == WIRE_STATE_RESTARTING)
+		notify_server_start(&monitor.notify, snapshot->starts, snapshot->main_pid, now);
+		return;
+	}
+	notify_server_stop(&monitor.notify);
+	if (snapshot->state == WIRE_STATE_RESTARTING)
 		checks_stop(&monitor.checks);
 }
 
@@ -107,6 +113,8 @@ static void drain_channel(void)
 			take_snapshot(&record.snapshot);
 		if (record.header.type == WIRE_RAN)
 			checks_ran(&monitor.checks, &record.ran);
+		if (record.header.type == WIRE_NOTIFIED)
+			notify_server_restore(&monitor.notify, &record.notified);
 		if (listener >= 0 && monitor.denials.memory == NULL)
 			close(listener);
 		else if (listener >= 0)
@@ -139,6 +147,14 @@ static void refresh(void)
 static bool init_is_silent(void)
 {
 	return monitor.asked_at_ns != 0 && clock_now_ns() - monitor.asked_at_ns >= SILENCE_NS;
+}
+
+static bool tell_notified(const struct wire_notified *notified)
+{
+	union wire_record record = { .notified = *notified };
+
+	wire_seal(&record, WIRE_NOTIFIED);
+	return send(MONITOR_FD_CHANNEL, &record, sizeof record.notified, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 static void tell_health(void)
@@ -370,7 +386,8 @@ static bool fill_denial(size_t n, struct wire_denial *denial)
 	return false;
 }
 
-/* One verdict; or a verdict of each kind, the snapshot once there is one, every check, and every denial. */
+/* One verdict; or a verdict of each kind, the snapshot once there is one, what the service says where it is asked to,
+ * every check, and every denial. */
 static enum wire_type answer_client(void *context, const struct wire_ask *ask, size_t n, union wire_record *ret_record)
 {
 	const bool status = ask->question == WIRE_ASK_STATUS;
@@ -390,6 +407,10 @@ static enum wire_type answer_client(void *context, const struct wire_ask *ask, s
 	n -= verdicts + snapshots;
 	if (!status)
 		return WIRE_END;
+	if (monitor.notify.fd >= 0 && n-- == 0) {
+		ret_record->notified = monitor.notify.notified;
+		return WIRE_NOTIFIED;
+	}
 	if (n < monitor.checks.count) {
 		ret_record->check = monitor.checks.record[n];
 		return WIRE_CHECK;
@@ -404,9 +425,14 @@ static void tell_denial(const char *sentence)
 	log_line(LOG_LEVEL_NOTICE, "%s", sentence);
 }
 
+static int notify_fd(void)
+{
+	return monitor.first_listen + (int)monitor.model.listen_count;
+}
+
 static int open_denials(struct complaint *ret_why)
 {
-	const int listener = monitor.first_listen + (int)monitor.model.listen_count;
+	const int listener = notify_fd() + model_wants_notify(&monitor.model);
 	int error;
 
 	monitor.denials.listener = -1;
@@ -496,6 +522,8 @@ static int prepare(char **argv, struct complaint *ret_why)
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
+	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
+		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
@@ -511,16 +539,17 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
+	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
 	size_t count = 0;
-	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
+	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
 
 	slots[count++] = (struct pollfd){ .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
 	if (monitor.denials.listener >= 0)
 		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
+	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
-	deadline = earliest(deadline, checks_deadline_ns(&monitor.checks));
+	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
 		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
@@ -540,6 +569,7 @@ static void do_what_is_due(void)
 {
 	drain_channel();
 	denial_reports_run(&monitor.denials, tell_denial);
+	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns());
 	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
 	if (monitor.changed)
 		tell_health();

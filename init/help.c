@@ -30,11 +30,12 @@ static const char more[] = "\n"
 			   "  --help confinement, --help stopping, --help health, --help metrics, --help log\n";
 
 static const char topics[][12] = { "confinement", "stopping", "health", "metrics", "log" };
-static const char headings[][148] = {
+static const char headings[][184] = {
 	"Confinement (what cannot be put in force refuses the start)",
 	"Stopping, and starting again",
 	"Health (TARGET: http://HOST:PORT/PATH, http+unix:SOCKET:/PATH,\n"
-	"        tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME])",
+	"        tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=TIME], exec:COMMAND;\n"
+	"        for --ready also notify)",
 	"Metrics",
 	"Log, and a file instead of options",
 };

@@ -21,11 +21,15 @@
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
 #define REST_MS 10
+/* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
+#define KILLING_NS (2 * NS_PER_S)
+#define NS_PER_US 1000
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
 static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
 static bool take_news(struct loop *loop);
+static bool take_record(struct loop *loop);
 
 static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
 {
@@ -41,6 +45,8 @@ void loop_init(struct loop *loop)
 	loop->signal_fd = -1;
 	loop->pre_stop_news_fd = -1;
 	loop->ended = false;
+	loop->live = true;
+	loop->watchdog_at_ns = TIME_NEVER;
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
 		.time_to_ready_ns = -1,
 		.last_status = -1,
@@ -98,9 +104,38 @@ static void become_ready(struct loop *loop)
 		return;
 	loop->was_ready = true;
 	loop->snapshot.time_to_ready_ns = clock_now_ns() - loop->service_started_at_ns;
-	if (!loop->ready_told)
-		notify_send("READY=1");
+	if (loop->ready_told)
+		return;
+	notify_send("READY=1");
 	loop->ready_told = true;
+	if (loop->watchdog_ns > 0)
+		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;
+}
+
+/* As long as the service is not dead; else the manager is to act. */
+static void feed_watchdog(struct loop *loop, int64_t now)
+{
+	if (now < loop->watchdog_at_ns)
+		return;
+	loop->watchdog_at_ns = now + loop->watchdog_ns;
+	if (loop->live)
+		notify_send("WATCHDOG=1");
+}
+
+/* What goes before the stop signal takes from the manager's time for a stop (TimeoutStopSec=): it is asked for as much
+ * as the whole of a stop may take. It never has less than its own time by that (sd_notify(3)). */
+static void tell_stopping(struct loop *loop)
+{
+	const struct supervise_policy *policy = &loop->machine.policy;
+	char text[64] = "STOPPING=1";
+
+	if (!loop->ready_told || loop->stopping_told) /* nothing before READY=1 */
+		return;
+	loop->stopping_told = true;
+	if (policy->drain_ns > 0 || policy->pre_stop)
+		snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+			(long long)((supervise_order_budget(policy) + KILLING_NS) / NS_PER_US));
+	notify_send(text);
 }
 
 /* ---- actions ---- */
@@ -112,9 +147,9 @@ static int64_t wall_of(int64_t monotonic_ns)
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[6 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials };
-	size_t count = 6;
+	int ours[7 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
+		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify };
+	size_t count = 7;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
@@ -305,8 +340,8 @@ static void act_not_ready(struct loop *loop, int signal)
 		loop->stop_began_at_ns = clock_now_ns();
 	loop->asked_signal = signal;
 	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
-	if (loop->ready_told && !loop->machine.restart) /* nothing before READY=1 */
-		notify_send("STOPPING=1");
+	if (!loop->machine.restart)
+		tell_stopping(loop);
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", personality_basename(loop->spawn.argv[0]),
@@ -385,6 +420,7 @@ static void forget_life(struct loop *loop)
 	loop->main_pid = 0;
 	loop->not_enforced = 0;
 	loop->executed = loop->refused = loop->was_ready = loop->was_unhealthy = false;
+	loop->live = true;
 	loop->signal_trouble_told = loop->orphans_trouble_told = false;
 	loop->asked_signal = 0;
 	loop->stop_began_at_ns = 0;
@@ -573,6 +609,17 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
 }
 
+/* What it said last is heard first: what the service has told it of itself nobody says again. The channel holds so much
+ * and no more, and nobody writes to it now. */
+static void monitor_ended(struct loop *loop, int status)
+{
+	loop->monitor.pid = 0; /* its number may be another's by now */
+	while (take_record(loop))
+		continue;
+	monitor_link_ended(&loop->monitor, status, clock_now_ns());
+	exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
+}
+
 /* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. If it fails, by a filter
  * or a tracer, the SIGCHLD is used up and the child is still there: it is asked again soon. */
 static void reap(struct loop *loop)
@@ -592,8 +639,7 @@ static void reap(struct loop *loop)
 		} else if (loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) {
 			continue;
 		} else if (pid == loop->monitor.pid) {
-			monitor_link_ended(&loop->monitor, status, clock_now_ns());
-			exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
+			monitor_ended(loop, status);
 		} else {
 			loop->snapshot.reaped_orphans++;
 		}
@@ -653,6 +699,7 @@ static void become_unhealthy(struct loop *loop)
 
 static void take_health(struct loop *loop, const struct wire_health *health)
 {
+	loop->live = health->healthy[CHECK_LIVE] == 1;
 	if (health->healthy[CHECK_READY] == 1)
 		become_ready(loop);
 	if (health->unhealthy == 1)
@@ -678,6 +725,8 @@ static bool take_record(struct loop *loop)
 		send_snapshot(loop);
 	else if (record.header.type == WIRE_RUN && record.run.life == loop->snapshot.starts)
 		take_run(loop, &record.run, output);
+	else if (record.header.type == WIRE_NOTIFIED && record.notified.life == loop->snapshot.starts)
+		loop->notified = record.notified;
 	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
 		take_health(loop, &record.health);
 	if (output >= 0)
@@ -706,6 +755,8 @@ static int64_t next_deadline(const struct loop *loop, int64_t now)
 		deadline = loop->monitor.restart_at_ns;
 	if (probes < deadline)
 		deadline = probes;
+	if (loop->watchdog_at_ns < deadline)
+		deadline = loop->watchdog_at_ns;
 	if ((loop->held_signal != 0 || loop->reap_again) && now + HELD_SIGNAL_NS < deadline)
 		deadline = now + HELD_SIGNAL_NS;
 	return deadline;
@@ -717,7 +768,8 @@ static int64_t time_to_sleep(const struct loop *loop)
 	int64_t now, deadline;
 
 	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0 && !loop->reap_again && loop->probes.running == 0)
+		loop->held_signal == 0 && !loop->reap_again && loop->probes.running == 0 &&
+		loop->watchdog_at_ns == TIME_NEVER)
 		return TIME_NEVER;
 	now = clock_now_ns();
 	deadline = next_deadline(loop, now);
@@ -791,8 +843,10 @@ static void do_what_is_due(struct loop *loop)
 		return;
 	now = clock_now_ns();
 	exec_probes_kill_due(&loop->probes, now);
+	feed_watchdog(loop, now);
 	if (now >= loop->monitor.restart_at_ns) {
 		monitor_link_start(&loop->monitor, now);
+		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->notified, WIRE_NOTIFIED);
 		send_snapshot(loop);
 	}
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);

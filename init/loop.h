@@ -25,6 +25,7 @@ struct loop {
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 	bool wants_monitor;
+	int64_t watchdog_ns; /* how often the service manager is told that we live; 0: it does not ask */
 
 	/* The loop's own: */
 	pid_t main_pid; /* 0 while there is none */
@@ -37,6 +38,8 @@ struct loop {
 	bool refused;       /* the child said that it will not execute the workload */
 	bool was_ready;     /* in this life */
 	bool ready_told;    /* READY=1 goes out once */
+	bool stopping_told; /* and so does STOPPING=1 */
+	bool live;          /* the verdict; in a new life the service is not dead yet */
 	bool was_unhealthy; /* in this life */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
@@ -55,7 +58,9 @@ struct loop {
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t service_started_at_ns;
+	int64_t watchdog_at_ns;        /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
+	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -12,6 +12,7 @@
 #include "init/capabilities.h"
 #include "init/confine.h"
 #include "init/monitor_model.h"
+#include "init/notify_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,7 @@ void monitor_link_none(struct monitor_link *link)
 	*link = (struct monitor_link){ .executable = -1,
 		.model = -1,
 		.control = -1,
+		.notify = -1,
 		.listener = -1,
 		.denials = -1,
 		.kept = -1,
@@ -180,6 +182,13 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 			return complain(ret_why, -error, "--metrics %.450s", why.text);
 		link->listen_count++;
 	}
+	if (model_wants_notify(model)) {
+		int fd = notify_socket_open(model, ret_why);
+
+		if (fd < 0)
+			return fd;
+		link->notify = fd;
+	}
 	return 0;
 }
 
@@ -225,13 +234,15 @@ static void close_the_rest(int from)
 /* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
-	int from[6 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
+	int from[7 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
 	size_t count = 3;
 
 	if (link->model >= 0)
 		from[count++] = link->model;
 	memcpy(from + count, link->listen, link->listen_count * sizeof from[0]);
 	count += link->listen_count;
+	if (link->notify >= 0)
+		from[count++] = link->notify;
 	if (link->listener >= 0) {
 		from[count++] = link->listener;
 		from[count++] = link->denials;

@@ -15,6 +15,7 @@ struct monitor_link {
 	int control;    /* the listening sockets live here, so that they outlive the monitor */
 	int listen[MODEL_LISTEN_MAX];
 	size_t listen_count;
+	int notify;   /* where the workload says how it is; -1: nobody asks it to (init/notify_socket.h) */
 	int listener; /* of the workload's filter: callers wait there; -1 without --seccomp-report */
 	int denials;  /* the memory that goes with it (seccomp-profiles/denial_reports.h) */
 	int kept;     /* the memory that keeps its counts; -1: the system gave none */

@@ -54,6 +54,7 @@ void personality_own(const char *argv0, struct personality *ret)
 		.terminal = TERMINAL_SESSION,
 		.main_end = MAIN_END_ASK_LEFTOVERS,
 		.subreaper = SUBREAPER_UNLESS_PID_1,
+		.take_listen_pid = true,
 		.exec_not_found = 127,
 		.exec_not_allowed = 126,
 		.exec_failed = 126,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -72,18 +73,43 @@ void place_signals(const struct personality *personality, uint64_t entry_mask)
 	signals_restore((personality->clear_signals ? 0 : entry_mask) | personality->child_blocks);
 }
 
-void place_listen_pid(const struct personality *personality, int parent)
+/* Where a vforked child of an earlier life has put its own, PID 1 finds it again: it wrote into our memory. */
+static int find_listen_pid(const char *ours, int parent)
 {
-	static char variable[32];
+	for (int i = 0; environ[i] != NULL; i++)
+		if (environ[i] == ours)
+			return i;
+	return personality_find_listen_pid(environ, parent);
+}
+
+static void place_watchdog_pid(void)
+{
+	static const char name[] = "WATCHDOG_PID=";
+	static char watchdog_pid[32];
+	int index = 0;
+
+	while (environ[index] != NULL && strncmp(environ[index], name, strlen(name)) != 0)
+		index++;
+	if (environ[index] == NULL)
+		return;
+	snprintf(watchdog_pid, sizeof watchdog_pid, "%s%d", name, (int)getpid());
+	environ[index] = watchdog_pid;
+}
+
+void place_pids(const struct personality *personality, int parent, bool watchdog)
+{
+	static char listen_pid[32];
 	int index;
 
+	if (watchdog)
+		place_watchdog_pid();
 	if (!personality->take_listen_pid)
 		return;
-	index = personality_find_listen_pid(environ, parent);
+	index = find_listen_pid(listen_pid, parent);
 	if (index == -ERANGE)
 		report(personality, PERSONALITY_BAD_LISTEN_PID, 0, 0, 0);
 	if (index < 0)
 		return;
-	snprintf(variable, sizeof variable, "LISTEN_PID=%d", (int)getpid());
-	environ[index] = variable;
+	snprintf(listen_pid, sizeof listen_pid, "LISTEN_PID=%d", (int)getpid());
+	environ[index] = listen_pid;
 }

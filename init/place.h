@@ -14,5 +14,7 @@ int place_child(const struct personality *personality, bool hand_over_terminal);
  * itself was given. */
 void place_signals(const struct personality *personality, uint64_t entry_mask);
 
-/* LISTEN_PID of our own pid (parent) becomes the child's, in the environment in place (sd_listen_fds(3)). */
-void place_listen_pid(const struct personality *personality, int parent);
+/* The variables that name the process which they are meant for, in the environment in place: LISTEN_PID of our own pid
+ * (parent) becomes the child's, in each life (sd_listen_fds(3)); so does WATCHDOG_PID, whatever it is, where
+ * the child has a watchdog (notify_socket_open()). */
+void place_pids(const struct personality *personality, int parent, bool watchdog);

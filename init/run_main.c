@@ -9,6 +9,7 @@
 #include "init/help.h"
 #include "init/landlock.h"
 #include "init/loop.h"
+#include "init/notify.h"
 #include "init/personality.h"
 #include "init/report.h"
 #include "init/signals.h"
@@ -144,6 +145,14 @@ static bool has_ready_check(void)
 	return false;
 }
 
+/* Whoever says when the service is ready speaks for it. Under another name that is the workload itself, as under the
+ * program that we stand in for, unless a check says so. */
+static void speak_for_service(void)
+{
+	if (personality.kind == NULL || has_ready_check() || model_wants_notify(&model))
+		notify_take(&loop.watchdog_ns);
+}
+
 static bool has_exec_check(void)
 {
 	for (size_t i = 0; i < model.check_count; i++)
@@ -169,6 +178,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
 	int error;
 
+	speak_for_service();
 	plan.command = personality.command[0];
 	error = confine_plan(&model.confinement, warn, &plan, ret_why);
 
@@ -198,6 +208,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		.plan = &plan,
 		.personality = &personality,
 		.hand_over_terminal = give_up_terminal(),
+		.watchdog = model.watchdog_ns > 0,
 	};
 	loop.personality = &personality;
 	loop.pre_stop = loop.spawn;

@@ -17,6 +17,7 @@ struct spawn_request {
 	const struct personality *personality; /* borrowed */
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
 	bool again;                            /* a workload was started from this plan before: its mounts are there */
+	bool watchdog;                         /* WATCHDOG_PID is to be the child's */
 	int output;  /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
 	bool beside; /* it still runs: nothing is reported of this one */
 };

@@ -30,6 +30,8 @@ static struct answer {
 	size_t check_count;
 	struct wire_denial denial[WIRE_DENIALS_MAX];
 	size_t denial_count;
+	bool have_notified;
+	struct wire_notified notified;
 } answer;
 
 static void take(void *context, const union wire_record *record)
@@ -40,6 +42,9 @@ static void take(void *context, const union wire_record *record)
 		answer.have_snapshot = true;
 	} else if (record->header.type == WIRE_VERDICT) {
 		answer.verdict[record->verdict.kind] = record->verdict;
+	} else if (record->header.type == WIRE_NOTIFIED) {
+		answer.notified = record->notified;
+		answer.have_notified = true;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
 		answer.check[answer.check_count++] = record->check;
 	} else if (record->header.type == WIRE_DENIAL && answer.denial_count < WIRE_DENIALS_MAX) {
@@ -141,6 +146,19 @@ static void print_capabilities(uint64_t set, int column, int at, const char *non
 	print_bits(set, CAPNAME_COUNT, capname, column, at);
 }
 
+/* What the service says of itself, where it is asked to. */
+static void print_notified(void)
+{
+	const struct wire_notified *notified = &answer.notified;
+
+	if (!answer.have_notified)
+		return;
+	printf("\nit says         %s%s%s", wire_said_name(notified->said), *notified->status != '\0' ? ": " : "",
+		notified->status);
+	if (notified->error > 0)
+		printf(" (error %u: %s)", notified->error, strerror((int)notified->error));
+}
+
 static void print_service(void)
 {
 	static const char good[][8] = { "alive", "ready", "started" };
@@ -156,6 +174,7 @@ static void print_service(void)
 
 		printf("%s%s%s", i > 0 ? ", " : "", yes ? "" : "not ", good[order[i]]);
 	}
+	print_notified();
 	printf("\nPID 1           nest-init " NEST_INIT_VERSION ", up %s, %llu orphans reaped",
 		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans);
 	if (snapshot->monitor_restarts > 0)
@@ -247,6 +266,17 @@ static void print_text(void)
 
 /* ---- for machines ---- */
 
+static void json_notified(struct json_writer *json)
+{
+	if (!answer.have_notified)
+		return;
+	json_write_object(json, "says");
+	json_write_text(json, "state", wire_said_name(answer.notified.said));
+	json_write_text(json, "status", answer.notified.status);
+	json_write_u64(json, "errno", answer.notified.error);
+	json_write_end(json);
+}
+
 static void json_service(struct json_writer *json)
 {
 	const struct wire_snapshot *snapshot = &answer.snapshot;
@@ -259,6 +289,7 @@ static void json_service(struct json_writer *json)
 	json_write_u64(json, "exits", snapshot->exits);
 	if (snapshot->time_to_ready_ns >= 0)
 		json_write_seconds(json, "time_to_ready_seconds", snapshot->time_to_ready_ns);
+	json_notified(json);
 	json_write_end(json);
 	json_write_object(json, "health");
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)

@@ -151,7 +151,6 @@ def test_target(refused, kind, target):
     ("name=x", "character 7: a TARGET is missing: "),
     ("header='Authorization: Bearer s3cret\n' http://a/", "character 1: header: the value has a byte that is not visible"),
     ("tcp://a:1 tcp://a:1", "two checks have the name 'tcp://a:1': give one of them another (name=...)"),
-    ("notify", "'notify': notify checks are not supported yet"),
 ])
 def test_settings(refused, value, sentence):
     said = refused(["--ready", value])

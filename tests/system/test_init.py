@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from listener import Listener
 from namespace import Namespace, children, members, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
@@ -786,30 +787,6 @@ def test_idle_it_never_wakes_up(nest_init, workload):
 
 
 # --- sd_notify ----------------------------------------------------------------------------------------------------
-
-class Listener:
-    """The socket that NOTIFY_SOCKET names."""
-
-    def __init__(self, name):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + name[1:] if name.startswith("@") else name)
-        self.socket.setblocking(False)
-        self.env = {"NOTIFY_SOCKET": name}
-        self.heard = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def hear(self):
-        try:
-            while True:
-                self.heard.append(self.socket.recv(4096).decode().strip())
-        except BlockingIOError:
-            return self.heard
-
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_systemd_hears_ready_and_stopping_once_each(either, workload, tmp_path, abstract):

@@ -26,7 +26,6 @@ LIBRARY_OF = {
     "seccomp.h": {"seccomp-profiles/compile.c"},
     "cap-ng.h": {"init/capabilities.c"},
     "microhttpd.h": {"metrics/serve.c"},
-    "systemd/sd-daemon.h": {"init/notify_systemd.c"},
 }
 
 

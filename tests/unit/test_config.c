@@ -131,6 +131,10 @@ static const struct pair {
 	{ { "--restart=always:3", "--restart-backoff=2s" },
 		"\"restart\": {\"attempts\": 3, \"policy\": \"always\", \"backoff\": \"2s\"}", NULL },
 	{ { "--restart=on-failure:0" }, "\"restart\": \"on-failure:0\"", NULL },
+	{ { "--watchdog=10s", "--live=tcp://a:2", "--on-unhealthy=restart", "--ready=notify" },
+		"\"health\": {\"watchdog\": \"10s\", \"live\": [\"tcp://a:2\"], \"ready\": [\"notify\"], "
+		"\"on_unhealthy\": \"restart\"}",
+		NULL },
 	{ { "--live=tcp://a:2", "--on-unhealthy=restart" },
 		"\"health\": {\"live\": [\"tcp://a:2\"], \"on_unhealthy\": \"restart\"}", NULL },
 	{ { "--live=tcp://a:2 tcp://a:3", "--ready=exec:a b", "--startup=file:/x" },
@@ -370,7 +374,7 @@ static const struct refusal service_refusals[] = {
 	{ "\"health\": {\"ready\": [{\"target\": \"http://a/\", \"expect\": []}]}", "the value is empty" },
 	{ "\"health\": {\"ready\": [{\"target\": \"http://a/\", \"headers\": {\"Expect\": \"x\"}}]}",
 		"Expect is the prober's own" },
-	{ "\"health\": {\"ready\": [\"notify\"]}", "'notify': notify checks are not supported yet" },
+	{ "\"health\": {\"live\": [\"notify\"]}", "'notify' says when the workload is ready: it is for ready alone" },
 	/* variables */
 	{ "\"user\": \"${UNSET}\"", "the variable UNSET is not set: set it, or write ${UNSET:-TEXT}" },
 	{ "\"user\": \"$USER\"", "'$USER': a variable is ${NAME}, a dollar sign is $$" },

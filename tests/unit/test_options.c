@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_checks\nleak:take_file\n";
+	return "leak:set_from_variable\nleak:add_check\nleak:take_file\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -153,13 +153,16 @@ static const char *said(const struct model *model)
 	say_ms(&words, "backoff", model->restart.backoff_ns, NS_PER_S);
 	if (model->on_unhealthy != UNHEALTHY_NONE)
 		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
+	say_ms(&words, "watchdog", model->watchdog_ns, 0);
 	for (size_t i = 0; i < model->check_count; i++) {
 		const struct check *check = &model->check[i];
 
 		say(&words, "%s=%s#%d", check_kind_name(check->kind), check->text, (int)check->target.kind);
 		if (strcmp(check->name, check->text) != 0)
 			say(&words, "name=%s", check->name);
-		if (check->given == 0)
+		if (check->target.kind == TARGET_NOTIFY)
+			assert_true(check->timing.retries == 1 && check->timing.success_threshold == 1);
+		else if (check->given == 0)
 			assert_memory_equal(&check->timing, &model->timing, sizeof model->timing);
 		if (check->given == 0)
 			assert_memory_equal(&check->exchange.expected, &model->expected, sizeof model->expected);
@@ -333,6 +336,11 @@ static const struct story {
 	{ { "--startup", "file:/ready", "--ready", "http://127.0.0.1:80/", "--health-retries", "1000", "true" },
 		{ NULL }, "startup=file:/ready#4 ready=http://127.0.0.1:80/#0 retries=1000 | true" },
 	{ { "--health-start-period", "0", "true" }, { NULL }, "| true" },
+	{ { "--ready", "notify", "--health-retries", "7", "true" }, { NULL }, "ready=notify#6 retries=7 | true" },
+	{ { "--watchdog", "1m", "--watchdog=10ms", "true" }, { "NEST_INIT_WATCHDOG=7s", NULL },
+		"watchdog=10ms live=watchdog#6 | true" },
+	{ { "--watchdog=24h", "--on-unhealthy", "stop", "true" }, { NULL },
+		"unhealthy=1,0 watchdog=86400000ms live=watchdog#6 | true" },
 	{ { "--health-timeout=1ms", "--health-start-period=40s", "--health-start-interval=500ms", "--health-retries=1",
 		  "true" },
 		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
@@ -561,6 +569,10 @@ static const struct refusal {
 	{ { "--health-timeout", "0ms", "true" }, { NULL }, ERANGE, "--health-timeout: '0ms': too short" },
 	{ { "--health-start-period", "1", "true" }, { NULL }, EINVAL,
 		"--health-start-period: '1': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--watchdog", "9ms", "true" }, { NULL }, ERANGE, "--watchdog: '9ms': too short" },
+	{ { "--watchdog", "24h1ms", "true" }, { NULL }, ERANGE, "--watchdog: '24h1ms': expected a day at the most" },
+	{ { "--watchdog", "x", "true" }, { NULL }, EINVAL,
+		"--watchdog: 'x': expected a duration such as 500ms, 8s or 1m30s" },
 	{ { "--health-retries", "0", "true" }, { NULL }, EINVAL,
 		"--health-retries: '0': expected a number from 1 to 1000" },
 	{ { "--health-retries", "1001", "true" }, { NULL }, EINVAL,
@@ -779,7 +791,11 @@ static void a_name_is_given_once(void **state)
 		{ { "--startup", "name=x tcp://a:1 name=x tcp://a:2", "true" },
 			"--startup: two checks have the name 'x': give one of them another (name=...)" },
 		{ { "--live", "name=x exec:true", "true" }, NULL },
-		{ { "--ready", "notify", "true" }, "--ready: 'notify': notify checks are not supported yet" },
+		{ { "--ready", "notify", "true" }, NULL },
+		{ { "--ready", "notify", "--ready", "notify", "true" },
+			"--ready: two checks have the name 'notify': give one of them another (name=...)" },
+		{ { "--watchdog", "3s", "--live", "name=watchdog tcp://a:1", "true" },
+			"--live: two checks have the name 'watchdog': give one of them another (name=...)" },
 		{ { "--live", "notify", "true" },
 			"--live: 'notify' says when the workload is ready: it is for ready alone" },
 		{ { "--live", " ", "true" }, "--live: the value is empty" },
@@ -882,6 +898,7 @@ static const struct sample {
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },
+	{ "watchdog", "10s", false },
 	{ "health-interval", "1m", false },
 	{ "health-timeout", "7s", false },
 	{ "health-start-period", "3s", false },

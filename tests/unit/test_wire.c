@@ -24,6 +24,7 @@ static const size_t sizes[] = {
 	[WIRE_LISTENER] = sizeof(struct wire_listener),
 	[WIRE_RUN] = sizeof(struct wire_run),
 	[WIRE_RAN] = sizeof(struct wire_ran),
+	[WIRE_NOTIFIED] = sizeof(struct wire_notified),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -88,6 +89,11 @@ static const struct range ranges[] = {
 	FIELD(WIRE_DENIAL, wire_denial, action, 0),
 	FIELD(WIRE_RAN, wire_ran, outcome, WIRE_OUTCOME_COUNT - 1),
 	FIELD(WIRE_RAN, wire_ran, reason, 0),
+	FIELD(WIRE_NOTIFIED, wire_notified, said, WIRE_SAID_COUNT - 1),
+	FIELD(WIRE_NOTIFIED, wire_notified, error, WIRE_ERROR_MAX),
+	FIELD(WIRE_NOTIFIED, wire_notified, watchdog_ms, WIRE_WATCHDOG_MS_MAX),
+	FIELD(WIRE_NOTIFIED, wire_notified, reserved, 0),
+	FIELD(WIRE_NOTIFIED, wire_notified, status, 0),
 };
 
 static bool is_string(const struct range *range)
@@ -344,12 +350,16 @@ static void accepts_bytes_only_if_they_are_a_record(void **state)
 static void names_the_states(void **state)
 {
 	static const char names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting" };
+	static const char said[][16] = { "starting", "ready", "reloading", "stopping" };
 
 	(void)state;
 	for (uint32_t i = 0; i < WIRE_STATE_COUNT; i++)
 		assert_string_equal(wire_state_name(i), names[i]);
 	assert_string_equal(wire_state_name(WIRE_STATE_COUNT), "unknown");
 	assert_string_equal(wire_state_name(UINT32_MAX), "unknown");
+	for (uint32_t i = 0; i < COUNT(said); i++)
+		assert_string_equal(wire_said_name(i), said[i]);
+	assert_string_equal(wire_said_name(WIRE_SAID_COUNT), "unknown");
 }
 
 static void buckets_rise_from_1_ms_to_5_s(void **state)
