@@ -67,10 +67,10 @@ def test_without_user_nothing_changes(image):
     ("nobody", "user: user 'nobody' is not in /etc/passwd: add it to the image or give a number"),
     ("App", "user: user 'App' is not in /etc/passwd: add it to the image or give a number"),
     ("app:nogroup", "user: group 'nogroup' is not in /etc/group: add it to the image or give a number"),
-    ("app:", "user: group '' is not in /etc/group: add it to the image or give a number"),
+    ("app:", "user: user 'app:': the group behind ':' is missing"),
     (":50", "user: user ':50': expected NAME or UID[:GID]"),
-    ("4294967295", "user: user '4294967295' is not in /etc/passwd: add it to the image or give a number"),
-    ("-1", "user: user '-1' is not in /etc/passwd: add it to the image or give a number"),
+    ("4294967295", "user: user '4294967295': expected a number from 0 to 4294967294"),
+    ("-1", "user: user '-1': expected a number from 0 to 4294967294"),
 ])
 @pytest.mark.parametrize("effort", ["", "--best-effort"])
 def test_a_user_that_is_none_is_refused(image, user, sentence, effort):
