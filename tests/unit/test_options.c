@@ -328,6 +328,8 @@ static const struct story {
 		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
 	{ { "--metrics", "127.0.0.1:9911", "--metrics=[::1]:1", "--metrics", ":65535", "true" }, { NULL },
 		"listen=127.0.0.1:9911 listen=[::1]:1 listen=:65535 | true" },
+	{ { "--metrics", "unix:/run/a?b.sock?mode=0666", "--metrics=fd:metrics", "true" }, { NULL },
+		"listen=unix:/run/a?b.sock?mode=0666 listen=fd:metrics | true" },
 
 	/* variables */
 	{ { "true" }, { "NEST_INIT_USER=node", "HOME=/root", "PATH=/bin" }, "user=node | true" },
@@ -567,6 +569,14 @@ static const struct refusal {
 		"--metrics: 'localhost:65536': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "example.org:80", "true" }, { NULL }, EINVAL,
 		"--metrics: 'example.org:80': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+	{ { "--metrics", "unix:run/x", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:run/x': expected an absolute path, such as unix:/run/nest-init.sock" },
+	{ { "--metrics", "unix:/x?mode=888", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:/x?mode=888': expected a mode in octal, such as ?mode=666" },
+	{ { "--metrics", "unix:/x?mode=1777", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:/x?mode=1777': expected a mode in octal, such as ?mode=666" },
+	{ { "--metrics", "fd:", "true" }, { NULL }, EINVAL,
+		"--metrics: 'fd:': expected the name of a socket that systemd passes: fd:metrics" },
 	{ { "--metrics", "::1:9911", "true" }, { NULL }, EINVAL,
 		"--metrics: '::1:9911': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
 
