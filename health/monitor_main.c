@@ -293,12 +293,12 @@ static int answer_startup(void *context, const struct serve_request *request, st
 }
 
 static const struct serve_page pages[] = {
-	{ "/metrics", answer_metrics },
-	{ "/metrics/self", answer_metrics },
-	{ "/livez", answer_live },
-	{ "/healthz", answer_live },
-	{ "/readyz", answer_ready },
-	{ "/startupz", answer_startup },
+	{ "/metrics", answer_metrics, true },
+	{ "/metrics/self", answer_metrics, true },
+	{ "/livez", answer_live, false },
+	{ "/healthz", answer_live, false },
+	{ "/readyz", answer_ready, false },
+	{ "/startupz", answer_startup, false },
 };
 
 /* ---- the control socket ---- */

@@ -160,7 +160,7 @@ def test_metrics_says_what_it_is(container):
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Vary"] == "Accept"
+    assert headers["Vary"] == "Accept, Accept-Encoding"
     assert "\nnest_init_service_up{service=\"main\"} 1\n" in page
     assert "\nnest_init_service_processes{service=\"main\"} 1\n" in page
     assert "\nnest_init_service_threads{service=\"main\"} 1\n" in page
