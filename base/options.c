@@ -292,6 +292,9 @@ static int check_together(const struct model *model, struct complaint *ret_why)
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
+	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
+			model->users != NULL ? "users" : "tokens");
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
 			"--drain takes all of --stop-timeout: the workload would be killed without a stop signal");

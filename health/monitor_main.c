@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "health/checks.h"
 #include "health/control_server.h"
+#include "metrics/gate.h"
 #include "metrics/health_page.h"
 #include "metrics/negotiate.h"
 #include "metrics/page.h"
@@ -45,6 +46,7 @@ static struct monitor {
 	struct checks checks;
 	struct control_server control;
 	struct serve *serve; /* NULL without --metrics */
+	struct gate *gate;   /* NULL: anybody may see its pages */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct cpu_mark cpu;
@@ -395,9 +397,28 @@ static int close_the_cage(struct complaint *ret_why)
 	return 0;
 }
 
+static void warn(const char *sentence)
+{
+	log_line(LOG_LEVEL_WARNING, "%s", sentence);
+}
+
+static int open_gate(struct complaint *ret_why)
+{
+	int error;
+
+	if (monitor.model.users == NULL && monitor.model.tokens == NULL)
+		return 0;
+	error = gate_open(monitor.model.users, monitor.model.tokens, warn, &monitor.gate);
+	if (error < 0)
+		return complain(ret_why, -error, "--metrics-users: %s", strerror(-error));
+	serve_set_guard(monitor.serve, gate_guard(monitor.gate));
+	return 0;
+}
+
 static int open_server(struct complaint *ret_why)
 {
 	int fds[MODEL_LISTEN_MAX];
+	int error;
 
 	if (monitor.model.listen_count == 0)
 		return 0;
@@ -405,8 +426,9 @@ static int open_server(struct complaint *ret_why)
 		fds[i] = MONITOR_FD_LISTEN + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	return serve_open(
+	error = serve_open(
 		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
+	return error < 0 ? error : open_gate(ret_why);
 }
 
 /* As many as the administrator allows: thousands of checks want more than a shell's 1024. Returns how many. */
@@ -449,7 +471,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
+	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
 	struct timespec limit;
@@ -469,6 +491,10 @@ static void wait_for_something(void)
 		count += serve_pollfds(monitor.serve, slots + count);
 		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
 	}
+	if (monitor.gate != NULL) {
+		gate_poll(monitor.gate, &slots[count++]);
+		deadline = earliest(deadline, gate_deadline_ns(monitor.gate));
+	}
 	left = deadline > now ? deadline - now : 0;
 	limit = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
 	ppoll(slots, count, deadline == TIME_NEVER ? NULL : &limit, NULL);
@@ -484,6 +510,8 @@ static void do_what_is_due(void)
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
+	if (monitor.gate != NULL && gate_run(monitor.gate, clock_now_ns()))
+		serve_ask_again(monitor.serve);
 	if (monitor.serve != NULL)
 		serve_run(monitor.serve, clock_now_ns());
 }

@@ -7,8 +7,12 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +166,163 @@ def test_a_packed_page_has_the_length_of_its_packed_body(start):
 
 def test_what_is_short_is_not_packed(start):
     assert "Content-Encoding" not in curl("--compressed", f"http://127.0.0.1:{start().port}/livez")[1]
+
+
+# --- who ----------------------------------------------------------------------------------------------------------
+
+TOKEN = "wHatEver-0123456789~abcdef"
+GUARDED = ["/metrics", "/metrics/self"]
+OPEN = ["/livez", "/readyz", "/startupz", "/healthz"]
+CHALLENGES = ['Basic realm="nest-init", charset="UTF-8"', 'Bearer realm="nest-init"']
+
+
+def htpasswd(user, password, cost=4):
+    run = subprocess.run(["htpasswd", "-niBC", str(cost), user], input=password, capture_output=True, text=True, check=True)
+    return run.stdout.strip() + "\n"
+
+
+@pytest.fixture
+def place():
+    """A directory that the monitor can enter: pytest's own are for one user alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    """A container with two users and a token; its files are replaced by no test."""
+    directory = tempfile.TemporaryDirectory()
+    place = Path(directory.name)
+    place.chmod(0o755)
+    (place / "users").write_text(htpasswd("prometheus", "open: sésame") + htpasswd("other", "x" * 72, 10))
+    (place / "tokens").write_text(TOKEN + "\n")
+    container = Container(options=["--metrics-users", str(place / "users"), "--metrics-tokens", str(place / "tokens")])
+    container.place = place
+    yield container
+    container.close()
+    directory.cleanup()
+
+
+def status(container, path="/metrics", *words):
+    return curl(*words, f"http://127.0.0.1:{container.port}{path}")[0]
+
+
+def test_a_page_is_for_whom_the_files_name(guarded):
+    for path in GUARDED:
+        assert status(guarded, path) == 401
+        assert status(guarded, path, "-u", "prometheus:open: sésame") == 200
+        assert status(guarded, path, "-H", f"Authorization: Bearer {TOKEN}") == 200
+
+
+def test_health_is_for_everybody(guarded):
+    assert [status(guarded, path) for path in OPEN] == [200] * 4
+
+
+def test_what_is_wrong_is_refused(guarded):
+    for user in "prometheus:open: sesame", "prometheus:", "prometheu:open: sésame", "nobody:open: sésame", ":", "other:":
+        assert status(guarded, "/metrics", "-u", user) == 401
+        assert status(guarded, "/metrics", "-u", user) == 401  # known by now
+    for value in (TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer", "Basic", "Basic !", "Digest x",
+                  "Bearer " + "x" * 4000, "Basic " + "eHg6" * 1000):
+        assert status(guarded, "/metrics", "-H", f"Authorization: {value}") == 401
+    assert status(guarded, "/metrics", "-u", "other:" + "x" * 72) == 200
+
+
+def test_the_refusal_says_how_to_ask(guarded):
+    answer = urllib.request.Request(f"http://127.0.0.1:{guarded.port}/metrics")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(answer, timeout=BACKSTOP)
+    assert refused.value.headers.get_all("WWW-Authenticate") == CHALLENGES
+    assert refused.value.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert refused.value.read() == b"unauthorized\n"
+    assert status(guarded, "/metrics", "-I") == 401
+    assert status(guarded, "/metrics", "-X", "POST") == 405
+    assert status(guarded, "/nope") == 404
+
+
+def test_guesses_do_not_keep_others_waiting(guarded):
+    """A flood of guesses: who is known, and health, are answered all the same; the guesses wait, and are refused."""
+    assert status(guarded, "/metrics", "-u", "prometheus:open: sésame") == 200
+    asking = [subprocess.Popen(["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "-u", f"other:{i}",
+                                f"http://127.0.0.1:{guarded.port}/metrics"], stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.DEVNULL) for i in range(20)]
+    try:
+        for _ in range(20):
+            assert status(guarded, "/livez") == 200
+            assert status(guarded, "/metrics", "-u", "prometheus:open: sésame") == 200
+    finally:
+        answers = {process.communicate(timeout=BACKSTOP)[0] for process in asking}
+    assert answers <= {"401", "000"}  # 000: its ten seconds were over
+    assert "401" in answers
+    guarded.wait_until(lambda: guarded.sockets() <= 6)
+
+
+def test_files_that_change_are_read_again(start, place):
+    users, tokens = place / "users", place / "tokens"
+    users.write_text(htpasswd("a", "old"))
+    tokens.write_text(TOKEN)
+    container = start("--metrics-users", str(users), "--metrics-tokens", str(tokens))
+    assert status(container, "/metrics", "-u", "a:old") == 200
+    new = place / "new"
+    new.write_text(htpasswd("a", "new"))
+    new.rename(users)
+    container.wait_until(lambda: status(container, "/metrics", "-u", "a:new") == 200)
+    assert status(container, "/metrics", "-u", "a:old") == 401
+    tokens.write_text("f" * 32 + "\n")  # in place
+    container.wait_until(lambda: status(container, "/metrics", "-H", "Authorization: Bearer " + "f" * 32) == 200)
+    assert status(container, "/metrics", "-H", f"Authorization: Bearer {TOKEN}") == 401
+    users.write_text("a:plain\n")  # what is wrong changes nothing
+    tokens.write_text("e" * 32 + "\n")
+    for _ in range(12):
+        assert status(container, "/metrics", "-H", "Authorization: Bearer " + "e" * 32) == 401
+        assert status(container, "/metrics", "-u", "a:new") == 200
+        time.sleep(0.1)
+    users.write_text(htpasswd("a", "newer"))
+    container.wait_until(lambda: status(container, "/metrics", "-H", "Authorization: Bearer " + "e" * 32) == 200)
+
+
+def test_files_that_say_nothing_refuse_the_start(place):
+    file = place / "file"
+    where = f"127.0.0.1:{free_port()}"
+    assert refusal("--metrics", where, "--metrics-users", str(file)) == f"--metrics-users {file}: No such file or directory"
+    file.write_text("a:secret\n")
+    assert refusal("--metrics", where, "--metrics-users", str(file)) == \
+        f"--metrics-users {file}: line 1: 'a' has no bcrypt hash: make it with htpasswd -B"
+    file.write_text("short\n")
+    assert refusal("--metrics", where, "--metrics-tokens", str(file)).startswith(
+        f"--metrics-tokens {file}: line 1: expected a token of 16 to 1024")
+    file.write_text(TOKEN)
+    file.chmod(0o600)
+    assert refusal("--metrics", where, "--metrics-tokens", str(file)) == \
+        f"--metrics-tokens {file}: Permission denied (the monitor reads it, without any privilege: chmod o+r)"
+    os.mkfifo(place / "fifo")
+    assert refusal("--metrics", where, "--metrics-tokens", str(place / "fifo")) == \
+        f"--metrics-tokens {place}/fifo: no regular file"
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="prometheus is not installed")
+def test_prometheus_proves_who_it_is(guarded, tmp_path):
+    port = free_port()
+    target = f"  static_configs: [{{targets: ['127.0.0.1:{guarded.port}']}}]\n"
+    (tmp_path / "password").write_text("open: sésame")
+    (tmp_path / "prometheus.yml").write_text(
+        "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+        f"- job_name: basic\n{target}  basic_auth: {{username: prometheus, password_file: {tmp_path}/password}}\n"
+        f"- job_name: bearer\n{target}  authorization: {{credentials_file: {guarded.place}/tokens}}\n"
+        f"- job_name: nobody\n{target}")
+    server = subprocess.Popen(
+        ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+         f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"])
+
+    def query(expression):
+        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(url, timeout=BACKSTOP) as response:
+            return {row["metric"]["job"]: row["value"][1] for row in json.load(response)["data"]["result"]}
+
+    try:
+        guarded.wait_until(lambda: query("up") == {"basic": "1", "bearer": "1", "nobody": "0"})
+        assert query("nest_init_service_up") == {"basic": "1", "bearer": "1"}
+    finally:
+        server.terminate()
+        server.wait()

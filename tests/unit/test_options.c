@@ -165,6 +165,10 @@ static const char *said(const struct model *model)
 	say_timing(&words, &model->timing);
 	for (size_t i = 0; i < model->listen_count; i++)
 		say(&words, "listen=%s", model->listen[i]);
+	if (model->users != NULL)
+		say(&words, "users=%s", model->users);
+	if (model->tokens != NULL)
+		say(&words, "tokens=%s", model->tokens);
 	if (model->command != NULL) {
 		say(&words, "|");
 		for (char **word = model->command; *word != NULL; word++)
@@ -569,6 +573,10 @@ static const struct refusal {
 		"--metrics: 'localhost:65536': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "example.org:80", "true" }, { NULL }, EINVAL,
 		"--metrics: 'example.org:80': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+	{ { "--metrics-users", "/u", "true" }, { NULL }, EINVAL,
+		"--metrics-users: nothing is served; give a --metrics" },
+	{ { "--metrics-tokens", "/t", "true" }, { NULL }, EINVAL,
+		"--metrics-tokens: nothing is served; give a --metrics" },
 	{ { "--metrics", "unix:run/x", "true" }, { NULL }, EINVAL,
 		"--metrics: 'unix:run/x': expected an absolute path, such as unix:/run/nest-init.sock" },
 	{ { "--metrics", "unix:/x?mode=888", "true" }, { NULL }, EINVAL,
@@ -884,6 +892,8 @@ static const struct sample {
 	{ "health-retries", "5", false },
 	{ "expect", "200,429", false },
 	{ "metrics", "127.0.0.1:9911", true },
+	{ "metrics-users", "/run/users", false },
+	{ "metrics-tokens", "/run/tokens", false },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };
@@ -935,6 +945,7 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 		/* What it cannot do without. */
 		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node"
 			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
+			: strncmp(name, "metrics-", 8) == 0              ? "NEST_INIT_METRICS=:1"
 									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
