@@ -28,7 +28,8 @@ int checks_init(struct checks *checks, const struct model *model, size_t descrip
 	checks->schedule = calloc(room, sizeof *checks->schedule);
 	checks->verdict = calloc(room, sizeof *checks->verdict);
 	checks->record = calloc(room, sizeof *checks->record);
-	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL)
+	checks->runs = calloc(room, sizeof *checks->runs);
+	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL || checks->runs == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		struct wire_check *record = &checks->record[i];
@@ -191,6 +192,7 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	record->consecutive_failures = verdict->consecutive_failures;
 	record->successes += success;
 	record->failures += !success;
+	checks->runs[index] = checks->runs[index] << 1 | success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	count_duration(record, clock_now_ns() - lane->run_at_ns); /* most answers come within one turn of the loop */

@@ -11,8 +11,10 @@
 #include "base/version.h"
 #include "health/checks.h"
 #include "health/control_server.h"
+#include "metrics/front_page.h"
 #include "metrics/gate.h"
 #include "metrics/health_page.h"
+#include "metrics/history.h"
 #include "metrics/negotiate.h"
 #include "metrics/page.h"
 #include "metrics/read_cgroup.h"
@@ -50,6 +52,7 @@ static struct monitor {
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct cpu_mark cpu;
+	struct history history;
 	int proc_fd;
 	bool have_snapshot;
 	bool orphaned;        /* PID 1 has closed the channel */
@@ -189,6 +192,26 @@ static void read_figures(struct readings *readings)
 		read_service(monitor.proc_fd, monitor.snapshot.main_pid, &monitor.cpu, readings);
 }
 
+/* For the front page, and only while there is one. */
+static void take_sample(const struct readings *readings)
+{
+	const int64_t now = clock_now_ns();
+
+	if (history_is_due(&monitor.history, now))
+		history_add(&monitor.history, now, readings);
+}
+
+/* Something has woken the monitor: it need not wake up for a sample of its own. */
+static void sample_in_passing(void)
+{
+	struct readings readings;
+
+	if (monitor.serve == NULL || !workload_runs() || !history_is_due(&monitor.history, clock_now_ns()))
+		return;
+	read_figures(&readings);
+	take_sample(&readings);
+}
+
 static const char *libc_name(void)
 {
 #ifdef __GLIBC__
@@ -225,40 +248,83 @@ static void collect_denials(struct denial_texts *texts)
 	}
 }
 
-static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
-{
-	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
-	const struct page_build build = { NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
-	const struct wire_snapshot *snapshot = &monitor.snapshot;
-	const struct page_seccomp seccomp = { snapshot->seccomp_profile, snapshot->seccomp_sha256,
-		snapshot->seccomp_default_action };
+/* What the pages are made of, gathered when somebody looks. */
+struct material {
+	struct page_build build;
+	struct page_seccomp seccomp;
 	struct readings readings;
 	struct denial_texts denials;
 	struct facts facts;
+	struct page_facts page;
+};
+
+static void gather(struct material *material)
+{
+	const struct wire_snapshot *snapshot = &monitor.snapshot;
+
+	refresh();
+	collect(&material->facts);
+	collect_denials(&material->denials);
+	read_figures(&material->readings);
+	take_sample(&material->readings);
+	material->build = (struct page_build){ NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
+	material->seccomp = (struct page_seccomp){ snapshot->seccomp_profile, snapshot->seccomp_sha256,
+		snapshot->seccomp_default_action };
+	material->page = (struct page_facts){
+		.build = &material->build,
+		.snapshot = material->facts.health.snapshot,
+		.ready = health_is_good(&material->facts.health, CHECK_READY),
+		.checks = material->facts.health.checks,
+		.check_count = material->facts.health.check_count,
+		.readings = &material->readings,
+		.seccomp = snapshot->seccomp_profile[0] != '\0' ? &material->seccomp : NULL,
+		.denials = material->denials.denial,
+		.denial_count = material->denials.count,
+	};
+}
+
+static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
+	struct material material;
 	enum media media = MEDIA_TEXT;
 
 	(void)context;
-	refresh();
-	collect(&facts);
-	collect_denials(&denials);
-	read_figures(&readings);
+	gather(&material);
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	ret_reply->status = 200;
 	ret_reply->content_type = media_content_type(media);
-	return metrics_page(
-		&(struct page_facts){
-			.build = &build,
-			.snapshot = facts.health.snapshot,
-			.ready = health_is_good(&facts.health, CHECK_READY),
-			.checks = facts.health.checks,
-			.check_count = facts.health.check_count,
-			.readings = &readings,
-			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
-			.denials = denials.denial,
-			.denial_count = denials.count,
+	return metrics_page(&material.page, media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT,
+		&ret_reply->body, &ret_reply->length);
+}
+
+static int answer_front(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const struct serve_field fields[] = {
+		{ "Content-Security-Policy", front_page_policy },
+		{ "Referrer-Policy", "no-referrer" },
+		{ "X-Frame-Options", "DENY" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+		{ "Cross-Origin-Opener-Policy", "same-origin" },
+	};
+	struct material material;
+
+	(void)context;
+	(void)request;
+	gather(&material);
+	ret_reply->status = 200;
+	ret_reply->content_type = FRONT_PAGE_TYPE;
+	ret_reply->fields = fields;
+	ret_reply->field_count = sizeof fields / sizeof fields[0];
+	return front_page(
+		&(struct front_facts){
+			.known = &material.page,
+			.healthy = material.facts.healthy,
+			.runs = monitor.checks.runs,
+			.history = &monitor.history,
+			.wall_ns = clock_wall_ns(),
 		},
-		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body,
-		&ret_reply->length);
+		&ret_reply->body, &ret_reply->length);
 }
 
 static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -295,6 +361,7 @@ static int answer_startup(void *context, const struct serve_request *request, st
 }
 
 static const struct serve_page pages[] = {
+	{ "/", answer_front, true },
 	{ "/metrics", answer_metrics, true },
 	{ "/metrics/self", answer_metrics, true },
 	{ "/livez", answer_live, false },
@@ -514,6 +581,7 @@ static void do_what_is_due(void)
 		serve_ask_again(monitor.serve);
 	if (monitor.serve != NULL)
 		serve_run(monitor.serve, clock_now_ns());
+	sample_in_passing();
 }
 
 int monitor_main(int argc, char **argv)

@@ -207,7 +207,7 @@ def test_head_is_get_without_the_body(container):
     assert (status, body, headers["Content-Length"]) == (200, "", "3")
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/metrics/", "/livez%00", "/%6civez", "/livez%0d%0aX-Evil:%201", "//livez",
+@pytest.mark.parametrize("path", ["/nope", "/index.html", "/metrics/", "/livez%00", "/%6civez", "/livez%0d%0aX-Evil:%201", "//livez",
                                   "/../livez", "*"])
 def test_what_is_no_page_is_404(container, path):
     answer = container.ask(request(path, "GET", CLOSE))
