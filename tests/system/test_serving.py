@@ -1,4 +1,5 @@
 """Where the HTTP server listens, to whom it answers, and how it packs: with curl and a real Prometheus."""
+import base64
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from test_serve import BACKSTOP, NEST_INIT, Container, free_port
+from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -256,6 +257,31 @@ def test_guesses_do_not_keep_others_waiting(guarded):
     assert answers <= {"401", "000"}  # 000: its ten seconds were over
     assert "401" in answers
     guarded.wait_until(lambda: guarded.sockets() <= 6)
+
+
+def test_who_waits_for_a_verdict_shuts_nobody_out(start, place):
+    """More guesses at once than there are places: the oldest have to go, and their time ends as any other's."""
+    users = place / "users"
+    users.write_text(htpasswd("slow", "right", 13))
+    container = start("--metrics-users", str(users))
+    before = container.sockets()
+    held = []
+    try:
+        for i in range(100):
+            held.append(container.connect())
+            guess = base64.b64encode(f"slow:{i}".encode()).decode()
+            held[-1].sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {guess}\r\n\r\n".encode())
+        assert status(container, "/livez") == 200
+        assert container.get("/livez", source="127.0.9.9")[0] == 200
+        assert sum(map(alive, held)) <= PER_ADDRESS
+        container.wait_until(lambda: not any(map(alive, held)))  # refused, or ten seconds are over
+    finally:
+        for connection in held:
+            connection.close()
+    container.wait_until(lambda: container.sockets() <= before)
+    right = {"Authorization": "Basic " + base64.b64encode(b"slow:right").decode()}
+    container.wait_until(lambda: container.get("/metrics", headers=right)[0] == 200)
+    assert "\nnest_init_monitor_restarts_total 0\n" in container.get("/metrics", headers=right)[1]
 
 
 def test_files_that_change_are_read_again(start, place):
