@@ -1,18 +1,13 @@
 #include "metrics/front_page.h"
 
 #include "base/capname.h"
-#include "base/clock.h"
-#include "base/duration.h"
 #include "base/securebits.h"
-#include "metrics/buffer.h"
-#include "metrics/utf8.h"
+#include "metrics/chart.h"
+#include "metrics/html.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define RUNS 32
-#define WIDTH 300 /* of a chart, in its own units */
-#define HEIGHT 56
 #define CAPABILITIES_SHOWN 8
 
 /* The hash in front_page_policy is that of this very text. */
@@ -42,79 +37,6 @@
 const char front_page_policy[] = "default-src 'none'; style-src 'sha256-gkI4HrYqlEvqdkXNHbVH8WDPeurwEuK8/GIti+4aiKU='; "
 				 "base-uri 'none'; form-action 'none'; "
 				 "frame-ancestors 'none'";
-
-/* ---- pieces ---- */
-
-static void add(struct buffer *page, const char *html)
-{
-	buffer_add_text(page, html);
-}
-
-/* Text from anywhere: what has a meaning in HTML loses it. */
-static void add_escaped(struct buffer *page, const char *text)
-{
-	static const struct {
-		char letter;
-		char reference[8];
-	} special[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" } };
-	char clean[UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)];
-
-	utf8_clean(text, clean, sizeof clean);
-	for (const char *at = clean; *at != '\0'; at++) {
-		size_t i = 0;
-
-		while (i < sizeof special / sizeof special[0] && special[i].letter != *at)
-			i++;
-		if (i < sizeof special / sizeof special[0])
-			add(page, special[i].reference);
-		else
-			buffer_add(page, at, 1);
-	}
-}
-
-static void add_span(struct buffer *page, int64_t ns)
-{
-	char text[DURATION_SIZE];
-
-	duration_format(ns > 0 ? ns : 0, text);
-	add(page, text);
-}
-
-static void add_count(struct buffer *page, uint64_t count, const char *of_one, const char *of_many)
-{
-	buffer_add_u64(page, count);
-	add(page, count == 1 ? of_one : of_many);
-}
-
-/* Tenths of a unit: "48.2", "512". */
-static void add_tenths(struct buffer *page, uint64_t tenths)
-{
-	buffer_add_u64(page, tenths / 10);
-	if (tenths % 10 == 0 || tenths >= 1000)
-		return;
-	add(page, ".");
-	buffer_add_u64(page, tenths % 10);
-}
-
-static void add_bytes(struct buffer *page, uint64_t bytes)
-{
-	static const char units[][5] = { " KiB", " MiB", " GiB", " TiB" };
-	size_t unit = 0;
-
-	while (unit + 1 < sizeof units / sizeof units[0] && bytes >> 10 * (unit + 2) > 0)
-		unit++;
-	add_tenths(page, (bytes >> 10 * unit) * 10 / 1024);
-	add(page, units[unit]);
-}
-
-static void add_coloured(struct buffer *page, const char *colour, const char *text)
-{
-	add(page, "<span class=\"");
-	add(page, colour);
-	add(page, "\">");
-	add_escaped(page, text);
-	add(page, "</span>");
-}
 
 /* ---- the verdict ---- */
 
@@ -150,8 +72,8 @@ static void add_processes(struct buffer *page, const struct readings *readings)
 	for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
 		if (!readings_get(readings, figures[i].which, &value))
 			continue;
-		add(page, ", ");
-		add_count(page, value, figures[i].of_one, figures[i].of_many);
+		html(page, ", ");
+		html_count(page, value, figures[i].of_one, figures[i].of_many);
 	}
 }
 
@@ -160,180 +82,67 @@ static void add_service(struct buffer *page, const struct front_facts *facts)
 	const struct wire_snapshot *snapshot = facts->known->snapshot;
 
 	if (snapshot->main_pid > 0) {
-		add(page, "pid ");
+		html(page, "pid ");
 		buffer_add_u64(page, (uint64_t)snapshot->main_pid);
-		add(page, ", up ");
-		add_span(page, facts->wall_ns - snapshot->service_start_time_ns);
+		html(page, ", up ");
+		html_span(page, facts->wall_ns - snapshot->service_start_time_ns);
 	} else {
-		add(page, "no process");
+		html(page, "no process");
 	}
 	add_processes(page, facts->known->readings);
 	if (snapshot->time_to_ready_ns >= 0) {
-		add(page, ", ready after ");
-		add_span(page, snapshot->time_to_ready_ns);
+		html(page, ", ready after ");
+		html_span(page, snapshot->time_to_ready_ns);
 	}
 	if (snapshot->starts > 1) {
-		add(page, ", started ");
-		add_count(page, snapshot->starts, " time", " times");
+		html(page, ", started ");
+		html_count(page, snapshot->starts, " time", " times");
 	}
 	if (snapshot->stop_deadline_ns > facts->wall_ns) {
-		add(page, ", SIGKILL in ");
-		add_span(page, snapshot->stop_deadline_ns - facts->wall_ns);
+		html(page, ", SIGKILL in ");
+		html_span(page, snapshot->stop_deadline_ns - facts->wall_ns);
 	}
 }
 
-/* ---- charts ---- */
-
-/* Of the sample n, or -1 where it is not known. */
-typedef int64_t (*figure_fn)(const struct history *history, size_t n);
-
-/* What is drawn, and how its figures are written. */
-struct chart {
-	figure_fn figure;
-	const char *name;
-	void (*write)(struct buffer *page, int64_t value);
-};
-
-static int64_t memory_figure(const struct history *history, size_t n)
-{
-	const struct sample *sample = history_at(history, n);
-
-	return sample->has_memory ? (int64_t)(sample->memory_bytes >> 10) : -1;
-}
-
-static int64_t cpu_figure(const struct history *history, size_t n)
-{
-	return n == 0 ? -1 : history_cpu(history_at(history, n - 1), history_at(history, n));
-}
-
-static int64_t highest(const struct history *history, figure_fn figure)
-{
-	int64_t most = 1;
-
-	for (size_t n = 0; n < history_count(history); n++)
-		if (figure(history, n) > most)
-			most = figure(history, n);
-	return most;
-}
-
-static uint64_t x_of(const struct history *history, size_t n)
-{
-	const int64_t from = history_at(history, 0)->at_ns;
-	const int64_t took = history_at(history, history_count(history) - 1)->at_ns - from;
-
-	return (uint64_t)((double)(history_at(history, n)->at_ns - from) / (double)took * WIDTH + 0.5);
-}
-
-static void add_points(struct buffer *page, const struct history *history, figure_fn figure)
-{
-	const double most = (double)highest(history, figure);
-
-	for (size_t n = 0; n < history_count(history); n++) {
-		const int64_t value = figure(history, n);
-
-		if (value < 0)
-			continue;
-		buffer_add_u64(page, x_of(history, n));
-		add(page, ",");
-		buffer_add_u64(page, (uint64_t)(HEIGHT - 2 - (double)value / most * (HEIGHT - 6) + 0.5));
-		add(page, " ");
-	}
-}
-
-/* Where the curve begins: the processor's needs two samples. */
-static size_t first_known(const struct history *history, figure_fn figure)
-{
-	size_t n = 0;
-
-	while (n < history_count(history) && figure(history, n) < 0)
-		n++;
-	return n;
-}
-
-/* From the lower left corner, along the curve, to the lower right one. */
-static void add_area(struct buffer *page, const struct history *history, const struct chart *chart, size_t first)
-{
-	add(page, "\"><polygon class=\"area\" points=\"");
-	buffer_add_u64(page, x_of(history, first));
-	add(page, ",56 ");
-	add_points(page, history, chart->figure);
-	add(page, "300,56\"/>");
-}
-
-static void add_chart(struct buffer *page, const struct history *history, const struct chart *chart)
-{
-	const size_t count = history_count(history), first = first_known(history, chart->figure);
-	int64_t took;
-
-	if (first + 1 >= count) {
-		add(page, "<p class=\"soft\">its course begins with the next samples</p>");
-		return;
-	}
-	took = history_at(history, count - 1)->at_ns - history_at(history, 0)->at_ns;
-	add(page,
-		"<svg class=\"chart\" viewBox=\"0 0 300 56\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"");
-	add(page, chart->name);
-	add_area(page, history, chart, first);
-	add(page, "<polyline class=\"curve\" vector-effect=\"non-scaling-stroke\" points=\"");
-	add_points(page, history, chart->figure);
-	add(page, "\"/></svg><p class=\"soft\">last ");
-	add_span(page, took);
-	add(page, ", up to ");
-	chart->write(page, highest(history, chart->figure));
-	add(page, "</p>");
-}
-
-static void write_memory(struct buffer *page, int64_t kib)
-{
-	add_bytes(page, (uint64_t)kib << 10);
-}
-
-static void write_cpu(struct buffer *page, int64_t hundredths)
-{
-	add_tenths(page, (uint64_t)(hundredths + 5) / 10);
-	add(page, " %");
-}
-
-static const struct chart memory_chart = { memory_figure, "memory", write_memory };
-static const struct chart cpu_chart = { cpu_figure, "processor time", write_cpu };
+/* ---- figures ---- */
 
 static void add_memory(struct buffer *page, const struct front_facts *facts)
 {
 	const struct readings *readings = facts->known->readings;
 	uint64_t bytes, limit;
 
-	add(page, "<section><h2>Memory</h2><p><span class=\"big\">");
+	html(page, "<section><h2>Memory</h2><p><span class=\"big\">");
 	if (readings_get(readings, READING_CGROUP_MEMORY_BYTES, &bytes) ||
 		readings_get(readings, READING_RESIDENT_BYTES, &bytes))
-		add_bytes(page, bytes);
+		html_bytes(page, bytes);
 	else
-		add(page, "not known");
-	add(page, "</span>");
+		html(page, "not known");
+	html(page, "</span>");
 	if (readings_get(readings, READING_CGROUP_MEMORY_LIMIT_BYTES, &limit)) {
-		add(page, " <span class=\"soft\">of ");
-		add_bytes(page, limit);
-		add(page, "</span>");
+		html(page, " <span class=\"soft\">of ");
+		html_bytes(page, limit);
+		html(page, "</span>");
 	}
-	add(page, "</p>");
-	add_chart(page, facts->history, &memory_chart);
-	add(page, "</section>\n");
+	html(page, "</p>");
+	chart_add(page, facts->history, &chart_memory);
+	html(page, "</section>\n");
 }
 
 static void add_cpu(struct buffer *page, const struct front_facts *facts)
 {
 	const size_t count = history_count(facts->history);
-	const int64_t now = count > 0 ? cpu_figure(facts->history, count - 1) : -1;
+	const int64_t now = count > 0 ? chart_cpu.figure(facts->history, count - 1) : -1;
 
-	add(page, "<section><h2>Processor</h2><p><span class=\"big\">");
+	html(page, "<section><h2>Processor</h2><p><span class=\"big\">");
 	if (now >= 0) {
-		write_cpu(page, now);
-		add(page, "</span> <span class=\"soft\">of one");
+		chart_cpu.write(page, now);
+		html(page, "</span> <span class=\"soft\">of one");
 	} else {
-		add(page, "not known");
+		html(page, "not known");
 	}
-	add(page, "</span></p>");
-	add_chart(page, facts->history, &cpu_chart);
-	add(page, "</section>\n");
+	html(page, "</span></p>");
+	chart_add(page, facts->history, &chart_cpu);
+	html(page, "</section>\n");
 }
 
 /* ---- checks ---- */
@@ -341,33 +150,33 @@ static void add_cpu(struct buffer *page, const struct front_facts *facts)
 /* A bar for each of the last runs, the last one at the right. */
 static void add_runs(struct buffer *page, uint32_t runs, uint64_t count)
 {
-	add(page,
+	html(page,
 		"<svg class=\"runs\" viewBox=\"0 0 224 18\" preserveAspectRatio=\"none\" role=\"img\" "
 		"aria-label=\"the last runs\">");
 	for (unsigned i = 0; i < RUNS; i++) {
 		const unsigned age = RUNS - 1 - i;
 
-		add(page, "<rect x=\"");
+		html(page, "<rect x=\"");
 		buffer_add_u64(page, 7 * i);
-		add(page, "\" width=\"5\" height=\"18\" rx=\"1\" class=\"");
-		add(page, age >= count ? "none" : (runs >> age & 1) != 0 ? "good" : "bad");
-		add(page, "\"/>");
+		html(page, "\" width=\"5\" height=\"18\" rx=\"1\" class=\"");
+		html(page, age >= count ? "none" : (runs >> age & 1) != 0 ? "good" : "bad");
+		html(page, "\"/>");
 	}
-	add(page, "</svg>");
+	html(page, "</svg>");
 }
 
 static void add_outcome(struct buffer *page, const struct wire_check *check, int64_t wall_ns)
 {
-	add_escaped(page, check->reason[0] != '\0' ? check->reason : "no result yet");
+	html_escaped(page, check->reason[0] != '\0' ? check->reason : "no result yet");
 	if (check->consecutive_failures > 1) {
-		add(page, ", ");
+		html(page, ", ");
 		buffer_add_u64(page, check->consecutive_failures);
-		add(page, " failures in a row");
+		html(page, " failures in a row");
 	}
 	if (check->last_success_ns > 0) {
-		add(page, ", last success ");
-		add_span(page, wall_ns - check->last_success_ns);
-		add(page, " ago");
+		html(page, ", last success ");
+		html_span(page, wall_ns - check->last_success_ns);
+		html(page, " ago");
 	}
 }
 
@@ -375,36 +184,36 @@ static void add_check(struct buffer *page, const struct front_facts *facts, size
 {
 	const struct wire_check *check = &facts->known->checks[index];
 
-	add(page, "<li class=\"row\"><div>");
-	add_coloured(page,
+	html(page, "<li class=\"row\"><div>");
+	html_coloured(page,
 		check->healthy           ? "good"
 			: check->settled ? "bad"
 					 : "wait",
 		check->healthy           ? "ok"
 			: check->settled ? "failed"
 					 : "waiting");
-	add(page, " <b>");
-	add_escaped(page, check->name);
-	add(page, "</b> <span class=\"soft\">");
-	add(page, check_kind_name((enum check_kind)check->kind));
-	add(page, "<br>");
+	html(page, " <b>");
+	html_escaped(page, check->name);
+	html(page, "</b> <span class=\"soft\">");
+	html(page, check_kind_name((enum check_kind)check->kind));
+	html(page, "<br>");
 	add_outcome(page, check, facts->wall_ns);
-	add(page, "</span></div><div class=\"soft\">");
+	html(page, "</span></div><div class=\"soft\">");
 	add_runs(page, facts->runs[index], check->successes + check->failures);
 	buffer_add_u64(page, check->successes);
-	add(page, " ok, ");
+	html(page, " ok, ");
 	buffer_add_u64(page, check->failures);
-	add(page, " failed</div></li>\n");
+	html(page, " failed</div></li>\n");
 }
 
 static void add_checks(struct buffer *page, const struct front_facts *facts)
 {
 	if (facts->known->check_count == 0)
 		return;
-	add(page, "<section><h2>Checks</h2><ul>\n");
+	html(page, "<section><h2>Checks</h2><ul>\n");
 	for (size_t i = 0; i < facts->known->check_count; i++)
 		add_check(page, facts, i);
-	add(page, "</ul></section>\n");
+	html(page, "</ul></section>\n");
 }
 
 /* ---- confinement ---- */
@@ -420,13 +229,13 @@ static void add_names(struct buffer *page, uint64_t set, unsigned count, const c
 			more++;
 			continue;
 		}
-		add(page, shown++ > 0 ? ", " : "");
-		add(page, name(i));
+		html(page, shown++ > 0 ? ", " : "");
+		html(page, name(i));
 	}
 	if (more > 0) {
-		add(page, " and ");
+		html(page, " and ");
 		buffer_add_u64(page, more);
-		add(page, " more");
+		html(page, " more");
 	}
 }
 
@@ -435,16 +244,16 @@ static void add_detail(struct buffer *page, const struct wire_snapshot *snapshot
 	const char *how = snapshot->read_only_how;
 
 	if (layer == LAYER_CAPABILITIES && snapshot->capability_bounding == 0) {
-		add(page, "none is left");
+		html(page, "none is left");
 	} else if (layer == LAYER_CAPABILITIES) {
-		add(page, "left: ");
+		html(page, "left: ");
 		add_names(page, snapshot->capability_bounding, CAPNAME_COUNT, capname);
 	} else if (layer == LAYER_SECUREBITS) {
 		add_names(page, snapshot->securebits, SECUREBITS_COUNT, securebits_name);
 	} else if (layer == LAYER_SECCOMP) {
-		add_escaped(page, snapshot->seccomp_profile);
+		html_escaped(page, snapshot->seccomp_profile);
 	} else if (layer == LAYER_READ_ONLY && *how != '\0') {
-		add(page,
+		html(page,
 			strcmp(how, "landlock") == 0          ? "by Landlock"
 				: strcmp(how, "remount") == 0 ? "by a remount in place"
 							      : "as the runtime mounted it");
@@ -461,16 +270,16 @@ static void add_layer(struct buffer *page, const struct wire_snapshot *snapshot,
 {
 	const bool in_force = (snapshot->layers_enforced >> layer & 1) != 0;
 
-	add(page, "<li class=\"row\"><span>");
+	html(page, "<li class=\"row\"><span>");
 	add_layer_name(page, layer);
 	if (in_force) {
-		add(page, " <span class=\"soft\">");
+		html(page, " <span class=\"soft\">");
 		add_detail(page, snapshot, layer);
-		add(page, "</span>");
+		html(page, "</span>");
 	}
-	add(page, "</span>");
-	add_coloured(page, in_force ? "good" : "bad", in_force ? "in force" : "NOT in force");
-	add(page, "</li>\n");
+	html(page, "</span>");
+	html_coloured(page, in_force ? "good" : "bad", in_force ? "in force" : "NOT in force");
+	html(page, "</li>\n");
 }
 
 static void add_layers(struct buffer *page, uint32_t layers)
@@ -480,7 +289,7 @@ static void add_layers(struct buffer *page, uint32_t layers)
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
 		if ((layers >> layer & 1) == 0)
 			continue;
-		add(page, before);
+		html(page, before);
 		add_layer_name(page, (enum layer)layer);
 		before = ", ";
 	}
@@ -491,16 +300,16 @@ static void add_confinement(struct buffer *page, const struct wire_snapshot *sna
 	const uint32_t shown = snapshot->layers_requested | snapshot->layers_enforced;
 	const uint32_t others = ~shown & ((1U << LAYER_COUNT) - 1);
 
-	add(page, "<section><h2>Confinement</h2><ul>\n");
+	html(page, "<section><h2>Confinement</h2><ul>\n");
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++)
 		if ((shown >> layer & 1) != 0)
 			add_layer(page, snapshot, (enum layer)layer);
 	if (others != 0) {
-		add(page, "<li class=\"soft\">not asked for: ");
+		html(page, "<li class=\"soft\">not asked for: ");
 		add_layers(page, others);
-		add(page, "</li>\n");
+		html(page, "</li>\n");
 	}
-	add(page, "</ul></section>\n");
+	html(page, "</ul></section>\n");
 }
 
 /* What was asked for and could not be had, under --best-effort: it belongs to what is read first. */
@@ -510,26 +319,26 @@ static void add_gaps(struct buffer *page, const struct wire_snapshot *snapshot)
 
 	if (gaps == 0)
 		return;
-	add(page, "<p class=\"bad\">NOT in force: ");
+	html(page, "<p class=\"bad\">NOT in force: ");
 	add_layers(page, gaps);
-	add(page, "</p>");
+	html(page, "</p>");
 }
 
 static void add_denials(struct buffer *page, const struct page_facts *known)
 {
 	if (known->denial_count == 0)
 		return;
-	add(page, "<section><h2>System calls denied</h2><ul>\n");
+	html(page, "<section><h2>System calls denied</h2><ul>\n");
 	for (size_t i = 0; i < known->denial_count; i++) {
-		add(page, "<li class=\"row\"><span><b>");
-		add_escaped(page, known->denials[i].syscall);
-		add(page, "</b> <span class=\"soft\">");
-		add_escaped(page, known->denials[i].action);
-		add(page, "</span></span><span>");
-		add_count(page, known->denials[i].count, " time", " times");
-		add(page, "</span></li>\n");
+		html(page, "<li class=\"row\"><span><b>");
+		html_escaped(page, known->denials[i].syscall);
+		html(page, "</b> <span class=\"soft\">");
+		html_escaped(page, known->denials[i].action);
+		html(page, "</span></span><span>");
+		html_count(page, known->denials[i].count, " time", " times");
+		html(page, "</span></li>\n");
 	}
-	add(page, "</ul></section>\n");
+	html(page, "</ul></section>\n");
 }
 
 /* ---- the page ---- */
@@ -538,26 +347,26 @@ static void add_header(struct buffer *page, const struct front_facts *facts)
 {
 	const struct verdict_words verdict = judge(facts);
 
-	add(page, "<header class=\"");
-	add(page, verdict.colour);
-	add(page, "\"><h1>main is ");
-	add(page, verdict.text);
-	add(page, "</h1><p class=\"soft\">");
+	html(page, "<header class=\"");
+	html(page, verdict.colour);
+	html(page, "\"><h1>main is ");
+	html(page, verdict.text);
+	html(page, "</h1><p class=\"soft\">");
 	if (facts->known->snapshot != NULL)
 		add_service(page, facts);
-	add(page, "</p>");
+	html(page, "</p>");
 	if (facts->known->snapshot != NULL)
 		add_gaps(page, facts->known->snapshot);
-	add(page, "</header>\n");
+	html(page, "</header>\n");
 }
 
 static void add_last_end(struct buffer *page, const struct wire_snapshot *snapshot)
 {
 	if (snapshot->last_death[0] == '\0')
 		return;
-	add(page, "<section><h2>The last end</h2><p>");
-	add_escaped(page, snapshot->last_death);
-	add(page, "</p></section>\n");
+	html(page, "<section><h2>The last end</h2><p>");
+	html_escaped(page, snapshot->last_death);
+	html(page, "</p></section>\n");
 }
 
 static void add_footer(struct buffer *page, const struct front_facts *facts)
@@ -565,19 +374,19 @@ static void add_footer(struct buffer *page, const struct front_facts *facts)
 	const struct page_build *build = facts->known->build;
 	const struct wire_snapshot *snapshot = facts->known->snapshot;
 
-	add(page, "<footer>nest-init ");
-	add_escaped(page, build->version);
+	html(page, "<footer>nest-init ");
+	html_escaped(page, build->version);
 	if (snapshot != NULL) {
-		add(page, ", up ");
-		add_span(page, facts->wall_ns - snapshot->start_time_ns);
-		add(page, ", ");
-		add_count(page, snapshot->reaped_orphans, " orphan reaped", " orphans reaped");
+		html(page, ", up ");
+		html_span(page, facts->wall_ns - snapshot->start_time_ns);
+		html(page, ", ");
+		html_count(page, snapshot->reaped_orphans, " orphan reaped", " orphans reaped");
 		if (snapshot->monitor_restarts > 0) {
-			add(page, ", monitor replaced ");
-			add_count(page, snapshot->monitor_restarts, " time", " times");
+			html(page, ", monitor replaced ");
+			html_count(page, snapshot->monitor_restarts, " time", " times");
 		}
 	}
-	add(page,
+	html(page,
 		" · <a href=\"/metrics\">metrics</a> · <a href=\"/readyz?verbose\">readyz</a> · "
 		"<a href=\"/livez?verbose\">livez</a></footer>\n");
 }
@@ -588,23 +397,23 @@ int front_page(const struct front_facts *facts, char **ret_text, size_t *ret_len
 	struct buffer page;
 
 	buffer_open(&page, FRONT_PAGE_MAX);
-	add(&page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-	add(&page, judge(facts).text);
-	add(&page,
+	html(&page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+	html(&page, judge(facts).text);
+	html(&page,
 		" · nest-init</title>\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 		"<meta http-equiv=\"refresh\" content=\"10\">\n<style>" STYLE "</style></head>\n<body><main>\n");
 	add_header(&page, facts);
 	if (snapshot != NULL)
 		add_last_end(&page, snapshot);
-	add(&page, "<div class=\"two\">\n");
+	html(&page, "<div class=\"two\">\n");
 	add_memory(&page, facts);
 	add_cpu(&page, facts);
-	add(&page, "</div>\n");
+	html(&page, "</div>\n");
 	add_checks(&page, facts);
 	if (snapshot != NULL)
 		add_confinement(&page, snapshot);
 	add_denials(&page, facts->known);
 	add_footer(&page, facts);
-	add(&page, "</main></body></html>\n");
+	html(&page, "</main></body></html>\n");
 	return buffer_take(&page, ret_text, ret_length);
 }
