@@ -7,7 +7,7 @@
 bool bcrypt_matches(const char *password, const char *hash)
 {
 	static struct crypt_data data;
-	const char *made = crypt_r(password, hash, &data);
+	const char *made = crypt_rn(password, hash, &data, sizeof data);
 
 	return made != NULL && strcmp(made, hash) == 0;
 }

@@ -7,12 +7,15 @@
 void crypt_bcrypt_rn(const char *phrase, size_t phrase_size, const char *setting, size_t setting_size, uint8_t *output,
 	size_t output_size, void *scratch, size_t scratch_size);
 
-char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
+char *crypt_rn(const char *phrase, const char *setting, void *memory, int size)
 {
-	data->output[0] = '\0';
+	struct crypt_data *data = memory;
+
 	errno = EINVAL;
-	if (setting[0] == '$' && setting[1] == '2' && (setting[2] == 'a' || setting[2] == 'b' || setting[2] == 'y'))
-		crypt_bcrypt_rn(phrase, strlen(phrase), setting, strlen(setting), (uint8_t *)data->output,
-			sizeof data->output, data->scratch, sizeof data->scratch);
+	if (size < (int)sizeof *data || setting[0] != '$' || setting[1] != '2' || strchr("aby", setting[2]) == NULL)
+		return NULL;
+	data->output[0] = '\0';
+	crypt_bcrypt_rn(phrase, strlen(phrase), setting, strlen(setting), (uint8_t *)data->output, sizeof data->output,
+		data->scratch, sizeof data->scratch);
 	return data->output[0] != '\0' ? data->output : NULL;
 }

@@ -1,4 +1,4 @@
-/* Stands in for libxcrypt's crypt.h: crypt_r(3) for bcrypt alone. */
+/* Stands in for libxcrypt's crypt.h: crypt_rn(3) for bcrypt alone. */
 #pragma once
 
 #define CRYPT_OUTPUT_SIZE 64
@@ -8,5 +8,5 @@ struct crypt_data {
 	_Alignas(16) unsigned char scratch[8192];
 };
 
-/* The hash, or NULL and errno. */
-char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data);
+/* The hash, or NULL and errno. memory: a struct crypt_data. */
+char *crypt_rn(const char *phrase, const char *setting, void *memory, int size);

@@ -1077,7 +1077,7 @@ static bool is_option(const char *name, size_t length)
 static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "watch", "fail-on" };
 
 	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;
