@@ -1,5 +1,6 @@
 """Where the HTTP server listens, to whom it answers, and how it packs: with curl and a real Prometheus."""
 import base64
+import errno
 import gzip
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from namespace import wait_until
 from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
@@ -65,10 +67,16 @@ def test_a_unix_socket_has_the_mode_that_was_asked_for(start, tmp_path, mode):
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
+def knock(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path))
+
+
 def test_a_socket_of_the_last_life_is_replaced(start, tmp_path):
     path = tmp_path / "s"
     start("--metrics", f"unix:{path}").close()
     assert path.is_socket()
+    wait_until(lambda: knock(path) == errno.ECONNREFUSED)  # its last process ends a moment later
     start("--metrics", f"unix:{path}")
     assert curl("--unix-socket", str(path), "http://any/livez")[0] == 200
 
