@@ -419,6 +419,10 @@ static void metrics(struct writer *writer, const struct model *model)
 {
 	json_write_object(&writer->json, "metrics");
 	texts(writer, "listen", model->listen, model->listen_count);
+	if (model->users != NULL)
+		text(writer, "users", model->users);
+	if (model->tokens != NULL)
+		text(writer, "tokens", model->tokens);
 	json_write_end(&writer->json);
 }
 

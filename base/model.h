@@ -157,7 +157,8 @@ struct model {
 	size_t check_count;
 	size_t listen_count;
 	struct confinement confinement;
-	const char *listen[MODEL_LISTEN_MAX]; /* ADDRESS:PORT of the HTTP server */
+	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
+	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
 };
 
 /* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing

@@ -307,6 +307,10 @@ static int check_together(const struct model *model, enum option *ret_option, st
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
+	*ret_option = OPTION_METRICS;
+	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
+			model->users != NULL ? "users" : "tokens");
 	*ret_option = OPTION_DRAIN;
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,

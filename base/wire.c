@@ -116,7 +116,8 @@ static bool snapshot_in_range(const struct wire_snapshot *snapshot)
 		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
 		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&
 		terminated(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action) &&
-		terminated(snapshot->read_only_how, sizeof snapshot->read_only_how);
+		terminated(snapshot->read_only_how, sizeof snapshot->read_only_how) &&
+		terminated(snapshot->last_death, sizeof snapshot->last_death);
 }
 
 static bool health_in_range(const struct wire_health *health)

@@ -107,10 +107,11 @@ struct wire_snapshot {
 	uint64_t monitor_restarts;
 	uint64_t signals_received[WIRE_SIGNALS];
 	uint64_t signals_forwarded[WIRE_SIGNALS];
-	char seccomp_profile[64];        /* as it was asked for: a name or a file; "" without one */
-	char seccomp_sha256[72];         /* of the instructions, in hex */
-	char seccomp_default_action[32]; /* "SCMP_ACT_ERRNO" */
-	char read_only_how[16];          /* "", "already", "remount", "landlock": how the root was made read-only */
+	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
+	char seccomp_sha256[72];           /* of the instructions, in hex */
+	char seccomp_default_action[32];   /* "SCMP_ACT_ERRNO" */
+	char read_only_how[16];            /* "", "already", "remount", "landlock": how the root was made read-only */
+	char last_death[WIRE_REASON_SIZE]; /* how the service's last life ended, in a sentence; "": it has not */
 };
 
 struct wire_refresh {

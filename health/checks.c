@@ -51,7 +51,8 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	checks->schedule = calloc(room, sizeof *checks->schedule);
 	checks->verdict = calloc(room, sizeof *checks->verdict);
 	checks->record = calloc(room, sizeof *checks->record);
-	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL)
+	checks->runs = calloc(room, sizeof *checks->runs);
+	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL || checks->runs == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		struct wire_check *record = &checks->record[i];
@@ -218,6 +219,7 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 	record->consecutive_failures = verdict->consecutive_failures;
 	record->successes += success;
 	record->failures += !success;
+	checks->runs[index] = checks->runs[index] << 1 | success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	keep_counts(checks, index);

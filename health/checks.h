@@ -29,6 +29,7 @@ struct checks {
 	struct verdict *verdict;
 	struct wire_check *record; /* what others are told, kept up to date */
 	struct kept *kept;         /* borrowed: what of it outlives us */
+	uint32_t *runs;            /* the last 32 of each, the lowest bit the last: 1 a success */
 	uint64_t life;             /* of the service, which is looked at; 0: it does not run */
 	int64_t workload_at_ns;    /* when it was started, for the start period */
 	int channel;               /* to PID 1, which runs commands */

@@ -14,7 +14,10 @@
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
+#include "metrics/front_page.h"
+#include "metrics/gate.h"
 #include "metrics/health_page.h"
+#include "metrics/history.h"
 #include "metrics/negotiate.h"
 #include "metrics/page.h"
 #include "metrics/read_cgroup.h"
@@ -55,9 +58,11 @@ static struct monitor {
 	struct control_server control;
 	struct notify_server notify;
 	struct serve *serve; /* NULL without --metrics */
+	struct gate *gate;   /* NULL: anybody may see its pages */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
+	struct history history;
 	int proc_fd;
 	int first_listen; /* the descriptor of the first --metrics */
 	bool have_snapshot;
@@ -225,6 +230,26 @@ static void read_figures(struct readings *readings)
 		kept_put_cpu(monitor.kept, &mark); /* before anybody is told */
 }
 
+/* For the front page, and only while there is one. */
+static void take_sample(const struct readings *readings)
+{
+	const int64_t now = clock_now_ns();
+
+	if (history_is_due(&monitor.history, now))
+		history_add(&monitor.history, now, readings);
+}
+
+/* Something has woken the monitor: it need not wake up for a sample of its own. */
+static void sample_in_passing(void)
+{
+	struct readings readings;
+
+	if (monitor.serve == NULL || !workload_runs() || !history_is_due(&monitor.history, clock_now_ns()))
+		return;
+	read_figures(&readings);
+	take_sample(&readings);
+}
+
 static const char *libc_name(void)
 {
 #ifdef __GLIBC__
@@ -261,40 +286,83 @@ static void collect_denials(struct denial_texts *texts)
 	}
 }
 
-static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
-{
-	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
-	const struct page_build build = { NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
-	const struct wire_snapshot *snapshot = &monitor.snapshot;
-	const struct page_seccomp seccomp = { snapshot->seccomp_profile, snapshot->seccomp_sha256,
-		snapshot->seccomp_default_action };
+/* What the pages are made of, gathered when somebody looks. */
+struct material {
+	struct page_build build;
+	struct page_seccomp seccomp;
 	struct readings readings;
 	struct denial_texts denials;
 	struct facts facts;
+	struct page_facts page;
+};
+
+static void gather(struct material *material)
+{
+	const struct wire_snapshot *snapshot = &monitor.snapshot;
+
+	refresh();
+	collect(&material->facts);
+	collect_denials(&material->denials);
+	read_figures(&material->readings);
+	take_sample(&material->readings);
+	material->build = (struct page_build){ NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
+	material->seccomp = (struct page_seccomp){ snapshot->seccomp_profile, snapshot->seccomp_sha256,
+		snapshot->seccomp_default_action };
+	material->page = (struct page_facts){
+		.build = &material->build,
+		.snapshot = material->facts.health.snapshot,
+		.ready = health_is_good(&material->facts.health, CHECK_READY),
+		.checks = material->facts.health.checks,
+		.check_count = material->facts.health.check_count,
+		.readings = &material->readings,
+		.seccomp = snapshot->seccomp_profile[0] != '\0' ? &material->seccomp : NULL,
+		.denials = material->denials.denial,
+		.denial_count = material->denials.count,
+	};
+}
+
+static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
+	struct material material;
 	enum media media = MEDIA_TEXT;
 
 	(void)context;
-	refresh();
-	collect(&facts);
-	collect_denials(&denials);
-	read_figures(&readings);
+	gather(&material);
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	ret_reply->status = 200;
 	ret_reply->content_type = media_content_type(media);
-	return metrics_page(
-		&(struct page_facts){
-			.build = &build,
-			.snapshot = facts.health.snapshot,
-			.ready = health_is_good(&facts.health, CHECK_READY),
-			.checks = facts.health.checks,
-			.check_count = facts.health.check_count,
-			.readings = &readings,
-			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
-			.denials = denials.denial,
-			.denial_count = denials.count,
+	return metrics_page(&material.page, media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT,
+		&ret_reply->body, &ret_reply->length);
+}
+
+static int answer_front(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	static const struct serve_field fields[] = {
+		{ "Content-Security-Policy", front_page_policy },
+		{ "Referrer-Policy", "no-referrer" },
+		{ "X-Frame-Options", "DENY" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+		{ "Cross-Origin-Opener-Policy", "same-origin" },
+	};
+	struct material material;
+
+	(void)context;
+	(void)request;
+	gather(&material);
+	ret_reply->status = 200;
+	ret_reply->content_type = FRONT_PAGE_TYPE;
+	ret_reply->fields = fields;
+	ret_reply->field_count = sizeof fields / sizeof fields[0];
+	return front_page(
+		&(struct front_facts){
+			.known = &material.page,
+			.healthy = material.facts.healthy,
+			.runs = monitor.checks.runs,
+			.history = &monitor.history,
+			.wall_ns = clock_wall_ns(),
 		},
-		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body,
-		&ret_reply->length);
+		&ret_reply->body, &ret_reply->length);
 }
 
 static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -333,12 +401,13 @@ static int answer_startup(void *context, const struct serve_request *request, st
 }
 
 static const struct serve_page pages[] = {
-	{ "/metrics", answer_metrics },
-	{ "/metrics/self", answer_metrics },
-	{ "/livez", answer_live },
-	{ "/healthz", answer_live },
-	{ "/readyz", answer_ready },
-	{ "/startupz", answer_startup },
+	{ "/", answer_front, true },
+	{ "/metrics", answer_metrics, true },
+	{ "/metrics/self", answer_metrics, true },
+	{ "/livez", answer_live, false },
+	{ "/healthz", answer_live, false },
+	{ "/readyz", answer_ready, false },
+	{ "/startupz", answer_startup, false },
 };
 
 /* ---- the control socket ---- */
@@ -457,9 +526,28 @@ static int close_the_cage(struct complaint *ret_why)
 	return 0;
 }
 
+static void warn(const char *sentence)
+{
+	log_line(LOG_LEVEL_WARNING, "%s", sentence);
+}
+
+static int open_gate(struct complaint *ret_why)
+{
+	int error;
+
+	if (monitor.model.users == NULL && monitor.model.tokens == NULL)
+		return 0;
+	error = gate_open(monitor.model.users, monitor.model.tokens, warn, &monitor.gate);
+	if (error < 0)
+		return complain(ret_why, -error, "--metrics-users: %s", strerror(-error));
+	serve_set_guard(monitor.serve, gate_guard(monitor.gate));
+	return 0;
+}
+
 static int open_server(struct complaint *ret_why)
 {
 	int fds[MODEL_LISTEN_MAX];
+	int error;
 
 	if (monitor.model.listen_count == 0)
 		return 0;
@@ -467,8 +555,9 @@ static int open_server(struct complaint *ret_why)
 		fds[i] = monitor.first_listen + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	return serve_open(
+	error = serve_open(
 		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
+	return error < 0 ? error : open_gate(ret_why);
 }
 
 /* As many as the administrator allows: thousands of checks want more than a shell's 1024. Returns how many. */
@@ -560,6 +649,10 @@ static void wait_for_something(void)
 		count += serve_pollfds(monitor.serve, slots + count);
 		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
 	}
+	if (monitor.gate != NULL) {
+		gate_poll(monitor.gate, &slots[count++]);
+		deadline = earliest(deadline, gate_deadline_ns(monitor.gate));
+	}
 	left = deadline > now ? deadline - now : 0;
 	limit = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
 	ppoll(slots, count, deadline == TIME_NEVER ? NULL : &limit, NULL);
@@ -576,8 +669,11 @@ static void do_what_is_due(void)
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
+	if (monitor.gate != NULL && gate_run(monitor.gate, clock_now_ns()))
+		serve_ask_again(monitor.serve);
 	if (monitor.serve != NULL)
 		serve_run(monitor.serve, clock_now_ns());
+	sample_in_passing();
 }
 
 int monitor_main(int argc, char **argv)

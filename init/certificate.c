@@ -79,7 +79,7 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 	};
 }
 
-void certificate_tell(const struct loop *loop)
+void certificate_tell(struct loop *loop)
 {
 	const bool own_name = loop->personality->kind == NULL;
 	struct death death;
@@ -88,9 +88,10 @@ void certificate_tell(const struct loop *loop)
 
 	fill_certificate(loop, &death);
 	level = death_level(&death);
-	if (level == LOG_LEVEL_INFO && !(own_name && log_wants(level)))
+	if (level == LOG_LEVEL_INFO && !death.again && !(own_name && log_wants(level)))
 		return; /* what nobody hears need not be put into words */
 	death_say(&death, sizeof sentence, sentence);
+	death_say(&death, sizeof loop->snapshot.last_death, loop->snapshot.last_death);
 	if (own_name || loop->refused)
 		log_line_with(level, sentence, death_add, &death);
 	if (level < LOG_LEVEL_INFO)

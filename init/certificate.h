@@ -16,5 +16,5 @@ void certificate_killing(struct loop *loop);
 /* The main process was reaped with this wait status. */
 void certificate_end(struct loop *loop, int status);
 
-/* All is over: one line in the log, and Kubernetes' file. */
-void certificate_tell(const struct loop *loop);
+/* All is over, or a life is: one line in the log, in the snapshot, and in Kubernetes' file. */
+void certificate_tell(struct loop *loop);

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/credentials.h"
 #include "base/fdio.h"
 #include "base/kept.h"
 #include "base/listen.h"
@@ -139,59 +140,6 @@ static int open_control(struct complaint *ret_why)
 	return take_fd(&fd);
 }
 
-/* Where it cannot be had the counts begin anew with each monitor: a figure is worth less than a start. */
-static void open_kept(struct monitor_link *link, size_t check_count)
-{
-	int fd = kept_make(check_count);
-
-	if (fd < 0)
-		log_line(LOG_LEVEL_WARNING,
-			"monitor: no memory for its counts: %s; they begin anew when it is killed "
-			"(does the runtime's seccomp profile refuse memfd_create?)",
-			strerror(-fd));
-	link->kept = fd < 0 ? -1 : fd;
-}
-
-int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)
-{
-	monitor_link_none(link);
-	link->argv = argv;
-	link->executable = open_executable(ret_why);
-	if (link->executable < 0)
-		return link->executable;
-	if (must_be_hidden(model)) {
-		int error = hide_executable(&link->executable, ret_why);
-
-		if (error < 0)
-			return error;
-	}
-	if (model->config != NULL) {
-		link->model = monitor_model_open(model, ret_why);
-		if (link->model < 0)
-			return link->model;
-	}
-	link->control = open_control(ret_why);
-	if (link->control < 0)
-		return link->control;
-	open_kept(link, model->check_count);
-	for (size_t i = 0; i < model->listen_count; i++) {
-		struct complaint why;
-		int error = listen_open(model->listen[i], &link->listen[i], &why);
-
-		if (error < 0)
-			return complain(ret_why, -error, "--metrics %.450s", why.text);
-		link->listen_count++;
-	}
-	if (model_wants_notify(model)) {
-		int fd = notify_socket_open(model, ret_why);
-
-		if (fd < 0)
-			return fd;
-		link->notify = fd;
-	}
-	return 0;
-}
-
 /* ---- the child ---- */
 
 /* No capability, no_new_privs, and another user where we may become one. */
@@ -287,6 +235,103 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	syscall(SYS_execveat, executable, "", argv, env, AT_EMPTY_PATH); /* musl has no wrapper */
 	log_line(LOG_LEVEL_ERROR, "monitor: cannot execute this program again: %s", strerror(errno));
 	_exit(126);
+}
+
+/* ---- before the point of no return: as the monitor will ---- */
+
+/* The files of who may see pages are read by the monitor, again and again. That it can read them, and what is wrong
+ * with them, is found out by a child with no more rights than it will have. */
+static int check_credentials(const struct model *model, struct complaint *ret_why)
+{
+	static struct credentials credentials;
+	cleanup_close int reader = -1, writer = -1;
+	ssize_t length;
+	int ends[2];
+	pid_t pid;
+
+	if (model->users == NULL && model->tokens == NULL)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return complain(ret_why, errno, "monitor: %s", strerror(errno));
+	reader = ends[0];
+	writer = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return complain(ret_why, errno, "monitor: %s", strerror(errno));
+	if (pid == 0) {
+		struct complaint why = { .text = "" };
+		int error;
+
+		drop_privileges();
+		error = credentials_load(model->users, model->tokens, &credentials, &why);
+		_exit(error < 0 && fd_write_all(writer, why.text, strlen(why.text)) == 0);
+	}
+	close(take_fd(&writer));
+	length = fd_read_all(reader, ret_why->text, sizeof ret_why->text - 1);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (length > 0)
+		ret_why->text[length] = '\0';
+	return length > 0 ? -EINVAL : 0;
+}
+
+/* Where it cannot be had the counts begin anew with each monitor: a figure is worth less than a start. */
+static void open_kept(struct monitor_link *link, size_t check_count)
+{
+	int fd = kept_make(check_count);
+
+	if (fd < 0)
+		log_line(LOG_LEVEL_WARNING,
+			"monitor: no memory for its counts: %s; they begin anew when it is killed "
+			"(does the runtime's seccomp profile refuse memfd_create?)",
+			strerror(-fd));
+	link->kept = fd < 0 ? -1 : fd;
+}
+
+static int open_listeners(struct monitor_link *link, const struct model *model, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < model->listen_count; i++) {
+		struct complaint why;
+		int error = listen_open(model->listen[i], &link->listen[i], &why);
+
+		if (error < 0)
+			return complain(ret_why, -error, "--metrics %.450s", why.text);
+		link->listen_count++;
+	}
+	return check_credentials(model, ret_why);
+}
+
+int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)
+{
+	int error;
+
+	monitor_link_none(link);
+	link->argv = argv;
+	link->executable = open_executable(ret_why);
+	if (link->executable < 0)
+		return link->executable;
+	if (must_be_hidden(model)) {
+		error = hide_executable(&link->executable, ret_why);
+		if (error < 0)
+			return error;
+	}
+	if (model->config != NULL) {
+		link->model = monitor_model_open(model, ret_why);
+		if (link->model < 0)
+			return link->model;
+	}
+	link->control = open_control(ret_why);
+	if (link->control < 0)
+		return link->control;
+	open_kept(link, model->check_count);
+	error = open_listeners(link, model, ret_why);
+	if (error < 0 || !model_wants_notify(model))
+		return error;
+	error = notify_socket_open(model, ret_why);
+	if (error < 0)
+		return error;
+	link->notify = error;
+	return 0;
 }
 
 /* ---- PID 1 ---- */

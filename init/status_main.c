@@ -9,18 +9,23 @@
 #include "base/paint.h"
 #include "base/securebits.h"
 #include "base/version.h"
+#include "init/watch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TIMEOUT_NS INT64_C(5000000000)
+#define INTERVAL_NS (2 * NS_PER_S)
+#define INTERVAL_MIN_NS (100 * NS_PER_MS)
 
-static const char help_text[] = "nest-init status [--json]\n"
+static const char help_text[] = "nest-init status [--json|--watch [TIME]]\n"
 				"\n"
 				"Shows what PID 1 knows: the service, its health, the confinement asked for and in\n"
 				"force. Exit status 0, 1 if PID 1's monitor does not answer, 125 bad usage.\n"
 				"\n"
-				"  --json   for machines\n";
+				"  --json           for machines\n"
+				"  --watch [TIME]   again and again (2s), until q or Ctrl-C\n";
 
 static struct answer {
 	bool have_snapshot;
@@ -252,7 +257,6 @@ static void print_denials(void)
 /* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
-	paint_begin();
 	print_verdict();
 	print_gaps();
 	print_service();
@@ -382,25 +386,97 @@ static void print_json(void)
 	json_write_finish(&json);
 }
 
-int status_main(int argc, char **argv)
+/* ---- the command ---- */
+
+/* Returns 0, or 1 and a sentence. */
+static int ask(struct complaint *ret_why)
 {
-	bool as_json = argc > 1 && strcmp(argv[1], "--json") == 0;
+	answer.have_snapshot = false;
+	answer.check_count = answer.denial_count = 0;
+	if (control_ask(WIRE_ASK_STATUS, CHECK_READY, TIMEOUT_NS, take, NULL, ret_why) < 0)
+		return 1;
+	if (!answer.have_snapshot) {
+		complain(ret_why, EAGAIN, "PID 1 has not reported yet: try again");
+		return 1;
+	}
+	return 0;
+}
+
+/* One look of several: that nobody answers may pass. */
+static void draw(void)
+{
 	struct complaint why;
 
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return fputs(help_text, stdout) >= 0 ? 0 : STATUS_USAGE;
-	if (argc > 2 || (argc == 2 && !as_json)) {
-		fprintf(stderr, "nest-init status: unknown option '%s' (nest-init status --help)\n", argv[argc - 1]);
+	if (ask(&why) == 0)
+		print_text();
+	else
+		printf("nest-init status: %s\n", why.text);
+}
+
+struct wish {
+	bool help, json, watch;
+	int64_t interval_ns;
+};
+
+static int parse_interval(const char *text, struct wish *wish, struct complaint *ret_why)
+{
+	if (duration_parse(text, &wish->interval_ns) < 0 || wish->interval_ns < INTERVAL_MIN_NS)
+		return complain(
+			ret_why, EINVAL, "--watch: '%.100s': expected a time of at least 100ms, such as 2s", text);
+	return 0;
+}
+
+static int parse_word(const char *word, bool behind_watch, struct wish *wish, struct complaint *ret_why)
+{
+	static const char with_time[] = "--watch=";
+
+	if (strncmp(word, with_time, strlen(with_time)) == 0) {
+		wish->watch = true;
+		return parse_interval(word + strlen(with_time), wish, ret_why);
+	}
+	if (behind_watch && word[0] != '-')
+		return parse_interval(word, wish, ret_why);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		wish->help = true;
+	else if (strcmp(word, "--json") == 0)
+		wish->json = true;
+	else if (strcmp(word, "--watch") == 0)
+		wish->watch = true;
+	else
+		return complain(ret_why, EINVAL, "unknown option '%.100s' (nest-init status --help)", word);
+	return 0;
+}
+
+static int parse_words(char **argv, struct wish *wish, struct complaint *ret_why)
+{
+	int error = 0;
+
+	for (char **word = argv + 1; error == 0 && *word != NULL; word++)
+		error = parse_word(*word, strcmp(word[-1], "--watch") == 0, wish, ret_why);
+	if (error == 0 && wish->json && wish->watch)
+		return complain(ret_why, EINVAL, "--json is for machines, --watch for people: choose one");
+	return error;
+}
+
+int status_main(int argc, char **argv)
+{
+	struct wish wish = { .interval_ns = INTERVAL_NS };
+	struct complaint why;
+
+	(void)argc;
+	if (parse_words(argv, &wish, &why) < 0) {
+		fprintf(stderr, "nest-init status: %s\n", why.text);
 		return STATUS_USAGE;
 	}
-	if (control_ask(WIRE_ASK_STATUS, CHECK_READY, TIMEOUT_NS, take, NULL, &why) < 0) {
+	if (wish.help)
+		return fputs(help_text, stdout) >= 0 ? 0 : STATUS_USAGE;
+	paint_begin();
+	if (wish.watch)
+		return watch(wish.interval_ns, draw) < 0 ? STATUS_USAGE : 0;
+	if (ask(&why) != 0) {
 		fprintf(stderr, "nest-init status: %s\n", why.text);
 		return 1;
 	}
-	if (!answer.have_snapshot) {
-		fprintf(stderr, "nest-init status: PID 1 has not reported yet: try again\n");
-		return 1;
-	}
-	(as_json ? print_json : print_text)();
+	(wish.json ? print_json : print_text)();
 	return fflush(stdout) == 0 ? 0 : STATUS_USAGE;
 }

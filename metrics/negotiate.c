@@ -202,3 +202,41 @@ int negotiate(const char *accept, const enum media *offered, size_t count, enum 
 	*ret_media = offered[chosen];
 	return 0;
 }
+
+/* The quality that a coding is given: by its own name, else by "*", else `otherwise`. */
+static unsigned coding_quality(const char *list, const char *name, unsigned otherwise)
+{
+	bool named = false;
+
+	while (*list != '\0') {
+		const char *at = skip_blanks(list);
+		struct range member = { .type = take_token(&at), .quality = 1000 };
+		bool valid = member.type.length > 0;
+
+		at = skip_blanks(at);
+		if (*at == ';') {
+			at = skip_blanks(at + 1);
+			valid = valid && take_parameter(&at, &member);
+		}
+		if (valid && word_is(member.type, name)) {
+			otherwise = member.quality;
+			named = true;
+		} else if (valid && !named && word_is(member.type, "*")) {
+			otherwise = member.quality;
+		}
+		list += strcspn(list, ",");
+		if (*list == ',')
+			list++;
+	}
+	return otherwise;
+}
+
+bool negotiate_gzip(const char *accept_encoding)
+{
+	unsigned quality;
+
+	if (accept_encoding == NULL)
+		return false;
+	quality = coding_quality(accept_encoding, "gzip", 0);
+	return quality > 0 && quality >= coding_quality(accept_encoding, "identity", 1);
+}

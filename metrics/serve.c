@@ -2,6 +2,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "metrics/gzip.h"
+#include "metrics/negotiate.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -28,9 +30,11 @@ struct slot {
 	bool used;
 	int fd; /* owned by the library */
 	struct origin origin;
-	int64_t deadline_ns; /* of the request that is under way or awaited */
-	uint64_t order;      /* of its beginning: the smallest has waited longest */
-	size_t peers;        /* connections of this origin, this one included */
+	int64_t deadline_ns;            /* of the request that is under way or awaited */
+	uint64_t order;                 /* of its beginning: the smallest has waited longest */
+	size_t peers;                   /* connections of this origin, this one included */
+	bool ended;                     /* by us */
+	struct MHD_Connection *waiting; /* its request does, for the guard; NULL: it does not */
 };
 
 struct serve {
@@ -41,6 +45,7 @@ struct serve {
 	const struct serve_page *pages; /* borrowed */
 	size_t page_count;
 	void *context;
+	const struct serve_guard *guard; /* borrowed, or NULL */
 	struct slot slots[SERVE_CONNECTIONS_MAX];
 	uint64_t order;
 	int64_t now_ns;
@@ -61,35 +66,40 @@ bool serve_has(const struct serve_request *request, const char *name)
 		MHD_YES;
 }
 
-struct accept_text {
+struct joined_fields {
+	const char *name;
 	char text[ACCEPT_SIZE];
 	size_t length;
 	bool given;
 };
 
 /* Joins the fields as RFC 9110, section 5.3, says; one that does not fit any more is not looked at. */
-static enum MHD_Result join_accept(void *closure, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result join_field(void *closure, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	struct accept_text *accept = closure;
+	struct joined_fields *joined = closure;
 	int length;
 
 	(void)kind;
-	if (value == NULL || strcasecmp(key, MHD_HTTP_HEADER_ACCEPT) != 0)
+	if (value == NULL || strcasecmp(key, joined->name) != 0)
 		return MHD_YES;
-	accept->given = true;
-	length = snprintf(accept->text + accept->length, sizeof accept->text - accept->length, "%s%s",
-		accept->length > 0 ? "," : "", value);
-	if ((size_t)length < sizeof accept->text - accept->length)
-		accept->length += (size_t)length;
-	accept->text[accept->length] = '\0';
+	joined->given = true;
+	length = snprintf(joined->text + joined->length, sizeof joined->text - joined->length, "%s%s",
+		joined->length > 0 ? "," : "", value);
+	if ((size_t)length < sizeof joined->text - joined->length)
+		joined->length += (size_t)length;
+	joined->text[joined->length] = '\0';
 	return MHD_YES;
 }
 
-struct field {
-	const char *name, *value; /* value NULL: left out */
-};
+/* All fields of that name in one, or NULL. */
+static const char *join_fields(struct MHD_Connection *connection, const char *name, struct joined_fields *joined)
+{
+	*joined = (struct joined_fields){ .name = name };
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, join_field, joined);
+	return joined->given ? joined->text : NULL;
+}
 
-static enum MHD_Result add_fields(struct MHD_Response *response, const struct field *fields, size_t count)
+static enum MHD_Result add_fields(struct MHD_Response *response, const struct serve_field *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].value != NULL &&
@@ -100,9 +110,9 @@ static enum MHD_Result add_fields(struct MHD_Response *response, const struct fi
 
 /* Sends the response, and gives it back to the library whatever comes of it. */
 static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response,
-	const struct field *fields, size_t count)
+	const struct serve_field *fields, size_t count)
 {
-	static const struct field always[] = {
+	static const struct serve_field always[] = {
 		{ MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
 		{ "X-Content-Type-Options", "nosniff" },
 	};
@@ -117,32 +127,63 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
 }
 
 /* An answer of one fixed sentence. It ends the connection: a body may follow, and nobody wants to read it. */
-static enum MHD_Result refuse(
-	struct MHD_Connection *connection, unsigned status, const char *sentence, const char *allow)
+static enum MHD_Result refuse_with(struct MHD_Connection *connection, unsigned status, const char *sentence,
+	const char *name, const char *const *values, size_t count)
 {
-	const struct field fields[] = {
+	struct serve_field fields[2 + 3] = {
 		{ MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8" },
 		{ MHD_HTTP_HEADER_CONNECTION, "close" },
-		{ MHD_HTTP_HEADER_ALLOW, allow },
 	};
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		strlen(sentence), (void *)(uintptr_t)sentence, MHD_RESPMEM_PERSISTENT);
 
-	return queue(connection, status, response, fields, COUNT(fields));
+	for (size_t i = 0; i < count; i++)
+		fields[2 + i] = (struct serve_field){ name, values[i] };
+	return queue(connection, status, response, fields, 2 + count);
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *sentence)
+{
+	return refuse_with(connection, status, sentence, NULL, NULL, 0);
+}
+
+/* Packs the body where the client takes that and it pays; where it does not, it stays as it is. */
+static bool pack(struct MHD_Connection *connection, struct serve_reply *reply)
+{
+	struct joined_fields joined;
+	size_t length;
+	char *packed;
+
+	if (reply->length < GZIP_FROM ||
+		!negotiate_gzip(join_fields(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING, &joined)) ||
+		gzip_compress(reply->body, reply->length, &packed, &length) < 0)
+		return false;
+	free(reply->body);
+	reply->body = packed;
+	reply->length = length;
+	return true;
 }
 
 /* The answer of a page. Its body becomes the library's. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, const struct serve_reply *reply)
+static enum MHD_Result send_reply(struct MHD_Connection *connection, struct serve_reply *reply)
 {
-	const struct field fields[] = {
+	const bool packed = pack(connection, reply);
+	const struct serve_field fields[] = {
 		{ MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type },
-		{ MHD_HTTP_HEADER_VARY, "Accept" },
+		{ MHD_HTTP_HEADER_CONTENT_ENCODING, packed ? "gzip" : NULL },
+		{ MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding" },
 	};
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		reply->length, reply->body, MHD_RESPMEM_MUST_FREE);
 
-	if (response == NULL)
+	if (response == NULL) {
 		free(reply->body);
+		return MHD_NO;
+	}
+	if (add_fields(response, reply->fields, reply->field_count) != MHD_YES) {
+		MHD_destroy_response(response);
+		return MHD_NO;
+	}
 	return queue(connection, reply->status, response, fields, COUNT(fields));
 }
 
@@ -176,16 +217,57 @@ static bool has_body(struct MHD_Connection *connection)
 
 static enum MHD_Result answer(struct serve *serve, struct MHD_Connection *connection, const struct serve_page *page)
 {
-	struct accept_text accept = { .length = 0 };
-	struct serve_request request = { .path = page->path, .details = connection };
+	struct joined_fields accept;
+	struct serve_request request = { .path = page->path,
+		.accept = join_fields(connection, MHD_HTTP_HEADER_ACCEPT, &accept),
+		.details = connection };
 	struct serve_reply reply = { .status = 0 };
 
-	MHD_get_connection_values(connection, MHD_HEADER_KIND, join_accept, &accept);
-	if (accept.given)
-		request.accept = accept.text;
 	if (page->answer(serve->context, &request, &reply) < 0)
-		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n", NULL);
+		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
 	return send_reply(connection, &reply);
+}
+
+static struct slot *slot_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+/* The library asks again about a request that waited: it calls on_request() as if for the first time. */
+static enum MHD_Result wait_for_guard(struct MHD_Connection *connection)
+{
+	struct slot *slot = slot_of(connection);
+
+	if (slot == NULL || slot->ended)
+		return MHD_NO;
+	slot->waiting = connection;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result turn_away(const struct serve_guard *guard, struct MHD_Connection *connection)
+{
+	size_t count = 0;
+
+	while (count < COUNT(guard->challenge) && guard->challenge[count] != NULL)
+		count++;
+	return refuse_with(connection, MHD_HTTP_UNAUTHORIZED, "unauthorized\n", MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+		guard->challenge, count);
+}
+
+static enum MHD_Result answer_if_permitted(
+	struct serve *serve, struct MHD_Connection *connection, const struct serve_page *page)
+{
+	enum serve_permit permit = SERVE_PERMIT_YES;
+
+	if (page->guarded && serve->guard != NULL)
+		permit = serve->guard->permit(serve->guard->context,
+			MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
+	if (permit == SERVE_PERMIT_LATER)
+		return wait_for_guard(connection);
+	return permit == SERVE_PERMIT_YES ? answer(serve, connection, page) : turn_away(serve->guard, connection);
 }
 
 /* Called by the library once the head of a request is complete, and again for each piece of its body and at the end. A
@@ -193,19 +275,21 @@ static enum MHD_Result answer(struct serve *serve, struct MHD_Connection *connec
 static enum MHD_Result on_request(void *closure, struct MHD_Connection *connection, const char *target,
 	const char *method, const char *version, const char *upload, size_t *upload_size, void **request)
 {
+	static const char *const allowed[] = { "GET, HEAD" };
 	struct serve *serve = closure;
 	const struct serve_page *page = find_page(serve, path_of(target));
 
 	(void)version;
 	(void)upload;
 	if (page == NULL)
-		return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n", NULL);
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed\n", "GET, HEAD");
+		return refuse_with(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed\n",
+			MHD_HTTP_HEADER_ALLOW, allowed, COUNT(allowed));
 	if (has_body(connection) || *upload_size > 0)
-		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no request body is accepted\n", NULL);
+		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no request body is accepted\n");
 	if (*request != NULL)
-		return answer(serve, connection, page);
+		return answer_if_permitted(serve, connection, page);
 	*request = serve;
 	return MHD_YES;
 }
@@ -229,12 +313,12 @@ static void renew(struct serve *serve, struct slot *slot)
 static void on_completed(
 	void *closure, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct slot *slot = slot_of(connection);
 
 	(void)request;
 	(void)code;
-	if (info != NULL && info->socket_context != NULL)
-		renew(closure, info->socket_context);
+	if (slot != NULL)
+		renew(closure, slot);
 }
 
 static struct slot *find_slot(struct serve *serve, int fd)
@@ -331,10 +415,21 @@ static void run_library(struct serve *serve)
 	MHD_run(serve->daemon);
 }
 
-/* Ends a connection: the library sees the end of its input, and closes it when it runs. */
-static void end_connection(const struct slot *slot)
+static void go_on(struct slot *slot)
 {
+	struct MHD_Connection *connection = slot->waiting;
+
+	slot->waiting = NULL;
+	if (connection != NULL)
+		MHD_resume_connection(connection);
+}
+
+/* Ends a connection: the library sees the end of its input, and closes it when it runs. */
+static void end_connection(struct slot *slot)
+{
+	slot->ended = true;
 	shutdown(slot->fd, SHUT_RDWR);
+	go_on(slot);
 }
 
 static struct slot *make_place(struct serve *serve, const struct origin *origin)
@@ -412,6 +507,18 @@ static void end_overdue(struct serve *serve)
 			end_connection(&serve->slots[i]);
 }
 
+void serve_set_guard(struct serve *serve, const struct serve_guard *guard)
+{
+	serve->guard = guard;
+}
+
+void serve_ask_again(struct serve *serve)
+{
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		if (serve->slots[i].used)
+			go_on(&serve->slots[i]);
+}
+
 void serve_run(struct serve *serve, int64_t now_ns)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
@@ -453,11 +560,11 @@ static int start_library(struct serve *serve)
 	const union MHD_DaemonInfo *info;
 
 	/* The library's own timeout stays off: end_overdue() does better. */
-	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, serve,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-		NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-		serve, MHD_OPTION_END);
+	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+		NULL, on_request, serve, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, serve, MHD_OPTION_END);
 	if (serve->daemon == NULL)
 		return errno > 0 ? -errno : -EIO;
 	info = MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -497,6 +604,7 @@ void serve_close(struct serve *serve)
 {
 	if (serve == NULL)
 		return;
+	serve_ask_again(serve); /* the library stops with nobody left waiting */
 	if (serve->daemon != NULL)
 		MHD_stop_daemon(serve->daemon);
 	for (size_t i = 0; i < serve->listener_count; i++)

@@ -17,10 +17,28 @@
 
 struct serve;
 
+/* What an answer to the question who may see a page can be. */
+enum serve_permit {
+	SERVE_PERMIT_YES,
+	SERVE_PERMIT_NO,    /* 401 */
+	SERVE_PERMIT_LATER, /* not known yet: the request waits for serve_ask_again(), or its end */
+};
+
+struct serve_guard {
+	/* authorization: the value of that field, or NULL. */
+	enum serve_permit (*permit)(void *context, const char *authorization);
+	void *context;
+	const char *challenge[3]; /* values of WWW-Authenticate, NULL behind the last; static */
+};
+
 struct serve_request {
 	const char *path;    /* of the page */
 	const char *accept;  /* all Accept fields in one, or NULL */
 	const void *details; /* for serve_has() */
+};
+
+struct serve_field {
+	const char *name, *value; /* value NULL: left out */
 };
 
 struct serve_reply {
@@ -28,13 +46,16 @@ struct serve_reply {
 	const char *content_type; /* static */
 	char *body;               /* malloc'ed; the server frees it */
 	size_t length;
+	const struct serve_field *fields; /* more of the head, field_count of them; static, or NULL */
+	size_t field_count;
 };
 
-/* A page, answering GET and HEAD: a method it has not is 405, and a path that no page has is 404. answer fills in
- * *ret_reply and returns 0, or -errno for a 500 without a word. */
+/* A page, answering GET and HEAD, and packed (gzip) for who takes it so where that pays: a method it has not is 405,
+ * and a path that no page has is 404. answer fills in *ret_reply and returns 0, or -errno for a 500 without a word. */
 struct serve_page {
 	const char *path;
 	int (*answer)(void *context, const struct serve_request *request, struct serve_reply *ret_reply);
+	bool guarded;
 };
 
 /* True if the query has a parameter of that name, with or without a value: ?verbose. */
@@ -46,6 +67,11 @@ bool serve_has(const struct serve_request *request, const char *name);
  * -errno and why. */
 int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
 	struct serve **ret_serve, struct complaint *ret_why);
+
+/* From here on whoever asks for a guarded page is asked who he is. guard is borrowed; NULL: nobody is. */
+void serve_set_guard(struct serve *serve, const struct serve_guard *guard);
+/* The guard knows more: asks it again about every request that waits. They go on when serve_run() is called. */
+void serve_ask_again(struct serve *serve);
 
 /* Fills in what to wait for (poll(2)) next, at most SERVE_POLLFDS_MAX entries. Returns how many: always the same
  * number, but an entry may be negative, which poll(2) skips. */

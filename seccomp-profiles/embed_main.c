@@ -1,9 +1,9 @@
 /* Runs while nest-init is built: compiles the profiles of this folder for the target's architecture into a C source.
  *     embed-profiles ARCH OUT.c PROFILE.json... */
 #include "base/cleanup.h"
+#include "base/sha256.h"
 #include "seccomp-profiles/compile.h"
 #include "seccomp-profiles/embedded.h"
-#include "seccomp-profiles/sha256.h"
 
 #include <errno.h>
 #include <stdio.h>

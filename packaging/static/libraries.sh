@@ -4,8 +4,8 @@
 #   packaging/static/libraries.sh build/static
 #   meson setup build/release --cross-file build/static/musl.ini
 #
-# Compiles libseccomp, libcap-ng, cJSON and libmicrohttpd from Debian's source packages into DIRECTORY/KEY, where KEY
-# stands for their versions, the compiler and the flags: built once, and again when one of them changes. Prints a line
+# Compiles libseccomp, libcap-ng, cJSON, libmicrohttpd and libxcrypt's bcrypt from Debian's source packages into
+# DIRECTORY/KEY, where KEY stands for their versions, the compiler and the flags: built once, and again when one of them changes. Prints a line
 # for each library and the path of the cross file as the last one. DIRECTORY/sources keeps what was downloaded (remove it
 # to look for newer versions; nothing is fetched while it is complete), DIRECTORY/logs how each library was built.
 PACKAGES='musl-tools gcc binutils make dpkg-dev apt linux-libc-dev pkgconf'
@@ -30,8 +30,9 @@ declare -A PURPOSE=(
     [libcap-ng]='sets of capabilities'
     [cjson]='reads the configuration and the profiles'
     [libmicrohttpd]='serves health and metrics'
+    [libxcrypt]='compares passwords'
 )
-ORDER=(libmicrohttpd libseccomp libcap-ng cjson)   # the slowest first: they are built side by side
+ORDER=(libmicrohttpd libseccomp libxcrypt libcap-ng cjson)   # the slowest first: they are built side by side
 
 say() { printf 'libraries.sh: %s\n' "$@" >&2; }
 fail() { say "$@"; exit 1; }
@@ -116,6 +117,22 @@ build_libmicrohttpd() {
         CPPFLAGS=-D_GNUC_ATTR_CONSTR_NOT_SUPPORTED=1 CFLAGS="$CFLAGS"
     make -C src/microhttpd libmicrohttpd.la
     keep_library libmicrohttpd "$version" 'HTTP server' src/microhttpd/.libs/libmicrohttpd.a src/include/microhttpd.h
+}
+
+build_libxcrypt() {
+    # bcrypt alone, by two files: Debian's musl has no crypt(3) at all, and the other ways to hash are ten times as large.
+    cp "$here/crypt.c" "$here/crypt.h" lib
+    # What its configure script would find out.
+    printf '#define %s 1\n' HAVE_EXPLICIT_BZERO HAVE_STATIC_ASSERT_IN_ASSERT_H HAVE_MAX_ALIGN_T ENDIANNESS_IS_LITTLE \
+        >lib/config.h
+    echo '#define INCLUDE_bcrypt 1' >lib/crypt-hashes.h
+    (
+        cd lib
+        # shellcheck disable=SC2086  # words on purpose
+        $compiler $CFLAGS -DHAVE_CONFIG_H -c crypt-bcrypt.c crypt.c
+        gcc-ar rcsD ../libxcrypt.a crypt-bcrypt.o crypt.o
+    )
+    keep_library libxcrypt "$version" 'bcrypt' libxcrypt.a "$here/crypt.h"
 }
 
 # write_if_new FILE: a cross file that is touched makes meson configure again.
@@ -230,7 +247,7 @@ main() {
         for name in "${ORDER[@]}"; do echo "$name ${VERSION[$name]}"; declare -f "build_$name"; done
         declare -f keep_library
         echo "$CFLAGS $CONFIGURE"
-        cat "$here"/musl.specs.in "$here"/*.awk "$here"/*.c
+        cat "$here"/musl.specs.in "$here"/*.awk "$here"/*.[ch]
         "$TRIPLET-gcc" --version
         sha256sum "$MUSL_LIB/libc.a"
     } | sha256sum | cut -c 1-12)

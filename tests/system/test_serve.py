@@ -160,7 +160,7 @@ def test_metrics_says_what_it_is(container):
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Vary"] == "Accept"
+    assert headers["Vary"] == "Accept, Accept-Encoding"
     assert "\nnest_init_service_up{service=\"main\"} 1\n" in page
     assert "\nnest_init_service_processes{service=\"main\"} 1\n" in page
     assert "\nnest_init_service_threads{service=\"main\"} 1\n" in page
@@ -207,7 +207,7 @@ def test_head_is_get_without_the_body(container):
     assert (status, body, headers["Content-Length"]) == (200, "", "3")
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/metrics/", "/livez%00", "/%6civez", "/livez%0d%0aX-Evil:%201", "//livez",
+@pytest.mark.parametrize("path", ["/nope", "/index.html", "/metrics/", "/livez%00", "/%6civez", "/livez%0d%0aX-Evil:%201", "//livez",
                                   "/../livez", "*"])
 def test_what_is_no_page_is_404(container, path):
     answer = container.ask(request(path, "GET", CLOSE))

@@ -26,6 +26,7 @@ LIBRARY_OF = {
     "seccomp.h": {"seccomp-profiles/compile.c"},
     "cap-ng.h": {"init/capabilities.c"},
     "microhttpd.h": {"metrics/serve.c"},
+    "crypt.h": {"metrics/bcrypt.c"},
 }
 
 

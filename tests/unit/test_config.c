@@ -158,6 +158,9 @@ static const struct pair {
 		"\"health\": {\"timeout\": \"7s\", \"start_period\": \"3s\", \"start_interval\": \"2s\", \"retries\": "
 		"5}",
 		NULL },
+	{ { "--metrics=unix:/run/m.sock?mode=666", "--metrics-users=/run/users", "--metrics-tokens=/run/tokens" }, "",
+		"\"metrics\": {\"listen\": \"unix:/run/m.sock?mode=666\", \"users\": \"/run/users\", \"tokens\": "
+		"\"/run/tokens\"}" },
 	{ { "--metrics=127.0.0.1:9911", "--metrics=:1" }, "",
 		"\"metrics\": {\"listen\": [\"127.0.0.1:9911\", \":1\"]}" },
 	{ { "--log-format=json", "--log-level=info" }, "", "\"log\": {\"format\": \"json\", \"level\": \"info\"}" },

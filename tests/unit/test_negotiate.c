@@ -101,6 +101,36 @@ static void chooses_the_page_of_health(void **state)
 	}
 }
 
+static void packs_for_who_would_have_it(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool gzip;
+	} rows[] = {
+		{ NULL, false },
+		{ "", false },
+		{ "gzip", true }, /* Prometheus */
+		{ "deflate, gzip, br, zstd", true },
+		{ "GZIP;q=0.001", true },
+		{ "gzip;q=0", false },
+		{ "*", true },
+		{ "*;q=0", false },
+		{ "gzip;q=0, *", false },
+		{ "*, gzip ; q=0", false },
+		{ "identity", false },
+		{ "gzip;q=0.5, identity", false },
+		{ "identity;q=0.5, gzip;q=0.5", true },
+		{ "x-gzip, gzipped", false },
+		{ "gzip;q=2, br", false }, /* malformed: as if it were not there */
+		{ ",,;, gzip", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (negotiate_gzip(rows[i].accept) != rows[i].gzip)
+			fail_msg("%s", rows[i].accept);
+}
+
 static void says_the_content_type_in_full(void **state)
 {
 	(void)state;
@@ -116,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chooses_the_page_of_metrics),
 		cmocka_unit_test(chooses_the_page_of_health),
+		cmocka_unit_test(packs_for_who_would_have_it),
 		cmocka_unit_test(says_the_content_type_in_full),
 	};
 

@@ -172,6 +172,10 @@ static const char *said(const struct model *model)
 	say_timing(&words, &model->timing);
 	for (size_t i = 0; i < model->listen_count; i++)
 		say(&words, "listen=%s", model->listen[i]);
+	if (model->users != NULL)
+		say(&words, "users=%s", model->users);
+	if (model->tokens != NULL)
+		say(&words, "tokens=%s", model->tokens);
 	if (model->command != NULL) {
 		say(&words, "|");
 		for (char **word = model->command; *word != NULL; word++)
@@ -346,6 +350,8 @@ static const struct story {
 		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
 	{ { "--metrics", "127.0.0.1:9911", "--metrics=[::1]:1", "--metrics", ":65535", "true" }, { NULL },
 		"listen=127.0.0.1:9911 listen=[::1]:1 listen=:65535 | true" },
+	{ { "--metrics", "unix:/run/a?b.sock?mode=0666", "--metrics=fd:metrics", "true" }, { NULL },
+		"listen=unix:/run/a?b.sock?mode=0666 listen=fd:metrics | true" },
 
 	/* variables */
 	{ { "true" }, { "NEST_INIT_USER=node", "HOME=/root", "PATH=/bin" }, "user=node | true" },
@@ -593,6 +599,18 @@ static const struct refusal {
 		"--metrics: 'localhost:65536': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "example.org:80", "true" }, { NULL }, EINVAL,
 		"--metrics: 'example.org:80': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+	{ { "--metrics-users", "/u", "true" }, { NULL }, EINVAL,
+		"--metrics-users: nothing is served; give a --metrics" },
+	{ { "--metrics-tokens", "/t", "true" }, { NULL }, EINVAL,
+		"--metrics-tokens: nothing is served; give a --metrics" },
+	{ { "--metrics", "unix:run/x", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:run/x': expected an absolute path, such as unix:/run/nest-init.sock" },
+	{ { "--metrics", "unix:/x?mode=888", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:/x?mode=888': expected a mode in octal, such as ?mode=666" },
+	{ { "--metrics", "unix:/x?mode=1777", "true" }, { NULL }, EINVAL,
+		"--metrics: 'unix:/x?mode=1777': expected a mode in octal, such as ?mode=666" },
+	{ { "--metrics", "fd:", "true" }, { NULL }, EINVAL,
+		"--metrics: 'fd:': expected the name of a socket that systemd passes: fd:metrics" },
 	{ { "--metrics", "::1:9911", "true" }, { NULL }, EINVAL,
 		"--metrics: '::1:9911': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
 
@@ -906,6 +924,8 @@ static const struct sample {
 	{ "health-retries", "5", false },
 	{ "expect", "200,429", false },
 	{ "metrics", "127.0.0.1:9911", true },
+	{ "metrics-users", "/run/users", false },
+	{ "metrics-tokens", "/run/tokens", false },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };
@@ -957,6 +977,7 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 		/* What it cannot do without. */
 		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node"
 			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
+			: strncmp(name, "metrics-", 8) == 0              ? "NEST_INIT_METRICS=:1"
 									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
@@ -1088,7 +1109,7 @@ static bool is_option(const char *name, size_t length)
 static void expect_options_alone(const char *text)
 {
 	/* of subcommands */
-	static const char *const others[] = { "live", "ready", "startup", "json", "fail-on", "print" };
+	static const char *const others[] = { "live", "ready", "startup", "json", "watch", "fail-on", "print" };
 
 	for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
 		const char *name = at + 2;

@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "metrics/front_page.h"
 #include "metrics/health_page.h"
 #include "metrics/page.h"
 
@@ -372,6 +373,128 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
 }
 
+/* ---- the front page ---- */
+
+/* A sample every ten seconds: memory goes up by a MiB, the processor is busy for a half, and was not in between. */
+static struct history full_history(size_t count)
+{
+	struct history history = { .count = 0 };
+	struct readings readings = { .known = 0 };
+	uint64_t cpu_ns = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		cpu_ns += i % 10 == 0 ? 0 : 5 * NS_PER_S;
+		readings_set(&readings, READING_CGROUP_CPU_NS, cpu_ns);
+		readings_set(&readings, READING_CGROUP_MEMORY_BYTES, (40 + i) << 20);
+		history_add(&history, (int64_t)i * HISTORY_STEP_NS, &readings);
+	}
+	return history;
+}
+
+static const uint32_t runs[COUNT(checks)] = { 0xfffffffb, 0, 0x3ff, 1, 3 };
+
+static char *make_front(const struct wire_snapshot *snapshot, const struct wire_check *checked, size_t check_count,
+	const struct history *history)
+{
+	struct readings readings = { .known = 0 };
+	const struct page_facts known = { &build, snapshot, snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING,
+		checked, check_count, &readings, &seccomp, denials, COUNT(denials) };
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+	const struct front_facts facts = { &known, healthy, runs, history, INT64_C(1732334812000000000) };
+	char *text;
+	size_t length;
+
+	readings_set(&readings, READING_CGROUP_MEMORY_BYTES, UINT64_C(98) << 20);
+	readings_set(&readings, READING_CGROUP_MEMORY_LIMIT_BYTES, UINT64_C(512) << 20);
+	readings_set(&readings, READING_PROCESSES, 1);
+	readings_set(&readings, READING_THREADS, 22);
+	assert_int_equal(front_page(&facts, &text, &length), 0);
+	assert_int_equal(strlen(text), length);
+	return text;
+}
+
+static void the_front_page_is_the_golden_one(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	const struct history history = full_history(60);
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	snprintf(snapshot.last_death, sizeof snapshot.last_death,
+		"node (pid 7) was killed by SIGKILL after 3h2m: out of memory, most likely");
+	snprintf(snapshot.seccomp_profile, sizeof snapshot.seccomp_profile, "node");
+	text = make_front(&snapshot, checks, COUNT(checks), &history);
+	assert_golden("front.html", text, strlen(text));
+}
+
+static void a_front_page_without_anything_is_one_too(void **state)
+{
+	const struct history none = { .count = 0 };
+	cleanup_free char *text = make_front(NULL, NULL, 0, &none);
+
+	(void)state;
+	assert_non_null(strstr(text, "<h1>main is not known yet</h1>"));
+	assert_null(strstr(text, "Checks"));
+	assert_null(strstr(text, "<svg"));
+}
+
+static void what_others_wrote_stays_text(void **state)
+{
+	static const struct wire_check evil[] = {
+		{ .name = "<script>alert('1')</script>", .reason = "\"&\x1b[31m\xff<b>" },
+	};
+	struct wire_snapshot snapshot = full_snapshot();
+	const struct history none = { .count = 0 };
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	snprintf(snapshot.last_death, sizeof snapshot.last_death, "<i> ended");
+	snprintf(snapshot.seccomp_profile, sizeof snapshot.seccomp_profile, "/tmp/<u>");
+	text = make_front(&snapshot, evil, COUNT(evil), &none);
+	assert_null(strstr(text, "<script"));
+	assert_null(strstr(text, "<i>"));
+	assert_null(strstr(text, "<u>"));
+	assert_non_null(strstr(text, "<b>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</b>"));
+	assert_non_null(strstr(text, "&quot;&amp; [31m\xef\xbf\xbd&lt;b&gt;"));
+	assert_non_null(strstr(text, "<p>&lt;i&gt; ended</p>"));
+	assert_non_null(strstr(text, "/tmp/&lt;u&gt;"));
+}
+
+static void history_keeps_the_last_and_is_asked_seldom(void **state)
+{
+	struct history history = full_history(HISTORY_MAX + 5);
+
+	(void)state;
+	assert_int_equal(history_count(&history), HISTORY_MAX);
+	assert_int_equal(history_at(&history, 0)->at_ns, 5 * HISTORY_STEP_NS);
+	assert_int_equal(history_at(&history, HISTORY_MAX - 1)->at_ns, (HISTORY_MAX + 4) * HISTORY_STEP_NS);
+	assert_false(history_is_due(&history, (HISTORY_MAX + 5) * HISTORY_STEP_NS - 1));
+	assert_true(history_is_due(&history, (HISTORY_MAX + 5) * HISTORY_STEP_NS));
+	assert_int_equal(history_cpu(history_at(&history, 0), history_at(&history, 1)), 5000); /* 50 % */
+	assert_int_equal(history_cpu(history_at(&history, 1), history_at(&history, 0)), -1);
+	history = (struct history){ .count = 0 };
+	assert_true(history_is_due(&history, 0));
+}
+
+static void history_does_without_a_cgroup(void **state)
+{
+	struct history history = { .count = 0 };
+	struct readings readings = { .known = 0 };
+
+	(void)state;
+	history_add(&history, 1, &readings);
+	readings_set(&readings, READING_CPU_USER_NS, 3);
+	history_add(&history, 2, &readings);
+	readings_set(&readings, READING_CPU_SYSTEM_NS, 4);
+	readings_set(&readings, READING_RESIDENT_BYTES, 5);
+	history_add(&history, 3, &readings);
+	assert_false(history_at(&history, 0)->has_cpu || history_at(&history, 1)->has_cpu);
+	assert_int_equal(history_cpu(history_at(&history, 1), history_at(&history, 2)), -1);
+	assert_true(history_at(&history, 2)->has_cpu && history_at(&history, 2)->has_memory);
+	assert_int_equal(history_at(&history, 2)->cpu_ns, 7);
+	assert_int_equal(history_at(&history, 2)->memory_bytes, 5);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +509,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_was_looked_at_alone_says_so),
 		cmocka_unit_test(several_kinds_are_one_answer),
 		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
+		cmocka_unit_test(the_front_page_is_the_golden_one),
+		cmocka_unit_test(a_front_page_without_anything_is_one_too),
+		cmocka_unit_test(what_others_wrote_stays_text),
+		cmocka_unit_test(history_keeps_the_last_and_is_asked_seldom),
+		cmocka_unit_test(history_does_without_a_cgroup),
 	};
 
 	if (argc > 1)

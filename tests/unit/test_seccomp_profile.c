@@ -1,7 +1,7 @@
 /* seccomp-profiles/profile: three dialects in one model, and what is refused with its place. */
+#include "base/sha256.h"
 #include "seccomp-profiles/profile.h"
 #include "seccomp-profiles/program.h"
-#include "seccomp-profiles/sha256.h"
 
 #include <errno.h>
 #include <setjmp.h>

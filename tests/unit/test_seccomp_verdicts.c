@@ -5,11 +5,11 @@
  * are compared with what libseccomp makes of them without our tree and prologue, as runc and crun load them. */
 #include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/sha256.h"
 #include "seccomp-profiles/bpf_run.h"
 #include "seccomp-profiles/compile.h"
 #include "seccomp-profiles/compile_child.h"
 #include "seccomp-profiles/embedded.h"
-#include "seccomp-profiles/sha256.h"
 
 #include <errno.h>
 #include <linux/audit.h>

@@ -65,6 +65,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_sha256, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_default_action, 0),
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, read_only_how, 0),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, last_death, 0),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_LIVE], 1),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_READY], 1),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_STARTUP], 1),

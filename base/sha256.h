@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4), for what names a compiled profile. Pure. */
+/* SHA-256 (FIPS 180-4), for what names a compiled profile, and for what is compared without being kept. Pure. */
 #pragma once
 
 #include <stddef.h>
