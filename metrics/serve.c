@@ -28,9 +28,13 @@ struct slot {
 	bool used;
 	int fd; /* owned by the library */
 	struct origin origin;
-	int64_t deadline_ns; /* of the request that is under way or awaited */
-	uint64_t order;      /* of its beginning: the smallest has waited longest */
-	size_t peers;        /* connections of this origin, this one included */
+	int64_t deadline_ns;            /* of the request that is under way or awaited */
+	uint64_t order;                 /* of its beginning: the smallest has waited longest */
+	size_t peers;                   /* connections of this origin, this one included */
+	struct MHD_Connection *waiting; /* suspended, until serve_resume() or wake_ns; NULL: it is not */
+	int64_t wake_ns;
+	int64_t since_ns; /* when the page was asked first for the request that is under way; 0: not yet */
+	bool ended;       /* it is to go, and not to wait again */
 };
 
 struct serve {
@@ -46,6 +50,14 @@ struct serve {
 	int64_t now_ns;
 	int64_t accept_at_ns; /* nothing is accepted before */
 	bool pending;         /* the library has work that it need not wait for */
+	size_t unsent;        /* bytes of replies */
+};
+
+/* A reply until the library has sent it. */
+struct sent {
+	struct serve *serve;
+	char *body;
+	size_t length;
 };
 
 /* Requests */
@@ -59,6 +71,13 @@ bool serve_has(const struct serve_request *request, const char *name)
 
 	return MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, &size) ==
 		MHD_YES;
+}
+
+const char *serve_header(const struct serve_request *request, const char *name)
+{
+	struct MHD_Connection *connection = (struct MHD_Connection *)(uintptr_t)request->details;
+
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 struct accept_text {
@@ -131,19 +150,44 @@ static enum MHD_Result refuse(
 	return queue(connection, status, response, fields, COUNT(fields));
 }
 
-/* The answer of a page. Its body becomes the library's. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, const struct serve_reply *reply)
+static void free_sent(void *closure)
+{
+	struct sent *sent = closure;
+
+	sent->serve->unsent -= sent->length;
+	free(sent->body);
+	free(sent);
+}
+
+/* The body becomes the library's, which gives it back to free_sent() in the end. */
+static struct MHD_Response *take_body(struct serve *serve, const struct serve_reply *reply)
+{
+	struct sent *sent = malloc(sizeof *sent);
+	struct MHD_Response *response = NULL;
+
+	if (sent != NULL)
+		response = MHD_create_response_from_buffer_with_free_callback_cls(
+			reply->length, reply->body, free_sent, sent);
+	if (response == NULL) {
+		free(sent);
+		free(reply->body);
+		return NULL;
+	}
+	*sent = (struct sent){ serve, reply->body, reply->length };
+	serve->unsent += reply->length;
+	return response;
+}
+
+/* The answer of a page. */
+static enum MHD_Result send_reply(
+	struct serve *serve, struct MHD_Connection *connection, const struct serve_reply *reply)
 {
 	const struct field fields[] = {
 		{ MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type },
 		{ MHD_HTTP_HEADER_VARY, "Accept" },
 	};
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		reply->length, reply->body, MHD_RESPMEM_MUST_FREE);
 
-	if (response == NULL)
-		free(reply->body);
-	return queue(connection, reply->status, response, fields, COUNT(fields));
+	return queue(connection, reply->status, take_body(serve, reply), fields, COUNT(fields));
 }
 
 /* The path of an origin-form or an absolute-form target (RFC 9112, section 3.2), without its query. */
@@ -174,18 +218,46 @@ static bool has_body(struct MHD_Connection *connection)
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
+static struct slot *slot_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+/* The library calls again once the connection is resumed. */
+static enum MHD_Result wait_for_page(struct MHD_Connection *connection, struct slot *slot, int64_t until_ns)
+{
+	if (slot->ended)
+		return MHD_NO;
+	slot->waiting = connection;
+	slot->wake_ns = until_ns;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
 static enum MHD_Result answer(struct serve *serve, struct MHD_Connection *connection, const struct serve_page *page)
 {
 	struct accept_text accept = { .length = 0 };
 	struct serve_request request = { .path = page->path, .details = connection };
 	struct serve_reply reply = { .status = 0 };
+	struct slot *slot = slot_of(connection);
+	int r;
 
+	if (slot == NULL)
+		return MHD_NO;
+	if (slot->since_ns == 0)
+		slot->since_ns = serve->now_ns;
+	request.since_ns = slot->since_ns;
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, join_accept, &accept);
 	if (accept.given)
 		request.accept = accept.text;
-	if (page->answer(serve->context, &request, &reply) < 0)
+	r = page->answer(serve->context, &request, &reply);
+	if (r < 0)
 		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n", NULL);
-	return send_reply(connection, &reply);
+	if (r == SERVE_WAIT)
+		return wait_for_page(connection, slot, reply.wait_until_ns);
+	return send_reply(serve, connection, &reply);
 }
 
 /* Called by the library once the head of a request is complete, and again for each piece of its body and at the end. A
@@ -224,17 +296,18 @@ static void renew(struct serve *serve, struct slot *slot)
 {
 	slot->deadline_ns = serve->now_ns + SERVE_TIMEOUT_NS;
 	slot->order = serve->order++;
+	slot->since_ns = 0;
 }
 
 static void on_completed(
 	void *closure, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct slot *slot = slot_of(connection);
 
 	(void)request;
 	(void)code;
-	if (info != NULL && info->socket_context != NULL)
-		renew(closure, info->socket_context);
+	if (slot != NULL)
+		renew(closure, slot);
 }
 
 static struct slot *find_slot(struct serve *serve, int fd)
@@ -331,9 +404,21 @@ static void run_library(struct serve *serve)
 	MHD_run(serve->daemon);
 }
 
-/* Ends a connection: the library sees the end of its input, and closes it when it runs. */
-static void end_connection(const struct slot *slot)
+/* The time to read the reply begins now: the waiting was not the client's. */
+static void resume(struct serve *serve, struct slot *slot)
 {
+	if (slot->waiting == NULL)
+		return;
+	MHD_resume_connection(slot->waiting);
+	slot->waiting = NULL;
+	slot->deadline_ns = serve->now_ns + SERVE_TIMEOUT_NS;
+}
+
+/* Ends a connection: the library sees the end of its input, and closes it when it runs. */
+static void end_connection(struct serve *serve, struct slot *slot)
+{
+	slot->ended = true;
+	resume(serve, slot);
 	shutdown(slot->fd, SHUT_RDWR);
 }
 
@@ -342,7 +427,7 @@ static struct slot *make_place(struct serve *serve, const struct origin *origin)
 	struct slot *victim = find_victim(serve, origin);
 
 	if (victim != NULL) {
-		end_connection(victim);
+		end_connection(serve, victim);
 		run_library(serve);
 	}
 	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
@@ -407,9 +492,14 @@ static bool accept_all(struct serve *serve)
  */
 static void end_overdue(struct serve *serve)
 {
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
-		if (serve->slots[i].used && serve->slots[i].deadline_ns <= serve->now_ns)
-			end_connection(&serve->slots[i]);
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		struct slot *slot = &serve->slots[i];
+
+		if (slot->used && slot->waiting != NULL && slot->wake_ns <= serve->now_ns)
+			resume(serve, slot);
+		if (slot->used && slot->waiting == NULL && slot->deadline_ns <= serve->now_ns)
+			end_connection(serve, slot);
+	}
 }
 
 void serve_run(struct serve *serve, int64_t now_ns)
@@ -442,10 +532,35 @@ int64_t serve_deadline_ns(const struct serve *serve)
 
 	if (serve->pending)
 		return serve->now_ns;
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
-		if (serve->slots[i].used && serve->slots[i].deadline_ns < deadline)
-			deadline = serve->slots[i].deadline_ns;
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		const struct slot *slot = &serve->slots[i];
+		const int64_t due = slot->waiting != NULL ? slot->wake_ns : slot->deadline_ns;
+
+		if (slot->used && due < deadline)
+			deadline = due;
+	}
 	return deadline;
+}
+
+void serve_resume(struct serve *serve)
+{
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		if (serve->slots[i].used)
+			resume(serve, &serve->slots[i]);
+}
+
+size_t serve_waiting(const struct serve *serve)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		count += serve->slots[i].used && serve->slots[i].waiting != NULL;
+	return count;
+}
+
+size_t serve_unsent(const struct serve *serve)
+{
+	return serve->unsent;
 }
 
 static int start_library(struct serve *serve)
@@ -453,11 +568,11 @@ static int start_library(struct serve *serve)
 	const union MHD_DaemonInfo *info;
 
 	/* The library's own timeout stays off: end_overdue() does better. */
-	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, serve,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-		NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-		serve, MHD_OPTION_END);
+	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
+		NULL, on_request, serve, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, serve, MHD_OPTION_END);
 	if (serve->daemon == NULL)
 		return errno > 0 ? -errno : -EIO;
 	info = MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -497,6 +612,7 @@ void serve_close(struct serve *serve)
 {
 	if (serve == NULL)
 		return;
+	serve_resume(serve); /* the library asks for it */
 	if (serve->daemon != NULL)
 		MHD_stop_daemon(serve->daemon);
 	for (size_t i = 0; i < serve->listener_count; i++)
