@@ -96,6 +96,8 @@ const struct option_row option_rows[] = {
 		VALUE_NEEDED, 0, SET_EXPECTED, IN(expected) },
 	[OPTION_METRICS] = { "metrics", " ADDRESS:PORT", "serve /metrics /livez /readyz /startupz /healthz",
 		SECTION_METRICS, VALUE_NEEDED, PARTED | COMMON, ADD_LISTEN, MODEL },
+	[OPTION_METRICS_MERGE] = { "metrics-merge", " URL", "merge the service's own page into /metrics",
+		SECTION_METRICS, VALUE_NEEDED, 0, ADD_MERGE, MODEL },
 	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text or json (text)", SECTION_LOG, VALUE_NEEDED, 0,
 		SET_LOG_FORMAT, IN(log_format) },
 	[OPTION_LOG_LEVEL] = { "log-level", " LEVEL", "error, warning, notice or info (notice)", SECTION_LOG,

@@ -289,6 +289,8 @@ static int check_together(const struct model *model, struct complaint *ret_why)
 	if (confinement->seccomp_report &&
 		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
 		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
+	if (model->merge_count > 0 && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");

@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_checks\n";
+	return "leak:set_from_variable\nleak:add_checks\nleak:add_pages\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -165,6 +165,8 @@ static const char *said(const struct model *model)
 	say_timing(&words, &model->timing);
 	for (size_t i = 0; i < model->listen_count; i++)
 		say(&words, "listen=%s", model->listen[i]);
+	for (size_t i = 0; i < model->merge_count; i++)
+		say(&words, "merge=%s", model->merge[i].name);
 	if (model->command != NULL) {
 		say(&words, "|");
 		for (char **word = model->command; *word != NULL; word++)
@@ -328,6 +330,9 @@ static const struct story {
 		{ NULL }, "timeout=1ms start-period=40000ms start-interval=500ms retries=1 | true" },
 	{ { "--metrics", "127.0.0.1:9911", "--metrics=[::1]:1", "--metrics", ":65535", "true" }, { NULL },
 		"listen=127.0.0.1:9911 listen=[::1]:1 listen=:65535 | true" },
+	{ { "--metrics=:1", "--metrics-merge", "name=a http://a/ timeout=1s http://b/", "--metrics-merge=http://c/",
+		  "true" },
+		{ NULL }, "listen=:1 merge=a merge=http://b/ merge=http://c/ | true" },
 
 	/* variables */
 	{ { "true" }, { "NEST_INIT_USER=node", "HOME=/root", "PATH=/bin" }, "user=node | true" },
@@ -561,6 +566,16 @@ static const struct refusal {
 		"--health-retries: '18446744073709551617': expected a number from 1 to 1000" },
 	{ { "--metrics", "9911", "true" }, { NULL }, EINVAL,
 		"--metrics: '9911': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
+	{ { "--metrics-merge", "http://a/", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: there is no page to merge into; give a --metrics" },
+	{ { "--metrics=:1", "--metrics-merge", "http://a/", "--metrics-merge", "http://a/", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: 'http://a/' is there twice: give one of them another name=" },
+	{ { "--metrics-merge", " ", "true" }, { NULL }, EINVAL, "--metrics-merge: the value is empty" },
+	{ { "--metrics-merge", "tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: 'tcp://a:1': expected http://HOST[:PORT][/PATH] or http+unix:SOCKET:/PATH" },
+	{ { "--metrics-merge",
+		  "http://a/ http://b/ http://c/ http://d/ http://e/ http://f/ http://g/ http://h/ http://i/", "true" },
+		{ NULL }, E2BIG, "--metrics-merge: 'http://i/': at most 8 pages" },
 	{ { "--metrics", "localhost:0", "true" }, { NULL }, EINVAL,
 		"--metrics: 'localhost:0': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "localhost:65536", "true" }, { NULL }, EINVAL,
@@ -874,6 +889,7 @@ static const struct sample {
 	{ "health-retries", "5", false },
 	{ "expect", "200,429", false },
 	{ "metrics", "127.0.0.1:9911", true },
+	{ "metrics-merge", "timeout=2s http://a/m", true },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };
@@ -925,6 +941,7 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 		/* What it cannot do without. */
 		const char *beside = strcmp(name, "seccomp-report") == 0 ? "NEST_INIT_SECCOMP=node"
 			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
+			: strcmp(name, "metrics-merge") == 0             ? "NEST_INIT_METRICS=:1"
 									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
