@@ -3,6 +3,7 @@
  * the rest of its cage itself, once everything is open. */
 #include "init/commands.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "base/version.h"
 #include "health/checks.h"
 #include "health/control_server.h"
+#include "metrics/app_pages_main.h"
 #include "metrics/health_page.h"
 #include "metrics/negotiate.h"
 #include "metrics/page.h"
@@ -223,7 +225,8 @@ static void collect_denials(struct denial_texts *texts)
 	}
 }
 
-static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+/* Our page, with what the applications' own hold. */
+static int write_metrics(const struct serve_request *request, struct merge *merge, struct serve_reply *ret_reply)
 {
 	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
 	const struct page_build build = { NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
@@ -234,8 +237,9 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 	struct denial_texts denials;
 	struct facts facts;
 	enum media media = MEDIA_TEXT;
+	size_t scrape_count;
+	const struct app_scrape *scrapes = app_pages_scrapes(&scrape_count);
 
-	(void)context;
 	refresh();
 	collect(&facts);
 	collect_denials(&denials);
@@ -254,9 +258,39 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 			.seccomp = snapshot->seccomp_profile[0] != '\0' ? &seccomp : NULL,
 			.denials = denials.denial,
 			.denial_count = denials.count,
+			.scrapes = scrapes,
+			.scrape_count = scrape_count,
+			.merge = merge,
 		},
 		media == MEDIA_OPENMETRICS ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, &ret_reply->body,
 		&ret_reply->length);
+}
+
+static int answer_self(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return write_metrics(request, NULL, ret_reply);
+}
+
+/* Whatever becomes of the applications' pages, ours goes out. */
+static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	const char *timeout = serve_header(request, "X-Prometheus-Scrape-Timeout-Seconds");
+	struct merge *merge;
+	int error;
+
+	(void)context;
+	if (!app_pages_ready(request->since_ns, timeout, clock_now_ns(), &ret_reply->wait_until_ns))
+		return SERVE_WAIT;
+	merge = app_pages_merge();
+	error = write_metrics(request, merge, ret_reply);
+	if (merge != NULL && (error < 0 || serve_unsent(monitor.serve) + ret_reply->length > APP_UNSENT_MAX)) {
+		free(take_pointer(&ret_reply->body));
+		app_pages_refused();
+		error = write_metrics(request, NULL, ret_reply);
+	}
+	merge_free(merge);
+	return error;
 }
 
 static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -294,7 +328,7 @@ static int answer_startup(void *context, const struct serve_request *request, st
 
 static const struct serve_page pages[] = {
 	{ "/metrics", answer_metrics },
-	{ "/metrics/self", answer_metrics },
+	{ "/metrics/self", answer_self },
 	{ "/livez", answer_live },
 	{ "/healthz", answer_live },
 	{ "/readyz", answer_ready },
@@ -434,6 +468,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
+	app_pages_init(&monitor.model);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
@@ -449,7 +484,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
+	struct pollfd slots[2 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline = TIME_NEVER, left;
 	struct timespec limit;
@@ -468,6 +503,8 @@ static void wait_for_something(void)
 	if (settled(now) && monitor.serve != NULL) {
 		count += serve_pollfds(monitor.serve, slots + count);
 		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
+		count += app_pages_pollfds(slots + count);
+		deadline = earliest(deadline, app_pages_deadline_ns());
 	}
 	left = deadline > now ? deadline - now : 0;
 	limit = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
@@ -484,8 +521,13 @@ static void do_what_is_due(void)
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
-	if (monitor.serve != NULL)
-		serve_run(monitor.serve, clock_now_ns());
+	if (monitor.serve == NULL)
+		return;
+	if (app_pages_run(clock_now_ns()))
+		serve_resume(monitor.serve);
+	serve_run(monitor.serve, clock_now_ns());
+	if (serve_waiting(monitor.serve) == 0)
+		app_pages_release();
 }
 
 int monitor_main(int argc, char **argv)
