@@ -27,7 +27,7 @@ static const char kind_names[][8] = { "live", "ready", "startup" };
 static_assert(sizeof kind_names / sizeof kind_names[0] == CHECK_KIND_COUNT, "a name for every kind");
 
 static const char key_names[][KEY_SIZE] = { "name", "interval", "timeout", "start_period", "start_interval", "retries",
-	"success_threshold", "jitter", "expect", "method", "header", "body" };
+	"success_threshold", "jitter", "expect", "method", "header", "body", "bearer_file" };
 static_assert(sizeof key_names / sizeof key_names[0] == CHECK_KEY_COUNT, "a name for every key");
 
 const struct check_timing check_default_timing = {
@@ -141,6 +141,14 @@ static int take_body(const char *value, const char **ret_body, struct complaint 
 	return 0;
 }
 
+static int take_file(const char *value, const char **ret_file, struct complaint *ret_why)
+{
+	if (*value != '/')
+		return complain(ret_why, EINVAL, "expected an absolute path");
+	*ret_file = value;
+	return 0;
+}
+
 static int take_value(enum check_key key, const char *value, struct check *check, struct complaint *ret_why)
 {
 	struct check_timing *timing = &check->timing;
@@ -171,6 +179,8 @@ static int take_value(enum check_key key, const char *value, struct check *check
 		return take_header(value, exchange, ret_why);
 	case CHECK_BODY:
 		return take_body(value, &exchange->body, ret_why);
+	case CHECK_BEARER_FILE:
+		return take_file(value, &check->bearer_file, ret_why);
 	case CHECK_KEY_COUNT:
 		break;
 	}
@@ -299,6 +309,27 @@ int check_set_target(char *text, struct check *check, struct complaint *ret_why)
 	return check->target.kind == TARGET_EXEC ? take_command(text + strlen("exec:"), check, ret_why) : 0;
 }
 
+/* It is fetched whole, with GET: little can be said of that. */
+static int check_page(const struct check *check, bool http, struct complaint *ret_why)
+{
+	const uint32_t own = 1U << CHECK_NAME | 1U << CHECK_TIMEOUT | 1U << CHECK_HEADER | 1U << CHECK_BEARER_FILE;
+	enum check_key key = 0;
+
+	while (key < CHECK_KEY_COUNT && ((own >> key & 1) != 0 || !said(check, key)))
+		key++;
+	if (!http)
+		return complain(ret_why, EINVAL,
+			"'%.100s': expected http://HOST[:PORT][/PATH] or http+unix:SOCKET:/PATH", check->text);
+	if (key < CHECK_KEY_COUNT)
+		return complain(ret_why, EINVAL,
+			"'%.100s': %s is for checks: a page has name, timeout, header, bearer_file", check->text,
+			key_names[key]);
+	if (check->exchange.header_count > EXCHANGE_HEADERS_MAX - CHECK_PAGE_HEADERS)
+		return complain(ret_why, EINVAL, "'%.100s': at most %d headers", check->text,
+			EXCHANGE_HEADERS_MAX - CHECK_PAGE_HEADERS);
+	return 0;
+}
+
 /* What only the whole of it shows. */
 int check_complete(struct check *check, struct complaint *ret_why)
 {
@@ -310,6 +341,10 @@ int check_complete(struct check *check, struct complaint *ret_why)
 			CHECK_TEXT_SIZE - 1);
 	if (check->name == NULL)
 		check->name = check->text;
+	if (check->kind == CHECK_PAGE)
+		return check_page(check, http, ret_why);
+	if (check->bearer_file != NULL)
+		return complain(ret_why, EINVAL, "'%.100s': bearer_file is for --metrics-merge alone", check->text);
 	while (!http && key < CHECK_KEY_COUNT && !said(check, key))
 		key++;
 	if (!http && key < CHECK_KEY_COUNT)

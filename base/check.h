@@ -18,9 +18,16 @@
 #define CHECK_BODY_MAX 256  /* bytes of the text that a body must contain */
 #define CHECK_WORDS_MAX 63  /* of the command of exec: */
 #define EXCHANGE_HEADERS_MAX 8
+#define CHECK_PAGE_HEADERS 2       /* of them a page needs itself: Accept and Authorization */
 #define EXCHANGE_HEADERS_SIZE 4096 /* bytes of all request headers of a check together */
 
-enum check_kind { CHECK_LIVE, CHECK_READY, CHECK_STARTUP, CHECK_KIND_COUNT };
+enum check_kind {
+	CHECK_LIVE,
+	CHECK_READY,
+	CHECK_STARTUP,
+	CHECK_KIND_COUNT,
+	CHECK_PAGE = CHECK_KIND_COUNT, /* no check, but a page that is fetched: --metrics-merge, in the same words */
+};
 
 /* "live", "ready", "startup". */
 const char *check_kind_name(enum check_kind kind);
@@ -39,6 +46,7 @@ enum check_key {
 	CHECK_METHOD,
 	CHECK_HEADER,
 	CHECK_BODY,
+	CHECK_BEARER_FILE, /* of a page alone */
 	CHECK_KEY_COUNT,
 };
 
@@ -67,10 +75,11 @@ struct exchange {
 
 struct check {
 	enum check_kind kind;
-	uint32_t given;   /* a bit for each enum check_key that is said of this very check */
-	const char *name; /* the label in pages, metrics and messages */
-	const char *text; /* TARGET as it was written */
-	char **command;   /* of exec: NULL-terminated; else NULL */
+	uint32_t given;          /* a bit for each enum check_key that is said of this very check */
+	const char *name;        /* the label in pages, metrics and messages */
+	const char *text;        /* TARGET as it was written */
+	char **command;          /* of exec: NULL-terminated; else NULL */
+	const char *bearer_file; /* of a page: absolute path of its token, or NULL */
 	struct target target;
 	struct check_timing timing;
 	struct exchange exchange;

@@ -415,6 +415,37 @@ static void health(struct writer *writer, const struct model *model)
 	json_write_end(&writer->json);
 }
 
+/* A value may hold blanks, or one kind of quote (check.h). */
+static void setting(FILE *out, const char *key, const char *value)
+{
+	const char quote = strchr(value, '\'') != NULL ? '"' : '\'';
+
+	fprintf(out, "%s=%c%s%c ", key, quote, value, quote);
+}
+
+/* As --metrics-merge has it: settings before the URL. A page without a name of its own is called by its URL. */
+static void page(struct writer *writer, const struct check *page)
+{
+	const bool all = writer->whom == CONFIG_FOR_MONITOR;
+	cleanup_free char *written = NULL;
+	size_t length;
+	FILE *out = open_memstream(&written, &length);
+
+	if (out == NULL)
+		return;
+	if (strcmp(page->name, page->text) != 0)
+		setting(out, "name", page->name);
+	if (page->timing.timeout_ns > 0)
+		fprintf(out, "timeout=%lldms ", (long long)(page->timing.timeout_ns / NS_PER_MS));
+	if (page->bearer_file != NULL)
+		setting(out, "bearer_file", page->bearer_file);
+	for (size_t i = 0; all && i < page->exchange.header_count; i++)
+		setting(out, "header", page->exchange.header[i]);
+	fputs(page->text, out);
+	if (fclose(out) == 0)
+		text(writer, NULL, written);
+}
+
 static void metrics(struct writer *writer, const struct model *model)
 {
 	json_write_object(&writer->json, "metrics");
@@ -423,6 +454,12 @@ static void metrics(struct writer *writer, const struct model *model)
 		text(writer, "users", model->users);
 	if (model->tokens != NULL)
 		text(writer, "tokens", model->tokens);
+	if (model->merge_count > 0)
+		json_write_array(&writer->json, "merge");
+	for (size_t i = 0; i < model->merge_count; i++)
+		page(writer, &model->merge[i]);
+	if (model->merge_count > 0)
+		json_write_end(&writer->json);
 	json_write_end(&writer->json);
 }
 

@@ -18,6 +18,7 @@
 #define MODEL_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
+#define MODEL_MERGE_MAX 8
 #define MODEL_PRE_STOP_WORDS 63
 #define MODEL_PRE_STOP_SIZE 2048
 
@@ -159,6 +160,8 @@ struct model {
 	struct confinement confinement;
 	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
 	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
+	size_t merge_count;
+	struct check merge[MODEL_MERGE_MAX]; /* the applications' pages (CHECK_PAGE); a timeout of 0 is not said */
 };
 
 /* The model must be zeroed (static). Then: no_new_privs on, no limit of a stop's time, and HEALTHCHECK's times; nothing

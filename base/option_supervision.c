@@ -228,6 +228,39 @@ static int add_listen(const char *value, struct model *model, struct complaint *
 	return 0;
 }
 
+static int add_page(const struct check *page, struct model *model, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < model->merge_count; i++)
+		if (strcmp(model->merge[i].name, page->name) == 0)
+			return complain(
+				ret_why, EINVAL, "'%.200s' is there twice: give one of them another name=", page->name);
+	if (model->merge_count == MODEL_MERGE_MAX)
+		return complain(ret_why, E2BIG, "'%.200s': at most %d pages", page->name, MODEL_MERGE_MAX);
+	model->merge[model->merge_count++] = *page;
+	return 0;
+}
+
+/* As add_checks(). */
+static int add_pages(const char *value, struct model *model, struct complaint *ret_why)
+{
+	char *text = strdup(value);
+	const size_t count = model->merge_count;
+	struct check page;
+	size_t at = 0;
+	int r;
+
+	if (text == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	while ((r = check_parse(text, &at, CHECK_PAGE, &page, ret_why)) == 1) {
+		r = add_page(&page, model, ret_why);
+		if (r < 0)
+			break;
+	}
+	if (r == 0 && model->merge_count == count)
+		return complain(ret_why, EINVAL, "the value is empty");
+	return r;
+}
+
 static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
 {
 	for (enum log_format format = 0; format < LOG_FORMAT_COUNT; format++) {
@@ -279,6 +312,8 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 		return set_expected(value, member, ret_why);
 	case ADD_LISTEN:
 		return add_listen(value, member, ret_why);
+	case ADD_MERGE:
+		return add_pages(value, member, ret_why);
 	case SET_LOG_FORMAT:
 		return set_log_format(value, member, ret_why);
 	default:

@@ -101,6 +101,8 @@ const struct option_row option_rows[] = {
 		VALUE_NEEDED, 0, SET_EXPECTED, IN(expected) },
 	[OPTION_METRICS] = { "metrics", " ADDRESS:PORT", "serve /metrics /livez /readyz /startupz /healthz",
 		SECTION_METRICS, VALUE_NEEDED, PARTED | COMMON, ADD_LISTEN, MODEL },
+	[OPTION_METRICS_MERGE] = { "metrics-merge", " URL", "merge the service's own page into /metrics",
+		SECTION_METRICS, VALUE_NEEDED, 0, ADD_MERGE, MODEL },
 	[OPTION_METRICS_USERS] = { "metrics-users", " FILE", "/metrics for these alone: lines of htpasswd -B",
 		SECTION_METRICS, VALUE_NEEDED, 0, SET_PATH, IN(users) },
 	[OPTION_METRICS_TOKENS] = { "metrics-tokens", " FILE", "and for these bearer tokens, one a line",

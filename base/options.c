@@ -303,6 +303,9 @@ static int check_together(const struct model *model, enum option *ret_option, st
 	if (confinement->seccomp_report &&
 		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
 		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
+	*ret_option = OPTION_METRICS_MERGE;
+	if (model->merge_count > 0 && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
 	*ret_option = OPTION_ON_UNHEALTHY;
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,

@@ -145,12 +145,50 @@ enum http_body_result http_body_init(struct http_body *body, const struct http_h
 	return body->result;
 }
 
+enum http_body_result http_body_pass(struct http_body *body, const struct http_head *head, const struct http_sink *sink)
+{
+	http_body_init(body, head, NULL);
+	body->sink = sink;
+	return body->result;
+}
+
+/* Hands on as much of the body as lies there in one piece. Returns how much it was; 0: the next byte is framing. */
+static size_t hand_on(struct http_body *body, const char *bytes, size_t length)
+{
+	const bool counted = body->step == STEP_COUNTED || body->step == STEP_CHUNK;
+
+	if (!counted && body->step != STEP_UNTIL_CLOSE)
+		return 0;
+	if (counted && length > body->left)
+		length = (size_t)body->left;
+	if (body->sink->take(body->sink->context, bytes, length) < 0) {
+		body->result = HTTP_BODY_TOO_LARGE;
+		return length;
+	}
+	if (!counted)
+		return length;
+	body->left -= length;
+	if (body->left == 0 && body->step == STEP_COUNTED)
+		body->result = HTTP_BODY_LACKS;
+	else if (body->left == 0)
+		body->step = STEP_CHUNK_RETURN;
+	return length;
+}
+
 enum http_body_result http_body_feed(struct http_body *body, const void *bytes, size_t length)
 {
 	const char *next = bytes;
 
-	for (; length > 0 && body->result == HTTP_BODY_NEED_MORE; length--)
-		body->result = (uint8_t)take(body, *next++);
+	while (length > 0 && body->result == HTTP_BODY_NEED_MORE) {
+		size_t count = body->sink != NULL ? hand_on(body, next, length) : 0;
+
+		if (count == 0) {
+			body->result = (uint8_t)take(body, *next);
+			count = 1;
+		}
+		next += count;
+		length -= count;
+	}
 	return body->result;
 }
 

@@ -134,9 +134,12 @@ static void take_coding(struct http_head *head, const char *value, size_t size)
 static void end_field(struct http_head *head)
 {
 	const char *value;
+	static const char openmetrics[] = "application/openmetrics-text";
 	size_t size;
 
-	if ((value = value_of(head, "content-length:", &size)) != NULL)
+	if ((value = value_of(head, "content-type:", &size)) != NULL)
+		head->openmetrics = size >= strlen(openmetrics) && memcmp(value, openmetrics, strlen(openmetrics)) == 0;
+	else if ((value = value_of(head, "content-length:", &size)) != NULL)
 		take_length(head, value, size);
 	else if ((value = value_of(head, "transfer-encoding:", &size)) != NULL)
 		take_coding(head, value, size);

@@ -26,10 +26,11 @@ struct http_head {
 	uint16_t status; /* 101 or 200 to 999 once it is complete; of an interim answer before */
 	uint32_t size;   /* bytes of head taken so far: the body begins behind them */
 	/* Where the body ends (RFC 9112 section 6.3), once the head is complete. */
-	bool coded;      /* there is a Transfer-Encoding: the length does not count */
-	bool chunked;    /* whose last coding is chunked */
-	bool has_length; /* there is a Content-Length */
-	bool bad_length; /* one that is no number or contradicts another, or a coding that is too long to be read */
+	bool coded;       /* there is a Transfer-Encoding: the length does not count */
+	bool chunked;     /* whose last coding is chunked */
+	bool has_length;  /* there is a Content-Length */
+	bool openmetrics; /* Content-Type: application/openmetrics-text */
+	bool bad_length;  /* one that is no number or contradicts another, or a coding that is too long to be read */
 	uint64_t length;
 	uint8_t field_size; /* bytes of the current field, HTTP_FIELD_SIZE for any that is longer */
 	char field[HTTP_FIELD_SIZE];

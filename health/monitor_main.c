@@ -14,6 +14,7 @@
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
+#include "metrics/app_pages_main.h"
 #include "metrics/front_page.h"
 #include "metrics/gate.h"
 #include "metrics/health_page.h"
@@ -321,14 +322,19 @@ static void gather(struct material *material)
 	};
 }
 
-static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+/* Our page, with what the applications' own hold. */
+static int write_metrics(const struct serve_request *request, struct merge *merge, struct serve_reply *ret_reply)
 {
 	static const enum media offered[] = { MEDIA_TEXT, MEDIA_OPENMETRICS };
 	struct material material;
 	enum media media = MEDIA_TEXT;
+	size_t scrape_count;
+	const struct app_scrape *scrapes = app_pages_scrapes(&scrape_count);
 
-	(void)context;
 	gather(&material);
+	material.page.scrapes = scrapes;
+	material.page.scrape_count = scrape_count;
+	material.page.merge = merge;
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	ret_reply->status = 200;
 	ret_reply->content_type = media_content_type(media);
@@ -363,6 +369,33 @@ static int answer_front(void *context, const struct serve_request *request, stru
 			.wall_ns = clock_wall_ns(),
 		},
 		&ret_reply->body, &ret_reply->length);
+}
+
+static int answer_self(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return write_metrics(request, NULL, ret_reply);
+}
+
+/* Whatever becomes of the applications' pages, ours goes out. */
+static int answer_metrics(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	const char *timeout = serve_header(request, "X-Prometheus-Scrape-Timeout-Seconds");
+	struct merge *merge;
+	int error;
+
+	(void)context;
+	if (!app_pages_ready(request->since_ns, timeout, clock_now_ns(), &ret_reply->wait_until_ns))
+		return SERVE_WAIT;
+	merge = app_pages_merge();
+	error = write_metrics(request, merge, ret_reply);
+	if (merge != NULL && (error < 0 || serve_unsent(monitor.serve) + ret_reply->length > APP_UNSENT_MAX)) {
+		free(take_pointer(&ret_reply->body));
+		app_pages_refused();
+		error = write_metrics(request, NULL, ret_reply);
+	}
+	merge_free(merge);
+	return error;
 }
 
 static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
@@ -403,7 +436,7 @@ static int answer_startup(void *context, const struct serve_request *request, st
 static const struct serve_page pages[] = {
 	{ "/", answer_front, true },
 	{ "/metrics", answer_metrics, true },
-	{ "/metrics/self", answer_metrics, true },
+	{ "/metrics/self", answer_self, true },
 	{ "/livez", answer_live, false },
 	{ "/healthz", answer_live, false },
 	{ "/readyz", answer_ready, false },
@@ -613,6 +646,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
 		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
+	app_pages_init(&monitor.model);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
@@ -628,7 +662,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX];
+	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
@@ -648,6 +682,8 @@ static void wait_for_something(void)
 	if (settled(now) && monitor.serve != NULL) {
 		count += serve_pollfds(monitor.serve, slots + count);
 		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
+		count += app_pages_pollfds(slots + count);
+		deadline = earliest(deadline, app_pages_deadline_ns());
 	}
 	if (monitor.gate != NULL) {
 		gate_poll(monitor.gate, &slots[count++]);
@@ -669,10 +705,15 @@ static void do_what_is_due(void)
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
+	if (monitor.serve == NULL)
+		return;
 	if (monitor.gate != NULL && gate_run(monitor.gate, clock_now_ns()))
-		serve_ask_again(monitor.serve);
-	if (monitor.serve != NULL)
-		serve_run(monitor.serve, clock_now_ns());
+		serve_resume(monitor.serve);
+	if (app_pages_run(clock_now_ns()))
+		serve_resume(monitor.serve);
+	serve_run(monitor.serve, clock_now_ns());
+	if (serve_waiting(monitor.serve) == 0)
+		app_pages_release();
 	sample_in_passing();
 }
 

@@ -29,6 +29,7 @@ enum phase {
 	PHASE_WAITING, /* for the first byte of the answer */
 	PHASE_HEADERS, /* for the rest of its head */
 	PHASE_BODY,    /* for a text in its body */
+	PHASE_PAGE,    /* for the whole body */
 	PHASE_COUNT,
 };
 
@@ -53,6 +54,7 @@ static const struct {
 	[PHASE_WAITING] = { POLLIN, receiving, "no answer" },
 	[PHASE_HEADERS] = { POLLIN, receiving, "headers incomplete" },
 	[PHASE_BODY] = { POLLIN, receiving, "text not found in the body" },
+	[PHASE_PAGE] = { POLLIN, receiving, "body incomplete" },
 };
 static_assert(sizeof phases / sizeof phases[0] == PHASE_COUNT, "a row for every phase");
 
@@ -374,10 +376,16 @@ static bool judge_body(struct probe *probe, enum http_body_result result)
 		finish_status(probe, true);
 		return false;
 	case HTTP_BODY_LACKS:
-		finish(probe, false, "%u, but the text is not in the body", probe->head.status);
+		if (probe->sink != NULL)
+			finish_status(probe, true);
+		else
+			finish(probe, false, "%u, but the text is not in the body", probe->head.status);
 		return false;
 	case HTTP_BODY_TOO_LARGE:
-		finish(probe, false, "%u, but the text is not in the first 64 KiB of the body", probe->head.status);
+		finish(probe, false,
+			probe->sink != NULL ? "%u, but the body is too large"
+					    : "%u, but the text is not in the first 64 KiB of the body",
+			probe->head.status);
 		return false;
 	case HTTP_BODY_MALFORMED:
 		finish(probe, false, "%u, but the body has a bad length or bad chunks", probe->head.status);
@@ -389,18 +397,21 @@ static bool judge_body(struct probe *probe, enum http_body_result result)
 	return false;
 }
 
-/* Complete headers decide, unless there is a text to look for; what came behind them is the body's beginning. */
+/* Complete headers decide, unless the body is wanted; what came behind them is its beginning. */
 static bool judge_head(struct probe *probe, const char *bytes, size_t length)
 {
 	const struct exchange *exchange = probe->exchange;
 	const bool expected = expected_has(&exchange->expected, probe->head.status);
 
-	if (!expected || exchange->body == NULL) {
+	if (!expected || (exchange->body == NULL && probe->sink == NULL)) {
 		finish_status(probe, expected);
 		return false;
 	}
-	probe->phase = PHASE_BODY;
-	http_body_init(&probe->body, &probe->head, exchange->body);
+	probe->phase = probe->sink != NULL ? PHASE_PAGE : PHASE_BODY;
+	if (probe->sink != NULL)
+		http_body_pass(&probe->body, &probe->head, probe->sink);
+	else
+		http_body_init(&probe->body, &probe->head, exchange->body);
 	return judge_body(probe, http_body_feed(&probe->body, bytes, length));
 }
 
@@ -409,7 +420,7 @@ static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 {
 	const size_t before = probe->head.size;
 
-	if (probe->phase == PHASE_BODY)
+	if (probe->phase >= PHASE_BODY)
 		return judge_body(probe, http_body_feed(&probe->body, bytes, length));
 	switch (http_head_feed(&probe->head, bytes, length)) {
 	case HTTP_HEAD_NEED_MORE:
@@ -429,7 +440,7 @@ static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 
 static void take_end(struct probe *probe)
 {
-	if (probe->phase == PHASE_BODY)
+	if (probe->phase >= PHASE_BODY)
 		judge_body(probe, http_body_end(&probe->body));
 	else
 		finish_failed(probe,
@@ -506,9 +517,16 @@ static void look_up(struct probe *probe, int64_t now)
 void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
 	int64_t deadline)
 {
+	probe_fetch(probe, target, exchange, NULL, now, deadline);
+}
+
+void probe_fetch(struct probe *probe, const struct target *target, const struct exchange *exchange,
+	const struct http_sink *sink, int64_t now, int64_t deadline)
+{
 	*probe = (struct probe){
 		.target = target,
 		.exchange = exchange,
+		.sink = sink,
 		.started_at = now,
 		.deadline = deadline,
 		.fd = -1,

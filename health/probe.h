@@ -38,6 +38,7 @@ struct probe {
 	size_t sent; /* bytes of the request */
 	struct http_head head;
 	struct http_body body;
+	const struct http_sink *sink; /* borrowed; of probe_fetch() */
 	char reason[PROBE_REASON_SIZE];
 };
 
@@ -45,6 +46,11 @@ struct probe {
  * what goes wrong is the result. At the deadline the probe fails by itself, and says what it was waiting for. */
 void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
 	int64_t deadline);
+
+/* The same for a page that is wanted whole: its body goes to the sink. It is a success if the status is one that is
+ * expected and the body came to its end. */
+void probe_fetch(struct probe *probe, const struct target *target, const struct exchange *exchange,
+	const struct http_sink *sink, int64_t now, int64_t deadline);
 
 bool probe_running(const struct probe *probe);
 

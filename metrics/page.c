@@ -549,6 +549,9 @@ static void write_all(struct exposition *page, const struct page_facts *facts, c
 	write_monitor(page, facts);
 	if (facts->readings != NULL)
 		write_cgroup(page, facts->readings);
+	app_scrape_write(page, facts->scrapes, facts->scrape_count);
+	if (facts->merge != NULL)
+		merge_write(facts->merge, page->format, &page->buffer);
 }
 
 /* Hashes part most names, so that of a thousand checks not every two are compared letter by letter (FNV-1a). */

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/wire.h"
+#include "metrics/app_scrape.h"
 #include "metrics/exposition.h"
+#include "metrics/merge.h"
 #include "metrics/readings.h"
 
 #include <stdbool.h>
@@ -40,6 +42,9 @@ struct page_facts { /* everything is borrowed; NULL: not known, and its families
 	const struct page_seccomp *seccomp;
 	const struct page_denial *denials;
 	size_t denial_count;
+	const struct app_scrape *scrapes; /* of the applications' pages */
+	size_t scrape_count;
+	const struct merge *merge; /* what they hold: it comes behind all that is ours */
 };
 
 /* Writes the page: whole or not at all. Returns 0 or -errno as exposition_close() does. */

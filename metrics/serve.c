@@ -30,11 +30,14 @@ struct slot {
 	bool used;
 	int fd; /* owned by the library */
 	struct origin origin;
-	int64_t deadline_ns;            /* of the request that is under way or awaited */
-	uint64_t order;                 /* of its beginning: the smallest has waited longest */
-	size_t peers;                   /* connections of this origin, this one included */
-	bool ended;                     /* by us */
-	struct MHD_Connection *waiting; /* its request does, for the guard; NULL: it does not */
+	int64_t deadline_ns; /* of the request that is under way or awaited */
+	uint64_t order;      /* of its beginning: the smallest has waited longest */
+	size_t peers;        /* connections of this origin, this one included */
+	struct MHD_Connection
+		*waiting; /* suspended: its request waits for the guard or for its page; NULL: it does not */
+	int64_t wake_ns;  /* when it is asked again at the latest; TIME_NEVER: serve_resume() alone does */
+	int64_t since_ns; /* when the page was asked first for this request; 0: not yet */
+	bool ended;       /* it is to go, and not to wait again */
 };
 
 struct serve {
@@ -51,6 +54,14 @@ struct serve {
 	int64_t now_ns;
 	int64_t accept_at_ns; /* nothing is accepted before */
 	bool pending;         /* the library has work that it need not wait for */
+	size_t unsent;        /* bytes of replies */
+};
+
+/* A reply until the library has sent it. */
+struct sent {
+	struct serve *serve;
+	char *body;
+	size_t length;
 };
 
 /* Requests */
@@ -64,6 +75,13 @@ bool serve_has(const struct serve_request *request, const char *name)
 
 	return MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, &size) ==
 		MHD_YES;
+}
+
+const char *serve_header(const struct serve_request *request, const char *name)
+{
+	struct MHD_Connection *connection = (struct MHD_Connection *)(uintptr_t)request->details;
+
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 struct joined_fields {
@@ -164,8 +182,36 @@ static bool pack(struct MHD_Connection *connection, struct serve_reply *reply)
 	return true;
 }
 
-/* The answer of a page. Its body becomes the library's. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct serve_reply *reply)
+static void free_sent(void *closure)
+{
+	struct sent *sent = closure;
+
+	sent->serve->unsent -= sent->length;
+	free(sent->body);
+	free(sent);
+}
+
+/* The body becomes the library's, which gives it back to free_sent() in the end. */
+static struct MHD_Response *take_body(struct serve *serve, const struct serve_reply *reply)
+{
+	struct sent *sent = malloc(sizeof *sent);
+	struct MHD_Response *response = NULL;
+
+	if (sent != NULL)
+		response = MHD_create_response_from_buffer_with_free_callback_cls(
+			reply->length, reply->body, free_sent, sent);
+	if (response == NULL) {
+		free(sent);
+		free(reply->body);
+		return NULL;
+	}
+	*sent = (struct sent){ serve, reply->body, reply->length };
+	serve->unsent += reply->length;
+	return response;
+}
+
+/* The answer of a page. */
+static enum MHD_Result send_reply(struct serve *serve, struct MHD_Connection *connection, struct serve_reply *reply)
 {
 	const bool packed = pack(connection, reply);
 	const struct serve_field fields[] = {
@@ -173,13 +219,11 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct serv
 		{ MHD_HTTP_HEADER_CONTENT_ENCODING, packed ? "gzip" : NULL },
 		{ MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding" },
 	};
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		reply->length, reply->body, MHD_RESPMEM_MUST_FREE);
 
-	if (response == NULL) {
-		free(reply->body);
+	struct MHD_Response *response = take_body(serve, reply);
+
+	if (response == NULL)
 		return MHD_NO;
-	}
 	if (add_fields(response, reply->fields, reply->field_count) != MHD_YES) {
 		MHD_destroy_response(response);
 		return MHD_NO;
@@ -215,19 +259,6 @@ static bool has_body(struct MHD_Connection *connection)
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
-static enum MHD_Result answer(struct serve *serve, struct MHD_Connection *connection, const struct serve_page *page)
-{
-	struct joined_fields accept;
-	struct serve_request request = { .path = page->path,
-		.accept = join_fields(connection, MHD_HTTP_HEADER_ACCEPT, &accept),
-		.details = connection };
-	struct serve_reply reply = { .status = 0 };
-
-	if (page->answer(serve->context, &request, &reply) < 0)
-		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
-	return send_reply(connection, &reply);
-}
-
 static struct slot *slot_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -235,16 +266,46 @@ static struct slot *slot_of(struct MHD_Connection *connection)
 	return info != NULL ? info->socket_context : NULL;
 }
 
+/* The library calls again once the connection is resumed. */
+static enum MHD_Result wait_until(struct MHD_Connection *connection, struct slot *slot, int64_t until_ns)
+{
+	if (slot->ended)
+		return MHD_NO;
+	slot->waiting = connection;
+	slot->wake_ns = until_ns;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result answer(struct serve *serve, struct MHD_Connection *connection, const struct serve_page *page)
+{
+	struct joined_fields accept;
+	struct serve_request request = { .path = page->path,
+		.accept = join_fields(connection, MHD_HTTP_HEADER_ACCEPT, &accept),
+		.details = connection };
+	struct serve_reply reply = { .status = 0 };
+	struct slot *slot = slot_of(connection);
+	int r;
+
+	if (slot == NULL)
+		return MHD_NO;
+	if (slot->since_ns == 0)
+		slot->since_ns = serve->now_ns;
+	request.since_ns = slot->since_ns;
+	r = page->answer(serve->context, &request, &reply);
+	if (r < 0)
+		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error\n");
+	if (r == SERVE_WAIT)
+		return wait_until(connection, slot, reply.wait_until_ns);
+	return send_reply(serve, connection, &reply);
+}
+
 /* The library asks again about a request that waited: it calls on_request() as if for the first time. */
 static enum MHD_Result wait_for_guard(struct MHD_Connection *connection)
 {
 	struct slot *slot = slot_of(connection);
 
-	if (slot == NULL || slot->ended)
-		return MHD_NO;
-	slot->waiting = connection;
-	MHD_suspend_connection(connection);
-	return MHD_YES;
+	return slot != NULL ? wait_until(connection, slot, TIME_NEVER) : MHD_NO;
 }
 
 static enum MHD_Result turn_away(const struct serve_guard *guard, struct MHD_Connection *connection)
@@ -308,6 +369,7 @@ static void renew(struct serve *serve, struct slot *slot)
 {
 	slot->deadline_ns = serve->now_ns + SERVE_TIMEOUT_NS;
 	slot->order = serve->order++;
+	slot->since_ns = 0;
 }
 
 static void on_completed(
@@ -415,21 +477,23 @@ static void run_library(struct serve *serve)
 	MHD_run(serve->daemon);
 }
 
-static void go_on(struct slot *slot)
+/* The time to read the reply begins now: the waiting for a page was not the client's. */
+static void resume(struct serve *serve, struct slot *slot)
 {
-	struct MHD_Connection *connection = slot->waiting;
-
+	if (slot->waiting == NULL)
+		return;
+	MHD_resume_connection(slot->waiting);
 	slot->waiting = NULL;
-	if (connection != NULL)
-		MHD_resume_connection(connection);
+	if (slot->wake_ns != TIME_NEVER)
+		slot->deadline_ns = serve->now_ns + SERVE_TIMEOUT_NS;
 }
 
 /* Ends a connection: the library sees the end of its input, and closes it when it runs. */
-static void end_connection(struct slot *slot)
+static void end_connection(struct serve *serve, struct slot *slot)
 {
 	slot->ended = true;
 	shutdown(slot->fd, SHUT_RDWR);
-	go_on(slot);
+	resume(serve, slot);
 }
 
 static struct slot *make_place(struct serve *serve, const struct origin *origin)
@@ -437,7 +501,7 @@ static struct slot *make_place(struct serve *serve, const struct origin *origin)
 	struct slot *victim = find_victim(serve, origin);
 
 	if (victim != NULL) {
-		end_connection(victim);
+		end_connection(serve, victim);
 		run_library(serve);
 	}
 	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
@@ -502,21 +566,20 @@ static bool accept_all(struct serve *serve)
  */
 static void end_overdue(struct serve *serve)
 {
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
-		if (serve->slots[i].used && serve->slots[i].deadline_ns <= serve->now_ns)
-			end_connection(&serve->slots[i]);
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		struct slot *slot = &serve->slots[i];
+
+		if (slot->used && slot->waiting != NULL && slot->wake_ns <= serve->now_ns)
+			resume(serve, slot);
+		if (slot->used && (slot->waiting == NULL || slot->wake_ns == TIME_NEVER) &&
+			slot->deadline_ns <= serve->now_ns)
+			end_connection(serve, slot);
+	}
 }
 
 void serve_set_guard(struct serve *serve, const struct serve_guard *guard)
 {
 	serve->guard = guard;
-}
-
-void serve_ask_again(struct serve *serve)
-{
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
-		if (serve->slots[i].used)
-			go_on(&serve->slots[i]);
 }
 
 void serve_run(struct serve *serve, int64_t now_ns)
@@ -549,10 +612,35 @@ int64_t serve_deadline_ns(const struct serve *serve)
 
 	if (serve->pending)
 		return serve->now_ns;
-	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
-		if (serve->slots[i].used && serve->slots[i].deadline_ns < deadline)
-			deadline = serve->slots[i].deadline_ns;
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++) {
+		const struct slot *slot = &serve->slots[i];
+		const int64_t due = slot->waiting != NULL ? slot->wake_ns : slot->deadline_ns;
+
+		if (slot->used && due < deadline)
+			deadline = due;
+	}
 	return deadline;
+}
+
+void serve_resume(struct serve *serve)
+{
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		if (serve->slots[i].used)
+			resume(serve, &serve->slots[i]);
+}
+
+size_t serve_waiting(const struct serve *serve)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SERVE_CONNECTIONS_MAX; i++)
+		count += serve->slots[i].used && serve->slots[i].waiting != NULL;
+	return count;
+}
+
+size_t serve_unsent(const struct serve *serve)
+{
+	return serve->unsent;
 }
 
 static int start_library(struct serve *serve)
@@ -604,7 +692,7 @@ void serve_close(struct serve *serve)
 {
 	if (serve == NULL)
 		return;
-	serve_ask_again(serve); /* the library stops with nobody left waiting */
+	serve_resume(serve); /* the library asks for it */
 	if (serve->daemon != NULL)
 		MHD_stop_daemon(serve->daemon);
 	for (size_t i = 0; i < serve->listener_count; i++)

@@ -21,7 +21,7 @@ struct serve;
 enum serve_permit {
 	SERVE_PERMIT_YES,
 	SERVE_PERMIT_NO,    /* 401 */
-	SERVE_PERMIT_LATER, /* not known yet: the request waits for serve_ask_again(), or its end */
+	SERVE_PERMIT_LATER, /* not known yet: the request waits for serve_resume(), or its end */
 };
 
 struct serve_guard {
@@ -34,7 +34,8 @@ struct serve_guard {
 struct serve_request {
 	const char *path;    /* of the page */
 	const char *accept;  /* all Accept fields in one, or NULL */
-	const void *details; /* for serve_has() */
+	int64_t since_ns;    /* when it was asked first, of the monotonic clock: before now if it had to wait */
+	const void *details; /* for serve_has() and serve_header() */
 };
 
 struct serve_field {
@@ -48,10 +49,15 @@ struct serve_reply {
 	size_t length;
 	const struct serve_field *fields; /* more of the head, field_count of them; static, or NULL */
 	size_t field_count;
+	int64_t wait_until_ns; /* of SERVE_WAIT */
 };
 
+#define SERVE_WAIT 1
+
 /* A page, answering GET and HEAD, and packed (gzip) for who takes it so where that pays: a method it has not is 405,
- * and a path that no page has is 404. answer fills in *ret_reply and returns 0, or -errno for a 500 without a word. */
+ * and a path that no page has is 404. answer fills in *ret_reply and returns 0, or -errno for a 500 without a word; or
+ * SERVE_WAIT: it cannot tell yet, and is to be asked again after serve_resume(), or at the time it says, whichever
+ * comes first. */
 struct serve_page {
 	const char *path;
 	int (*answer)(void *context, const struct serve_request *request, struct serve_reply *ret_reply);
@@ -60,6 +66,8 @@ struct serve_page {
 
 /* True if the query has a parameter of that name, with or without a value: ?verbose. */
 bool serve_has(const struct serve_request *request, const char *name);
+/* The value of a header field, or NULL. */
+const char *serve_header(const struct serve_request *request, const char *name);
 
 /* Serves `count` descriptors (1 to SERVE_LISTEN_MAX) that are bound, listening, non-blocking and CLOEXEC; they become
  * the server's once it returns 0. pages and context are borrowed until serve_close(). Connections beyond the limits
@@ -80,5 +88,11 @@ size_t serve_pollfds(const struct serve *serve, struct pollfd ret_fds[static SER
 int64_t serve_deadline_ns(const struct serve *serve);
 /* Accepts, reads, answers and writes as far as it goes without waiting; bounded work in one call. */
 void serve_run(struct serve *serve, int64_t now_ns);
+/* Asks all that wait again, in the next serve_run(). */
+void serve_resume(struct serve *serve);
+/* How many wait. */
+size_t serve_waiting(const struct serve *serve);
+/* Bytes of the replies that are not sent yet. */
+size_t serve_unsent(const struct serve *serve);
 /* NULL is allowed. Ends every connection. */
 void serve_close(struct serve *serve);

@@ -95,7 +95,7 @@ BAD = [
     ready(intervall="1s"), ready(interval=10), ready(retries=1001), ready(success_threshold=0), ready(jitter=101),
     ready(jitter="10"), ready(expect=[]), ready(expect=600), ready(expect=["2xx"]), ready(expect=[199]), ready(method="get"),
     ready(method="CONNECT"), ready(headers=1), ready(headers="A: b"), ready(headers={"A": None}), ready(body=1), ready(body=""), ready(name=""),
-    ready(name="a" * 64), {**service(), "metrics": {"merge": []}}, {**service(), "metrics": {"listen": "9911"}},
+    ready(name="a" * 64), {**service(), "metrics": {"merge": [{"url": "http://a/"}]}}, {**service(), "metrics": {"listen": "9911"}},
     {**service(), "metrics": {"listen": ":0"}}, {**service(), "log": {"format": "xml"}}, {**service(), "log": {"level": "loud"}},
     {**service(), "log": []}, service(user="$USER"), service(user="${}"), service(user="${A-b}"), service(user="${A"),
     service(environment={"A": "$B"}), service(command=["$1"]),

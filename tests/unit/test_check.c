@@ -71,6 +71,8 @@ static void say_check(struct words *words, const struct check *check)
 		say(words, " header=<%s>", exchange->header[i]);
 	if (exchange->body != NULL)
 		say(words, " body=<%s>", exchange->body);
+	if (check->bearer_file != NULL)
+		say(words, " bearer=%s", check->bearer_file);
 	for (char **word = check->command; word != NULL && *word != NULL; word++)
 		say(words, " '%s'", *word);
 	say(words, "]");
@@ -287,6 +289,35 @@ static void inherits_what_it_does_not_say(void **state)
 	assert_true(expected_has(&check.exchange.expected, 299));
 }
 
+static void a_page_has_settings_of_its_own(void **state)
+{
+	static const struct row pages[] = {
+		{ "bearer_file=/run/secrets/t timeout=2s name=app header=A:b http://a/m http+unix:/s:/m",
+			"[app http://a/m #0 timeout=2000ms header=<A:b> bearer=/run/secrets/t][http+unix:/s:/m "
+			"http+unix:/s:/m #1]" },
+		{ "interval=2s http://a/",
+			"'http://a/': interval is for checks: a page has name, timeout, header, bearer_file" },
+		{ "expect=200 http://a/",
+			"'http://a/': expect is for checks: a page has name, timeout, header, bearer_file" },
+		{ "bearer_file=t http://a/", "character 1: bearer_file: expected an absolute path" },
+		{ "unix:/a", "'unix:/a': expected http://HOST[:PORT][/PATH] or http+unix:SOCKET:/PATH" },
+		{ "header=A:1 header=B:1 header=C:1 header=D:1 header=E:1 header=F:1 header=G:1 http://a/",
+			"'http://a/': at most 6 headers" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pages); i++) {
+		struct words words = { .at = 0 };
+
+		if (parse(pages[i].text, CHECK_PAGE, &words) == 0)
+			assert_string_equal(words.text, pages[i].says);
+		else
+			assert_string_equal(why.text, pages[i].says);
+	}
+	assert_int_equal(parse("bearer_file=/t http://a/", CHECK_READY, &(struct words){ .at = 0 }), -EINVAL);
+	assert_string_equal(why.text, "'http://a/': bearer_file is for --metrics-merge alone");
+}
+
 /* A key is not said to be unknown while it is in the list of those that are known. */
 static void every_key_is_read(void **state)
 {
@@ -352,6 +383,7 @@ int main(void)
 		cmocka_unit_test(everything_has_a_limit),
 		cmocka_unit_test(counts_headers_and_words),
 		cmocka_unit_test(inherits_what_it_does_not_say),
+		cmocka_unit_test(a_page_has_settings_of_its_own),
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(measures_slips),
 		cmocka_unit_test(survives_noise),

@@ -161,6 +161,12 @@ static const struct pair {
 	{ { "--metrics=unix:/run/m.sock?mode=666", "--metrics-users=/run/users", "--metrics-tokens=/run/tokens" }, "",
 		"\"metrics\": {\"listen\": \"unix:/run/m.sock?mode=666\", \"users\": \"/run/users\", \"tokens\": "
 		"\"/run/tokens\"}" },
+	{ { "--metrics=:1", "--metrics-merge=name=a timeout=2s bearer_file='/run/a b' header='X: 1 2' http://a/m",
+		  "--metrics-merge=http://b/" },
+		"",
+		"\"metrics\": {\"listen\": \":1\", \"merge\": [\"name=a timeout=2s bearer_file='/run/a b' header='X: 1 "
+		"2' "
+		"http://a/m\", \"http://b/\"]}" },
 	{ { "--metrics=127.0.0.1:9911", "--metrics=:1" }, "",
 		"\"metrics\": {\"listen\": [\"127.0.0.1:9911\", \":1\"]}" },
 	{ { "--log-format=json", "--log-level=info" }, "", "\"log\": {\"format\": \"json\", \"level\": \"info\"}" },
@@ -306,8 +312,7 @@ static const struct refusal {
 		"f:1:24: services.b: a second service is not supported yet: one a file" },
 	{ "{\"services\": {\"a\": []}}", "f:1:20: services.a: expected an object, not an array" },
 	{ "{\"services\": {\"a\": {}},\n \"tasks\": {}, \"secrets\": {}, \"metrics\": {\"merge\": []}}",
-		"f:2:2: tasks: not supported yet\nf:2:15: secrets: not supported yet\n"
-		"f:2:42: metrics.merge: not supported yet" },
+		"f:2:2: tasks: not supported yet\nf:2:15: secrets: not supported yet" },
 	/* all at once, in the order of the text */
 	{ "{\"services\": {\"a\": {\"usr\": 1, \"user\": [], \"user\": 2,\n  \"stop\": {\"drain\": 8, \"timeut\": "
 	  "1}}},\n "

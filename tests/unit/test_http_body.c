@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,60 @@ static void finds_what_strstr_finds(void **state)
 	}
 }
 
+struct kept {
+	char text[64];
+	size_t length, most;
+};
+
+static int keep(void *context, const char *bytes, size_t length)
+{
+	struct kept *kept = context;
+
+	if (length > kept->most - kept->length)
+		return -EFBIG;
+	memcpy(kept->text + kept->length, bytes, length);
+	kept->length += length;
+	return 0;
+}
+
+static void hands_the_body_on_however_it_is_cut(void **state)
+{
+	static const struct {
+		const char *head, *body, *kept;
+		enum http_body_result result, at_end;
+	} rows[] = {
+		{ HEAD "\r\n", "all is well", "all is well", HTTP_BODY_NEED_MORE, HTTP_BODY_LACKS },
+		{ HEAD "Content-Length: 4\r\n\r\n", "wells", "well", HTTP_BODY_LACKS, HTTP_BODY_LACKS },
+		{ HEAD "Content-Length: 5\r\n\r\n", "well", "well", HTTP_BODY_NEED_MORE, HTTP_BODY_CUT },
+		{ HEAD "Content-Length: 0\r\n\r\n", "well", "", HTTP_BODY_LACKS, HTTP_BODY_LACKS },
+		{ CHUNKED, "3\r\nall\r\n2;x\r\n i\r\n0\r\n\r\n", "all i", HTTP_BODY_LACKS, HTTP_BODY_LACKS },
+		{ CHUNKED, "3\r\nall\r\n2\r\n ", "all ", HTTP_BODY_NEED_MORE, HTTP_BODY_CUT },
+		{ CHUNKED, "3\r\nallx", "all", HTTP_BODY_MALFORMED, HTTP_BODY_MALFORMED },
+		{ HEAD "\r\n", "a body of seventeen", "", HTTP_BODY_TOO_LARGE, HTTP_BODY_TOO_LARGE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t piece = 1; piece < 40; piece++) {
+			struct kept kept = { .most = 16 };
+			const struct http_sink sink = { keep, &kept };
+			struct http_head head;
+			struct http_body body;
+			const char *at = rows[i].body, *end = at + strlen(at);
+
+			http_head_init(&head);
+			http_head_feed(&head, rows[i].head, strlen(rows[i].head));
+			http_body_pass(&body, &head, &sink);
+			for (; at < end; at += piece)
+				http_body_feed(&body, at, (size_t)(end - at) < piece ? (size_t)(end - at) : piece);
+			assert_int_equal(body.result, rows[i].result);
+			assert_int_equal(http_body_end(&body), rows[i].at_end);
+			if (rows[i].result != HTTP_BODY_TOO_LARGE)
+				assert_string_equal(kept.text, rows[i].kept);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +217,7 @@ int main(void)
 		cmocka_unit_test(looks_at_64_kib_and_not_a_byte_more),
 		cmocka_unit_test(an_endless_line_before_a_chunk_is_cut_off),
 		cmocka_unit_test(finds_what_strstr_finds),
+		cmocka_unit_test(hands_the_body_on_however_it_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_check\nleak:take_file\n";
+	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -176,6 +176,8 @@ static const char *said(const struct model *model)
 		say(&words, "users=%s", model->users);
 	if (model->tokens != NULL)
 		say(&words, "tokens=%s", model->tokens);
+	for (size_t i = 0; i < model->merge_count; i++)
+		say(&words, "merge=%s", model->merge[i].name);
 	if (model->command != NULL) {
 		say(&words, "|");
 		for (char **word = model->command; *word != NULL; word++)
@@ -352,6 +354,9 @@ static const struct story {
 		"listen=127.0.0.1:9911 listen=[::1]:1 listen=:65535 | true" },
 	{ { "--metrics", "unix:/run/a?b.sock?mode=0666", "--metrics=fd:metrics", "true" }, { NULL },
 		"listen=unix:/run/a?b.sock?mode=0666 listen=fd:metrics | true" },
+	{ { "--metrics=:1", "--metrics-merge", "name=a http://a/ timeout=1s http://b/", "--metrics-merge=http://c/",
+		  "true" },
+		{ NULL }, "listen=:1 merge=a merge=http://b/ merge=http://c/ | true" },
 
 	/* variables */
 	{ { "true" }, { "NEST_INIT_USER=node", "HOME=/root", "PATH=/bin" }, "user=node | true" },
@@ -593,6 +598,16 @@ static const struct refusal {
 		"--health-retries: '18446744073709551617': expected a number from 1 to 1000" },
 	{ { "--metrics", "9911", "true" }, { NULL }, EINVAL,
 		"--metrics: '9911': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
+	{ { "--metrics-merge", "http://a/", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: there is no page to merge into; give a --metrics" },
+	{ { "--metrics=:1", "--metrics-merge", "http://a/", "--metrics-merge", "http://a/", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: 'http://a/' is there twice: give one of them another name=" },
+	{ { "--metrics-merge", " ", "true" }, { NULL }, EINVAL, "--metrics-merge: the value is empty" },
+	{ { "--metrics-merge", "tcp://a:1", "true" }, { NULL }, EINVAL,
+		"--metrics-merge: 'tcp://a:1': expected http://HOST[:PORT][/PATH] or http+unix:SOCKET:/PATH" },
+	{ { "--metrics-merge",
+		  "http://a/ http://b/ http://c/ http://d/ http://e/ http://f/ http://g/ http://h/ http://i/", "true" },
+		{ NULL }, E2BIG, "--metrics-merge: 'http://i/': at most 8 pages" },
 	{ { "--metrics", "localhost:0", "true" }, { NULL }, EINVAL,
 		"--metrics: 'localhost:0': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "localhost:65536", "true" }, { NULL }, EINVAL,
@@ -924,6 +939,7 @@ static const struct sample {
 	{ "health-retries", "5", false },
 	{ "expect", "200,429", false },
 	{ "metrics", "127.0.0.1:9911", true },
+	{ "metrics-merge", "timeout=2s http://a/m", true },
 	{ "metrics-users", "/run/users", false },
 	{ "metrics-tokens", "/run/tokens", false },
 	{ "log-format", "json", false },

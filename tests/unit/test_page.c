@@ -106,6 +106,12 @@ static struct readings full_readings(void)
 	return readings;
 }
 
+static const struct app_scrape scrapes[] = {
+	{ "http://127.0.0.1:4000/metrics", true, true, 12 * NS_PER_MS, { 0 } },
+	{ "worker", true, false, 5 * NS_PER_S, { 1, 2, 3, 4, 5, 6, 7, 8 } },
+	{ "never asked", false, false, 0, { 0 } },
+};
+
 static void assert_golden(const char *name, const char *text, size_t length)
 {
 	cleanup_free char *expected = NULL;
@@ -134,7 +140,7 @@ static void the_page_is_the_golden_one(void **state)
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
 	struct page_facts facts = { &build, &snapshot, false, checks, COUNT(checks), &readings, &seccomp, denials,
-		COUNT(denials) };
+		COUNT(denials), scrapes, COUNT(scrapes), NULL };
 
 	(void)state;
 	for (enum exposition_format format = 0; format < EXPOSITION_FORMAT_COUNT; format++) {
@@ -171,6 +177,28 @@ static void what_is_not_known_is_left_out(void **state)
 	assert_non_null(strstr(early, "\nnest_init_signals_received_total{signal=\"TERM\"} 0\n"));
 }
 
+/* What comes of the application stands behind all that is ours, under one # EOF. */
+static void the_applications_page_is_merged_behind_ours(void **state)
+{
+	static const char app[] = "# TYPE a counter\na_total 1\n# EOF\n";
+	const struct siphash_key key = { { 1, 2 } };
+	struct app_page page;
+	struct merge_left left;
+	struct merge *merge;
+	struct page_facts facts = { .snapshot = NULL };
+	cleanup_free char *text = NULL;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(app_page_read(app, strlen(app), APP_OPENMETRICS, &page), 0);
+	assert_int_equal(merge_build(&page, 1, &key, &left, &merge), 0);
+	facts.merge = merge;
+	assert_int_equal(metrics_page(&facts, EXPOSITION_OPENMETRICS, &text, &length), 0);
+	assert_non_null(strstr(text, "\nnest_init_ready 0\n# TYPE a counter\na_total 1\n# EOF\n"));
+	assert_ptr_equal(strstr(text, "# EOF\n"), text + length - strlen("# EOF\n"));
+	merge_free(merge);
+}
+
 static void the_longest_page_is_within_its_limit(void **state)
 {
 	static struct wire_check longest[MODEL_CHECKS_MAX];
@@ -178,7 +206,7 @@ static void the_longest_page_is_within_its_limit(void **state)
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
 	struct page_facts facts = { &build, &snapshot, true, longest, MODEL_CHECKS_MAX, &readings, &seccomp, many,
-		PAGE_DENIALS_MAX };
+		PAGE_DENIALS_MAX, scrapes, COUNT(scrapes), NULL };
 	cleanup_free char *text = NULL;
 	size_t length = 0;
 
@@ -398,7 +426,7 @@ static char *make_front(const struct wire_snapshot *snapshot, const struct wire_
 {
 	struct readings readings = { .known = 0 };
 	const struct page_facts known = { &build, snapshot, snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING,
-		checked, check_count, &readings, &seccomp, denials, COUNT(denials) };
+		checked, check_count, &readings, &seccomp, denials, COUNT(denials), NULL, 0, NULL };
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 	const struct front_facts facts = { &known, healthy, runs, history, INT64_C(1732334812000000000) };
 	char *text;
@@ -500,6 +528,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_page_is_the_golden_one),
 		cmocka_unit_test(what_is_not_known_is_left_out),
+		cmocka_unit_test(the_applications_page_is_merged_behind_ours),
 		cmocka_unit_test(the_longest_page_is_within_its_limit),
 		cmocka_unit_test(ready_needs_a_running_init_and_alive_does_not),
 		cmocka_unit_test(nothing_is_good_before_the_first_snapshot),
