@@ -305,7 +305,7 @@ def test_the_request_is_a_plain_one(public):
     (public / "token").write_text("abc\n")
     with Target(answering("a 1\n")) as target, \
             merged(f"bearer_file={public}/token header=X-Tenant:7 {target.url}") as container:
-        container.get("/metrics", headers={"Accept-Encoding": "gzip"})
+        container.get("/metrics", headers={"X-Forwarded-For": "10.0.0.1"})
         lines = target.heads[0].split("\r\n")
     assert lines[0] == "GET /metrics HTTP/1.1"
     assert sorted(line for line in lines[1:] if not line.startswith("User-Agent: nest-init/")) == [
