@@ -273,9 +273,12 @@ static int compare_checks(const void *a, const void *b)
 static int check_names(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
 	static const uint8_t options[] = { OPTION_LIVE, OPTION_READY, OPTION_STARTUP };
-	const struct check **sorted = calloc(model->check_count + 1, sizeof *sorted);
+	const struct check **sorted;
 	int error = 0;
 
+	if (model->check_count < 2)
+		return 0; /* a plain start allocates nothing */
+	sorted = calloc(model->check_count, sizeof *sorted);
 	if (sorted == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	for (size_t i = 0; i < model->check_count; i++)
