@@ -1,17 +1,14 @@
 #include "health/resolve.h"
 
-#include "base/cleanup.h"
 #include "base/fdio.h"
+#include "base/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,19 +19,6 @@ struct answer {
 	struct endpoint endpoint[ENDPOINT_MAX];
 };
 _Static_assert(sizeof(struct answer) <= PIPE_BUF, "an answer is written at once");
-
-/* Everything but standard streams and the pipe: connections of the parent would stay open as long as the child. Where
- * the call is missing or denied, they do. */
-static void close_others(int kept)
-{
-#ifdef SYS_close_range
-	if (kept > 3)
-		syscall(SYS_close_range, 3U, (unsigned)kept - 1, 0U);
-	syscall(SYS_close_range, (unsigned)kept + 1, ~0U, 0U);
-#else
-	(void)kept;
-#endif
-}
 
 /* The addresses in the order of getaddrinfo(3). AI_ADDRCONFIG is left out: in a container without a network it would
  * hide the names of /etc/hosts that mean loopback. */
@@ -57,41 +41,25 @@ static void look_up(const char *host, uint16_t port, struct answer *ret_answer)
 		ret_answer->error = EAI_NONAME;
 }
 
-/* The list is not freed: the process ends. It dies with its parent, which might be killed (PR_SET_PDEATHSIG, prctl(2)).
- */
-static _Noreturn void run_child(int fd, pid_t parent, const char *host, uint16_t port)
+struct question {
+	const char *host;
+	uint16_t port;
+};
+
+/* The list is not freed: the process ends. */
+static void answer_question(int fd, const void *context)
 {
+	const struct question *question = context;
 	struct answer answer;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	close_others(fd);
 	memset(&answer, 0, sizeof answer);
-	look_up(host, port, &answer);
-	_exit(fd_write_all(fd, &answer, sizeof answer) < 0);
+	look_up(question->host, question->port, &answer);
+	fd_write_all(fd, &answer, sizeof answer);
 }
 
 int resolve_start(struct resolve *resolve, const char *host, uint16_t port)
 {
-	cleanup_close int reader = -1;
-	cleanup_close int writer = -1;
-	const pid_t parent = getpid();
-	int ends[2];
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	reader = ends[0];
-	writer = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		run_child(writer, parent, host, port);
-	resolve->fd = take_fd(&reader);
-	resolve->pid = pid;
-	return 0;
+	return worker_start(answer_question, &(struct question){ host, port }, &resolve->pid, &resolve->fd);
 }
 
 /* The C library's own words differ between glibc and musl. */

@@ -3,7 +3,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/credentials.h"
+#include "base/fdio.h"
 #include "base/sha256.h"
+#include "base/worker.h"
 #include "metrics/authorization.h"
 #include "metrics/bcrypt.h"
 
@@ -13,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,41 +161,21 @@ static void follow_files(struct gate *gate, int64_t now)
 
 /* ---- the child that hashes ---- */
 
-/* The connections of the monitor must not stay open for its sake. It dies with it (PR_SET_PDEATHSIG, prctl(2)). */
-static _Noreturn void hash_in_child(int fd, pid_t parent, const char *password, const char *hash)
-{
-	char answer;
+struct guess {
+	const char *password, *hash;
+};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	if (fd > 3)
-		syscall(SYS_close_range, 3U, (unsigned)fd - 1, 0U);
-	syscall(SYS_close_range, (unsigned)fd + 1, ~0U, 0U);
-	answer = bcrypt_matches(password, hash) ? 'y' : 'n';
-	_exit(write(fd, &answer, 1) != 1);
+static void judge_guess(int fd, const void *context)
+{
+	const struct guess *guess = context;
+
+	fd_write_all(fd, bcrypt_matches(guess->password, guess->hash) ? "y" : "n", 1);
 }
 
 static int start_child(struct gate *gate, const char *password, const char *hash, int64_t now)
 {
-	const pid_t parent = getpid();
-	cleanup_close int reader = -1, writer = -1;
-	int ends[2];
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	reader = ends[0];
-	writer = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		hash_in_child(writer, parent, password, hash);
-	gate->child = pid;
-	gate->child_fd = take_fd(&reader);
 	gate->began_ns = now;
-	return 0;
+	return worker_start(judge_guess, &(struct guess){ password, hash }, &gate->child, &gate->child_fd);
 }
 
 /* An unknown user's password is hashed as well: an answer that comes at once would tell that there is no such user. */
