@@ -60,6 +60,17 @@ def children(pid):
         return []
 
 
+def monitor_of(init):
+    """The pid of the monitor of a nest-init, as the host numbers both; None while there is none."""
+    for pid in children(init):
+        try:
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"nest-init\0monitor\0"):
+                return pid
+        except OSError:  # it has ended meanwhile
+            pass
+    return None
+
+
 def status_of(pid):
     """/proc/PID/status as a dict."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -9,7 +9,7 @@ import pytest
 
 from busybox import NEST_INIT, image, needs_runc, wait_until  # noqa: F401
 from bundle import Container
-from namespace import Namespace, without_certificate
+from namespace import Namespace, monitor_of, without_certificate
 
 pytestmark = needs_runc
 DEFAULT = "/etc/nest-init.json"
@@ -142,13 +142,6 @@ def test_other_names_take_the_protections_of_a_file_that_is_named(image, write):
 
 # ---- the monitor ----
 
-def monitor_of(c):
-    """Its pid, as the host numbers it."""
-    for pid in Path(f"/proc/{c.pid}/task/{c.pid}/children").read_text().split():
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"nest-init\0monitor\0"):
-            return int(pid)
-    return None
-
 
 def checks_of(c):
     done = c.exec("/nest-init", "status", "--json")
@@ -165,9 +158,9 @@ def test_the_monitor_knows_what_pid_1_has_read_whatever_becomes_of_the_file(imag
         c.wait_http(f"http://{PAGE}/readyz")
         assert checks_of(c) == ["by-word", "first", "file:/etc/passwd"]
         assert c.exec("/bin/sh", "-c", f"echo nonsense > {DEFAULT}").returncode == 0
-        monitor = monitor_of(c)
+        monitor = monitor_of(c.pid)
         os.kill(monitor, 9)
-        wait_until(lambda: monitor_of(c) not in (None, monitor))
+        wait_until(lambda: monitor_of(c.pid) not in (None, monitor))
         c.wait_http(f"http://{PAGE}/readyz")
         assert checks_of(c) == ["by-word", "first", "file:/etc/passwd"]
         wait_until(lambda: c.exec("/nest-init", "health").returncode == 0)
@@ -179,10 +172,10 @@ def test_the_monitor_has_nothing_of_the_workloads_environment(image, write):
                  metrics={"listen": PAGE})
     with container(image, path) as c:
         c.wait_http(f"http://{PAGE}/livez")
-        os.kill(first := monitor_of(c), 9)
-        wait_until(lambda: monitor_of(c) not in (None, first))
+        os.kill(first := monitor_of(c.pid), 9)
+        wait_until(lambda: monitor_of(c.pid) not in (None, first))
         c.wait_http(f"http://{PAGE}/livez")
-        monitor = monitor_of(c)
+        monitor = monitor_of(c.pid)
         assert Path(f"/proc/{monitor}/cmdline").read_bytes() == b"nest-init\0monitor\0--model\0"
         assert b"geheim" not in Path(f"/proc/{monitor}/environ").read_bytes()
         assert not [fd for fd in os.listdir(f"/proc/{monitor}/fd")

@@ -17,7 +17,7 @@ import pytest
 from bundle import Container
 from busybox import (BACKSTOP, DOCKER_CAPS, METRICS, NEST_INIT, PRIVILEGED, image, layers, needs_runc,  # noqa: F401
                      run, running, wait_output, wait_until)
-from namespace import children, status_of
+from namespace import children, monitor_of, status_of
 
 pytestmark = needs_runc
 
@@ -93,14 +93,7 @@ def told(errors):
 
 
 def monitor(container):
-    """Its pid as the host numbers it, or None while there is none."""
-    for pid in children(container.pid):
-        try:
-            if Path(f"/proc/{pid}/cmdline").read_text().split("\0")[1:2] == ["monitor"]:
-                return pid
-        except OSError:  # it has ended meanwhile
-            pass
-    return None
+    return monitor_of(container.pid)
 
 
 @pytest.mark.parametrize("options, container", [

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from misbehaving import Server
-from namespace import Namespace, children, wait_until
+from namespace import Namespace, children, monitor_of, wait_until
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 
@@ -52,14 +52,7 @@ def until(container, condition, name=None):
 
 
 def monitor(container):
-    """The pid of the monitor, as the host numbers it."""
-    def find():
-        for pid in children(container.pid):
-            with contextlib.suppress(OSError):
-                if b"monitor" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
-        return None
-    return wait_until(find)
+    return wait_until(lambda: monitor_of(container.pid))
 
 
 def cpu_seconds(pid):

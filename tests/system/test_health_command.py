@@ -3,7 +3,6 @@
 NEST_INIT names the binary. Limits are far from what a busy machine takes; where our own default is meant, it is read and
 not timed.
 """
-import contextlib
 import http.server
 import json
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from namespace import Namespace, children, wait_until
+from namespace import Namespace, monitor_of, wait_until
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 NOBODY_THERE = {"NEST_INIT_CONTROL": "nest-init/of-a-test/nobody-there"}
@@ -47,13 +46,7 @@ def alone(*words, **env):
 
 
 def monitor(container):
-    def find():
-        for pid in children(container.pid):
-            with contextlib.suppress(OSError):
-                if b"monitor" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
-        return None
-    return wait_until(find)
+    return wait_until(lambda: monitor_of(container.pid))
 
 
 def cpu_seconds(pid):

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 import bundle
-from namespace import without_certificate
+from namespace import monitor_of, without_certificate
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 MONITOR = "http://127.0.0.1:9911"
@@ -141,13 +141,6 @@ def command_line(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode().split("\0")
     except OSError:
         return [""]
-
-
-def monitor_of(pid1):
-    """The monitor's pid as the host numbers it, or None while there is none."""
-    found = [pid for pid in children(pid1) if command_line(pid)[:2] == ["nest-init", "monitor"]]
-    assert len(found) <= 1
-    return found[0] if found else None
 
 
 def monitor(container):
