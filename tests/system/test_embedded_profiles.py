@@ -261,7 +261,11 @@ def ask_for_everything(c, libc):
     """Static files, ranges, directories, gzip, keep-alive, large bodies, upstreams, a cache, WebDAV, TLS, Unix sockets."""
     def get(path, status=200, **more):
         answer = c.http(f"http://127.0.0.1{path}", **more)
-        assert answer.status == status, (path, answer.status, c.file("/var/log/errors").read_text()[-2000:])
+        said = c.file("/var/log/errors").read_text()[-2000:]
+        if answer.status == 500 and "(4: Interrupted system call)" in said:
+            # A busy recorder takes a call up late: a signal that comes before that ends it (seccomp_unotify(2)).
+            answer = c.http(f"http://127.0.0.1{path}", **more)
+        assert answer.status == status, (path, answer.status, said)
         return answer
 
     assert get("/big").body == get("/threads/big").body == get("/far/big").body == BIG
