@@ -77,6 +77,13 @@ def status_of(pid):
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
+def environment_of(pid):
+    """Of a process that has been executed (proc(5)): the file is empty for a moment while execve(2) does it."""
+    def read():
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    return dict(variable.split("=", 1) for variable in wait_until(read).decode().split("\0") if "=" in variable)
+
+
 def members(namespace):
     """The processes of a PID namespace, named as readlink(2) of /proc/PID/ns/pid does."""
     found = []

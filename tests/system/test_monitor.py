@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 import bundle
-from namespace import monitor_of, without_certificate
+from namespace import environment_of, monitor_of, without_certificate
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 MONITOR = "http://127.0.0.1:9911"
@@ -739,7 +739,7 @@ def test_a_nest_init_that_is_not_pid_1_is_found_by_its_variable(start):
                                "/work", 4000, 7))
     inner, = until(lambda: children(container.pid), "the inner one")
     main = until(lambda: [p for p in children(inner) if command_line(p)[0] == "/work"], "the workload")[0]
-    env = dict(line.split("=", 1) for line in Path(f"/proc/{main}/environ").read_text().split("\0") if line)
+    env = environment_of(main)
     name = {"NEST_INIT_CONTROL": env["NEST_INIT_CONTROL"]}
     until(lambda: health(container, "--live", env=name)[0] == 0, "alive")
     assert health(container, env=name) == (1, "not ready: tcp://127.0.0.1:1: connection refused (127.0.0.1:1)")

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from listener import Listener
-from namespace import Namespace, children, status_of, wait_until
+from namespace import Namespace, children, environment_of, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -132,11 +132,6 @@ def monitor(n):
     return wait_until(found)
 
 
-def environment(n):
-    with open(f"/proc/{n.workload()}/environ", "rb") as variables:
-        return dict(variable.split("=", 1) for variable in variables.read().decode().split("\0") if "=" in variable)
-
-
 # --- who is asked to speak ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("options, names", [
@@ -150,7 +145,7 @@ def test_the_workload_is_asked_to_speak_where_somebody_listens(either, tmp_path,
             Namespace(either, "sh", "-c", "echo up $$; exec sleep 1000", options=options, env={
                 **systemd.env, "WATCHDOG_USEC": "123456789", "WATCHDOG_PID": "1"}) as n:
         n.wait_for("up 2")
-        seen = environment(n)
+        seen = environment_of(n.workload())
         assert {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(seen) == names
         if names:
             assert seen["NOTIFY_SOCKET"].startswith("@nest-init/") and seen["NOTIFY_SOCKET"].endswith("/notify")
@@ -376,7 +371,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
 def test_nobody_else_speaks_for_it(either, who):
     with Speaking(either, *NOTIFY) as n:
         n.up()
-        name = environment(n)["NOTIFY_SOCKET"]
+        name = environment_of(n.workload())["NOTIFY_SOCKET"]
         if who == "host":  # as a neighbour of the pod: the network namespace is shared, the PID namespace is not
             assert subprocess.run([PYTHON, "-c", FROM_OUTSIDE, name], timeout=60).returncode == 0
         elif who == "exec":
@@ -408,7 +403,7 @@ def test_a_number_alone_does_not_make_kin(either):
     forge that, so root does."""
     with Speaking(either, *NOTIFY) as n:
         n.up()
-        name = environment(n)["NOTIFY_SOCKET"]
+        name = environment_of(n.workload())["NOTIFY_SOCKET"]
         n.does("as_child(lambda: print('child', os.getpid(), flush=True))")
         n.wait_for("child done")
         child = next(line.split()[1] for line in n.lines() if line.startswith("child ") and line != "child done")
@@ -487,7 +482,7 @@ def test_descriptors_are_closed_and_never_taken(either):
 def test_a_flood_of_others_does_not_drown_it(either):
     with Speaking(either, *NOTIFY) as n:
         n.up()
-        name = environment(n)["NOTIFY_SOCKET"]
+        name = environment_of(n.workload())["NOTIFY_SOCKET"]
         flood = f"import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect({chr(0) + name[1:]!r})\n" \
                 "while True: s.send(b'READY=1\\nSTATUS=evil')"
         with subprocess.Popen(["nsenter", f"--target={n.pid}", "--pid", "--mount", PYTHON, "-c", flood]) as flooding:
@@ -660,7 +655,7 @@ http.createServer((request, reply) => reply.end("hello")).listen(0, "127.0.0.1",
 def test_where_nest_init_is_not_pid_1(either):
     with Speaking(either, *NOTIFY, parent=Namespace.PLAIN_PARENT) as n:
         n.up()
-        variables = environment(n)
+        variables = environment_of(n.workload())
         assert variables["NOTIFY_SOCKET"].rsplit("/", 2)[1:] == [variables["NEST_INIT_CONTROL"].rsplit("/", 1)[1], "notify"]
         n.says("READY=1")
         shown = inside(n, "env", f"NEST_INIT_CONTROL={variables['NEST_INIT_CONTROL']}", n.init, "health", "--ready")

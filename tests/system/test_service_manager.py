@@ -10,7 +10,7 @@ import time
 import pytest
 
 from listener import Listener
-from namespace import Namespace, children, wait_until
+from namespace import Namespace, children, environment_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -24,19 +24,13 @@ def systemd(tmp_path):
         yield listener
 
 
-def environment(n):
-    """Of the workload."""
-    with open(f"/proc/{n.workload()}/environ", "rb") as variables:
-        return dict(variable.split("=", 1) for variable in variables.read().decode().split("\0") if "=" in variable)
-
-
 # --- who speaks ---------------------------------------------------------------------------------------------------
 
 def test_the_workload_does_not_inherit_what_the_manager_said_to_pid_1(either, systemd):
     asked = {**systemd.env, "WATCHDOG_USEC": "1000000000", "WATCHDOG_PID": "1", "KEPT": "yes"}
     with Namespace(either, *SLEEPS, env=asked) as n:
         n.wait_for("up")
-        seen = environment(n)
+        seen = environment_of(n.workload())
         assert seen["KEPT"] == "yes"
         assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(seen)
 
@@ -44,7 +38,7 @@ def test_the_workload_does_not_inherit_what_the_manager_said_to_pid_1(either, sy
 def test_without_a_manager_there_is_nothing_to_take(either):
     with Namespace(either, *SLEEPS, env={"NOTIFY_SOCKET": "", "WATCHDOG_USEC": "1000", "KEPT": "yes"}) as n:
         n.wait_for("up")
-        assert environment(n)["KEPT"] == "yes"
+        assert environment_of(n.workload())["KEPT"] == "yes"
         time.sleep(0.2)
         assert n.complaints() == ""
 
