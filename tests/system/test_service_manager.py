@@ -163,9 +163,12 @@ def test_what_comes_before_the_stop_signal_is_asked_for_as_time(either, systemd,
         assert systemd.hear() == ["READY=1", f"STOPPING=1{extension}"]
 
 
-def test_stopping_is_said_once_whoever_asks_for_it(either, systemd):
-    with Namespace(either, "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.02; done", env=systemd.env,
-                   options=["--live", "retries=1 file:/nowhere/at/all", "--on-unhealthy", "stop", "--stop-timeout", "20s"]) as n:
+def test_stopping_is_said_once_whoever_asks_for_it(either, systemd, tmp_path):
+    alive = tmp_path / "alive"
+    alive.touch()
+    deaf = f"trap '' TERM; rm {alive}; while :; do sleep 0.02; done"
+    with Namespace(either, "sh", "-c", deaf, env=systemd.env,
+                   options=["--live", f"retries=1 interval=100ms file:{alive}", "--on-unhealthy", "stop", "--stop-timeout", "20s"]) as n:
         wait_until(lambda: "STOPPING=1" in systemd.hear())
         n.kill(signal.SIGTERM)
         n.wait_for_error("SIGTERM: stopping")
