@@ -24,11 +24,11 @@ static struct model *model_for(const struct config_reader *reader, enum option o
 
 static int set_extra(struct config_reader *reader, enum config_extra extra, const char *text, struct complaint *ret_why)
 {
-	struct restart_policy *policy = &reader->model->restart;
+	struct restart_policy *policy = &reader->model->main.restart;
 
 	switch (extra) {
 	case EXTRA_ATTEMPTS: /* they are a part of --restart */
-		policy = &model_for(reader, OPTION_RESTART)->restart;
+		policy = &model_for(reader, OPTION_RESTART)->main.restart;
 		return value_read_number(text, 0, ATTEMPTS_MAX, (int *)&policy->attempts, ret_why);
 	case EXTRA_MAX_BACKOFF:
 		return value_read_duration(text, SHORTEST_TIME, &policy->max_backoff_ns, ret_why);
@@ -39,7 +39,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, cons
 
 static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
 {
-	const struct option_row *row;
+	struct model *model;
 
 	if (key->group == GROUP_CHECK && key->sets == EXTRA_TARGET)
 		return check_set_target(text, reader->check, ret_why);
@@ -47,8 +47,9 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
 	if (key->sets >= OPTION_COUNT)
 		return set_extra(reader, (enum config_extra)key->sets, text, ret_why);
-	row = &option_rows[key->sets];
-	return option_set(row->setter, text, (char *)model_for(reader, (enum option)key->sets) + row->member, ret_why);
+	model = model_for(reader, (enum option)key->sets);
+	return option_set(option_rows[key->sets].setter, text,
+		option_member((enum option)key->sets, model, &model->main), ret_why);
 }
 
 /* The same with a finding where it is refused. */
@@ -165,9 +166,9 @@ static void read_command(struct config_reader *reader, const struct config_key *
 		json_complain(node, &why, "names no command");
 		config_refuse(reader, &why);
 	} else if (key->sets == OPTION_PRE_STOP) {
-		model_for(reader, OPTION_PRE_STOP)->stop.pre_stop = words;
-	} else if (reader->model->command == NULL || *reader->model->command == NULL) {
-		reader->model->command = words;
+		model_for(reader, OPTION_PRE_STOP)->main.stop.pre_stop = words;
+	} else if (reader->model->main.command == NULL || *reader->model->main.command == NULL) {
+		reader->model->main.command = words;
 	}
 }
 
@@ -245,7 +246,7 @@ static void read_check(struct config_reader *reader, enum option option, const s
 	if (error == 0)
 		error = check_complete(&check, &plain);
 	if (error == 0)
-		error = option_add_check(&check, model_for(reader, option), &plain);
+		error = option_add_check(&check, &model_for(reader, option)->main, &plain);
 	if (error == 0)
 		return;
 	json_complain(node, &why, "%.250s", plain.text);
@@ -281,8 +282,8 @@ static void read_services(struct config_reader *reader, const struct json_node *
 		if (!config_is_said(reader, node))
 			continue;
 		if (count++ == 0 && is_service_name(json_key(node))) {
-			reader->model->service = strdup(json_key(node));
-			reader->out_of_memory = reader->out_of_memory || reader->model->service == NULL;
+			reader->model->main.name = strdup(json_key(node));
+			reader->out_of_memory = reader->out_of_memory || reader->model->main.name == NULL;
 			read_object(reader, GROUP_SERVICE, node);
 			continue;
 		}
@@ -313,7 +314,7 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 {
 	char **variables = config_variables(reader, node);
 
-	reader->model->confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+	reader->model->main.confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
 }
 
 static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
@@ -392,7 +393,7 @@ int config_read(const struct config_input *input, bool seen[static OPTION_COUNT]
 		read_root(&reader, json_root(ret_config->json));
 	else if (error != -ENOMEM)
 		config_refuse(&reader, &why);
-	free(reader.ignored->check);
+	free(reader.ignored->main.check);
 	free(reader.ignored);
 	return error == -ENOMEM || reader.out_of_memory ? -ENOMEM : 0;
 }

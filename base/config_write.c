@@ -390,10 +390,10 @@ static void on_unhealthy(struct writer *writer, const struct model *model)
 {
 	static const char actions[][8] = { "none", "stop", "restart" };
 
-	if (model->on_unhealthy == UNHEALTHY_SIGNAL)
-		signal_text(writer, "on_unhealthy", model->unhealthy_signal);
+	if (model->main.on_unhealthy == UNHEALTHY_SIGNAL)
+		signal_text(writer, "on_unhealthy", model->main.unhealthy_signal);
 	else
-		json_write_text(&writer->json, "on_unhealthy", actions[model->on_unhealthy]);
+		json_write_text(&writer->json, "on_unhealthy", actions[model->main.on_unhealthy]);
 }
 
 /* By kind: whoever reads it has the same order if the model's is that (options.c). */
@@ -402,16 +402,16 @@ static void health(struct writer *writer, const struct model *model)
 	json_write_object(&writer->json, "health");
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++) {
 		json_write_array(&writer->json, check_kind_name(kind));
-		for (size_t i = 0; i < model->check_count; i++)
-			if (model->check[i].kind == kind && !check_is_watchdog(&model->check[i]))
-				check(writer, &model->check[i]);
+		for (size_t i = 0; i < model->main.check_count; i++)
+			if (model->main.check[i].kind == kind && !check_is_watchdog(&model->main.check[i]))
+				check(writer, &model->main.check[i]);
 		json_write_end(&writer->json);
 	}
-	if (model->watchdog_ns > 0)
-		duration(writer, "watchdog", model->watchdog_ns);
+	if (model->main.watchdog_ns > 0)
+		duration(writer, "watchdog", model->main.watchdog_ns);
 	on_unhealthy(writer, model);
-	timing(writer, &model->timing);
-	expected(writer, &model->expected);
+	timing(writer, &model->main.timing);
+	expected(writer, &model->main.expected);
 	json_write_end(&writer->json);
 }
 
@@ -469,11 +469,11 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 
 	json_write_begin(&writer.json, out);
 	json_write_object(&writer.json, "services");
-	json_write_object(&writer.json, model->service != NULL ? model->service : "main");
-	words(&writer, "command", model->command);
-	confinement(&writer, &model->confinement);
-	restart(&writer, &model->restart);
-	stop(&writer, &model->stop);
+	json_write_object(&writer.json, model->main.name != NULL ? model->main.name : "main");
+	words(&writer, "command", model->main.command);
+	confinement(&writer, &model->main.confinement);
+	restart(&writer, &model->main.restart);
+	stop(&writer, &model->main.stop);
 	health(&writer, model);
 	json_write_end(&writer.json);
 	json_write_end(&writer.json);

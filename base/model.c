@@ -32,40 +32,40 @@ const char *log_level_name(enum log_level level)
 void model_defaults(struct model *ret_model)
 {
 	/* Field by field: the model is large, and a plain start touches few of its pages. */
-	ret_model->confinement.no_new_privs = true;
-	ret_model->stop.timeout_ns = TIME_NEVER;
+	ret_model->main.confinement.no_new_privs = true;
+	ret_model->main.stop.timeout_ns = TIME_NEVER;
 	ret_model->log_level = LOG_LEVEL_NOTICE;
-	ret_model->restart = (struct restart_policy){
+	ret_model->main.restart = (struct restart_policy){
 		.backoff_ns = NS_PER_S,
 		.max_backoff_ns = 30 * NS_PER_S,
 		.attempts = 5,
 		.window_ns = 300 * NS_PER_S,
 	};
-	ret_model->timing = check_default_timing;
+	ret_model->main.timing = check_default_timing;
 }
 
 bool model_shapes_stop(const struct model *model)
 {
-	const struct stop_policy *stop = &model->stop;
+	const struct stop_policy *stop = &model->main.stop;
 	bool marks = false;
 
 	for (size_t i = 0; i < MODEL_SIGNALS; i++)
 		marks = marks || stop->rewrite[i] != 0;
 	for (size_t i = 0; i < sizeof stop->clean_exit / sizeof stop->clean_exit[0]; i++)
 		marks = marks || stop->clean_exit[i] != 0;
-	return marks || model->restart.kind != RESTART_NEVER || stop->signal != 0 || stop->on != 0 ||
+	return marks || model->main.restart.kind != RESTART_NEVER || stop->signal != 0 || stop->on != 0 ||
 		stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
 }
 
 bool model_wants_monitor(const struct model *model)
 {
-	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report;
+	return model->main.check_count > 0 || model->listen_count > 0 || model->main.confinement.seccomp_report;
 }
 
 bool model_wants_notify(const struct model *model)
 {
-	for (size_t i = 0; i < model->check_count; i++)
-		if (model->check[i].target.kind == TARGET_NOTIFY)
+	for (size_t i = 0; i < model->main.check_count; i++)
+		if (model->main.check[i].target.kind == TARGET_NOTIFY)
 			return true;
 	return false;
 }

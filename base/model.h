@@ -141,12 +141,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 /* "error", "warning", "notice", "info". */
 const char *log_level_name(enum log_level level);
 
-struct model {
-	char **command;      /* NULL-terminated, from argv or the file */
-	const char *config;  /* the file that was read, or is to be; NULL: none */
-	const char *service; /* its name there; NULL: no file says it */
-	enum log_format log_format;
-	enum log_level log_level;
+/* What one service is told; the options of a run tell it to the only one. */
+struct service {
+	char **command;   /* NULL-terminated, from argv or the file */
+	const char *name; /* in the file; NULL: no file says it */
 	struct stop_policy stop;
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;
@@ -156,8 +154,15 @@ struct model {
 	struct expected expected;   /* the same */
 	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
-	size_t listen_count;
 	struct confinement confinement;
+};
+
+struct model {
+	const char *config; /* the file that was read, or is to be; NULL: none */
+	enum log_format log_format;
+	enum log_level log_level;
+	struct service main;
+	size_t listen_count;
 	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
 	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
 	size_t merge_count;

@@ -55,5 +55,5 @@ int option_set(enum setter setter, const char *value, void *member, struct compl
 int option_set_confinement(enum setter setter, const char *value, void *member, struct complaint *ret_why);
 int option_set_supervision(enum setter setter, const char *value, void *member, struct complaint *ret_why);
 
-/* Adds a check that is complete, with what it points at, to the model. */
-int option_add_check(const struct check *check, struct model *model, struct complaint *ret_why);
+/* Adds a check that is complete, with what it points at, to the service. */
+int option_add_check(const struct check *check, struct service *service, struct complaint *ret_why);

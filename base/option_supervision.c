@@ -122,50 +122,50 @@ static int set_restart(const char *value, struct restart_policy *policy, struct 
 	return complain(ret_why, EINVAL, "'%s': expected no, on-failure or always, and :ATTEMPTS if you like", value);
 }
 
-static int set_on_unhealthy(const char *value, struct model *model, struct complaint *ret_why)
+static int set_on_unhealthy(const char *value, struct service *service, struct complaint *ret_why)
 {
 	if (strcmp(value, "none") == 0)
-		model->on_unhealthy = UNHEALTHY_NONE;
+		service->on_unhealthy = UNHEALTHY_NONE;
 	else if (strcmp(value, "stop") == 0)
-		model->on_unhealthy = UNHEALTHY_STOP;
+		service->on_unhealthy = UNHEALTHY_STOP;
 	else if (strcmp(value, "restart") == 0)
-		model->on_unhealthy = UNHEALTHY_RESTART;
-	else if (value_read_signal(value, &model->unhealthy_signal, ret_why) == 0)
-		model->on_unhealthy = UNHEALTHY_SIGNAL;
+		service->on_unhealthy = UNHEALTHY_RESTART;
+	else if (value_read_signal(value, &service->unhealthy_signal, ret_why) == 0)
+		service->on_unhealthy = UNHEALTHY_SIGNAL;
 	else
 		return complain(ret_why, EINVAL, "'%s': expected none, stop, restart or a signal, such as USR1", value);
 	return 0;
 }
 
 /* Room for one more. The array doubles, so that a thousand checks are not copied a thousand times. */
-static int make_room(struct model *model)
+static int make_room(struct service *service)
 {
-	const size_t count = model->check_count;
-	struct check *more = model->check;
+	const size_t count = service->check_count;
+	struct check *more = service->check;
 
 	if (count == 0 || (count >= CHECKS_FIRST && (count & (count - 1)) == 0))
-		more = realloc(model->check, (count == 0 ? CHECKS_FIRST : 2 * count) * sizeof *more);
+		more = realloc(service->check, (count == 0 ? CHECKS_FIRST : 2 * count) * sizeof *more);
 	if (more == NULL)
 		return -ENOMEM;
-	model->check = more;
+	service->check = more;
 	return 0;
 }
 
-int option_add_check(const struct check *check, struct model *model, struct complaint *ret_why)
+int option_add_check(const struct check *check, struct service *service, struct complaint *ret_why)
 {
-	if (model->check_count == MODEL_CHECKS_MAX)
+	if (service->check_count == MODEL_CHECKS_MAX)
 		return complain(ret_why, E2BIG, "'%.100s': at most %d checks", check->name, MODEL_CHECKS_MAX);
-	if (make_room(model) < 0)
+	if (make_room(service) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	model->check[model->check_count++] = *check;
+	service->check[service->check_count++] = *check;
 	return 0;
 }
 
 /* All checks of a value. They point into a copy of it that lives as long as the process. */
-static int add_checks(const char *value, enum check_kind kind, struct model *model, struct complaint *ret_why)
+static int add_checks(const char *value, enum check_kind kind, struct service *service, struct complaint *ret_why)
 {
 	char *text = strdup(value);
-	const size_t count = model->check_count;
+	const size_t count = service->check_count;
 	struct check check;
 	size_t at = 0;
 	int r;
@@ -173,20 +173,20 @@ static int add_checks(const char *value, enum check_kind kind, struct model *mod
 	if (text == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	while ((r = check_parse(text, &at, kind, &check, ret_why)) == 1) {
-		r = option_add_check(&check, model, ret_why);
+		r = option_add_check(&check, service, ret_why);
 		if (r < 0)
 			break;
 	}
-	if (r == 0 && model->check_count == count)
+	if (r == 0 && service->check_count == count)
 		return complain(ret_why, EINVAL, "the value is empty");
 	return r;
 }
 
 /* A live check by another name. What is said again wins, as with every option that has one value. */
-static int set_watchdog(const char *value, struct model *model, struct complaint *ret_why)
+static int set_watchdog(const char *value, struct service *service, struct complaint *ret_why)
 {
 	static const char name[] = "watchdog";
-	const bool again = model->watchdog_ns > 0;
+	const bool again = service->watchdog_ns > 0;
 	int64_t time;
 	int r = value_read_duration(value, SHORTEST_WATCHDOG_NS, &time, ret_why);
 
@@ -194,13 +194,13 @@ static int set_watchdog(const char *value, struct model *model, struct complaint
 		return r;
 	if (time > WATCHDOG_MAX_NS)
 		return complain(ret_why, ERANGE, "'%s': expected a day at the most", value);
-	model->watchdog_ns = time;
+	service->watchdog_ns = time;
 	return again
 		? 0
 		: option_add_check(
 			  &(struct check){
 				  .kind = CHECK_LIVE, .name = name, .text = name, .target = { .kind = TARGET_NOTIFY } },
-			  model, ret_why);
+			  service, ret_why);
 }
 
 static int set_retries(const char *value, unsigned *ret_retries, struct complaint *ret_why)

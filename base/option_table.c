@@ -9,14 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SERVICE 0
+#define IN(member) offsetof(struct service, member)
 #define MODEL 0
-#define IN(member) offsetof(struct model, member)
+#define IN_MODEL(member) offsetof(struct model, member)
 
 static_assert(sizeof(struct model) <= UINT16_MAX, "an offset in it fits its place in a row");
 
 const struct option_row option_rows[] = {
 	[OPTION_CONFIG] = { "config", " FILE", "what is not said here (/etc/nest-init.json)", SECTION_LOG, VALUE_NEEDED,
-		COMMON, SET_TEXT, IN(config) },
+		COMMON | WHOLE, SET_TEXT, IN_MODEL(config) },
 	[OPTION_USER] = { "user", " NAME|UID[:GID]", "run as this user", SECTION_CONFINEMENT, VALUE_NEEDED, COMMON,
 		SET_TEXT, IN(confinement.user) },
 	[OPTION_GROUP_ADD] = { "group-add", " GROUP", "and in this group, too", SECTION_CONFINEMENT, VALUE_NEEDED,
@@ -78,14 +80,15 @@ const struct option_row option_rows[] = {
 	[OPTION_RESTART_BACKOFF] = { "restart-backoff", " TIME", "before the first; twice as long each time (1s)",
 		SECTION_STOPPING, VALUE_NEEDED, 0, SET_DURATION, IN(restart.backoff_ns) },
 	[OPTION_ON_UNHEALTHY] = { "on-unhealthy", " WHAT", "none, stop, restart or a signal (none)", SECTION_STOPPING,
-		VALUE_NEEDED, 0, SET_ON_UNHEALTHY, MODEL },
+		VALUE_NEEDED, 0, SET_ON_UNHEALTHY, SERVICE },
 	[OPTION_READY] = { "ready", " TARGET", "it can serve; looked at again and again", SECTION_HEALTH, VALUE_NEEDED,
-		COMMON, ADD_READY, MODEL },
-	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, COMMON, ADD_LIVE, MODEL },
+		COMMON, ADD_READY, SERVICE },
+	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, COMMON, ADD_LIVE,
+		SERVICE },
 	[OPTION_STARTUP] = { "startup", " TARGET", "it has started; looked at until it has", SECTION_HEALTH,
-		VALUE_NEEDED, 0, ADD_STARTUP, MODEL },
+		VALUE_NEEDED, 0, ADD_STARTUP, SERVICE },
 	[OPTION_WATCHDOG] = { "watchdog", " TIME", "it says WATCHDOG=1 (sd_notify) at least so often", SECTION_HEALTH,
-		VALUE_NEEDED, 0, SET_WATCHDOG, MODEL },
+		VALUE_NEEDED, 0, SET_WATCHDOG, SERVICE },
 	[OPTION_HEALTH_INTERVAL] = { "health-interval", " TIME", "between two looks (30s)", SECTION_HEALTH,
 		VALUE_NEEDED, COMMON, SET_INTERVAL, IN(timing.interval_ns) },
 	[OPTION_HEALTH_TIMEOUT] = { "health-timeout", " TIME", "for one look (30s)", SECTION_HEALTH, VALUE_NEEDED, 0,
@@ -100,21 +103,28 @@ const struct option_row option_rows[] = {
 	[OPTION_EXPECT] = { "expect", " STATUSES", "of HTTP that are a success: 200,429 (200-399)", SECTION_HEALTH,
 		VALUE_NEEDED, 0, SET_EXPECTED, IN(expected) },
 	[OPTION_METRICS] = { "metrics", " ADDRESS:PORT", "serve /metrics /livez /readyz /startupz /healthz",
-		SECTION_METRICS, VALUE_NEEDED, PARTED | COMMON, ADD_LISTEN, MODEL },
+		SECTION_METRICS, VALUE_NEEDED, PARTED | COMMON | WHOLE, ADD_LISTEN, MODEL },
 	[OPTION_METRICS_MERGE] = { "metrics-merge", " URL", "merge the service's own page into /metrics",
-		SECTION_METRICS, VALUE_NEEDED, 0, ADD_MERGE, MODEL },
+		SECTION_METRICS, VALUE_NEEDED, WHOLE, ADD_MERGE, MODEL },
 	[OPTION_METRICS_USERS] = { "metrics-users", " FILE", "/metrics for these alone: lines of htpasswd -B",
-		SECTION_METRICS, VALUE_NEEDED, 0, SET_PATH, IN(users) },
+		SECTION_METRICS, VALUE_NEEDED, WHOLE, SET_PATH, IN_MODEL(users) },
 	[OPTION_METRICS_TOKENS] = { "metrics-tokens", " FILE", "and for these bearer tokens, one a line",
-		SECTION_METRICS, VALUE_NEEDED, 0, SET_PATH, IN(tokens) },
-	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text, json or ecs (text)", SECTION_LOG, VALUE_NEEDED, 0,
-		SET_LOG_FORMAT, IN(log_format) },
+		SECTION_METRICS, VALUE_NEEDED, WHOLE, SET_PATH, IN_MODEL(tokens) },
+	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text, json or ecs (text)", SECTION_LOG, VALUE_NEEDED, WHOLE,
+		SET_LOG_FORMAT, IN_MODEL(log_format) },
 	[OPTION_LOG_LEVEL] = { "log-level", " LEVEL", "error, warning, notice or info (notice)", SECTION_LOG,
-		VALUE_NEEDED, COMMON, SET_LOG_LEVEL, IN(log_level) },
-	[OPTION_HELP] = { "help", " [TOPIC]", "this, or more", SECTION_NONE, VALUE_NONE, 0, SET_NOTHING, MODEL },
-	[OPTION_VERSION] = { "version", "", "of nest-init", SECTION_NONE, VALUE_NONE, 0, SET_NOTHING, MODEL },
+		VALUE_NEEDED, COMMON | WHOLE, SET_LOG_LEVEL, IN_MODEL(log_level) },
+	[OPTION_HELP] = { "help", " [TOPIC]", "this, or more", SECTION_NONE, VALUE_NONE, WHOLE, SET_NOTHING, MODEL },
+	[OPTION_VERSION] = { "version", "", "of nest-init", SECTION_NONE, VALUE_NONE, WHOLE, SET_NOTHING, MODEL },
 };
 static_assert(sizeof option_rows / sizeof option_rows[0] == OPTION_COUNT, "a row for every option");
+
+void *option_member(enum option option, struct model *model, struct service *service)
+{
+	char *whole = (option_rows[option].flags & WHOLE) != 0 ? (char *)model : (char *)service;
+
+	return whole + option_rows[option].member;
+}
 
 enum option option_nearest(const char *name)
 {

@@ -80,6 +80,7 @@ enum option_section {
 /* Flags of a row. */
 #define PARTED 1 /* blanks part several values in its variable; where they do more than that, its setter sees to it */
 #define COMMON 2 /* on the help's first page */
+#define WHOLE 4  /* of the whole container; all others are a service's */
 
 /* Arrays, not pointers: a table without relocations. */
 struct option_row {
@@ -90,10 +91,16 @@ struct option_row {
 	uint8_t value;   /* enum option_value */
 	uint8_t flags;
 	uint8_t setter;  /* enum setter */
-	uint16_t member; /* what it sets: its offset in the model */
+	uint16_t member; /* what it sets: its offset in the model where it is WHOLE, else in a service */
 };
 
 extern const struct option_row option_rows[];
+
+struct model;
+struct service;
+
+/* What the option sets: a member of the one or of the other. */
+void *option_member(enum option option, struct model *model, struct service *service);
 
 /* The option of that name, or OPTION_COUNT. */
 enum option option_find(const char *name, size_t length);

@@ -21,9 +21,7 @@ const char *options_name(size_t index)
 
 static int set_option(enum option option, const char *value, struct model *model, struct complaint *ret_why)
 {
-	const struct option_row *row = &option_rows[option];
-
-	return option_set(row->setter, value, (char *)model + row->member, ret_why);
+	return option_set(option_rows[option].setter, value, option_member(option, model, &model->main), ret_why);
 }
 
 static int unknown_option(const char *word, struct complaint *ret_why)
@@ -100,7 +98,7 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 			if (strcmp(*next, "-h") != 0)
 				return complain(ret_why, EINVAL,
 					"unknown option '%.200s' (nest-init --help all lists them)", *next);
-			parse->model->command = next + 1;
+			parse->model->main.command = next + 1;
 			*ret_wish = OPTIONS_HELP;
 			return 0;
 		}
@@ -108,12 +106,12 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 		if (error < 0)
 			return error;
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
-			parse->model->command = next;
+			parse->model->main.command = next;
 			*ret_wish = option == OPTION_HELP ? OPTIONS_HELP : OPTIONS_VERSION;
 			return 0;
 		}
 	}
-	parse->model->command = next;
+	parse->model->main.command = next;
 	return 0;
 }
 
@@ -255,8 +253,8 @@ static void harden(const bool seen[static OPTION_COUNT], struct confinement *con
 
 static bool has_check_of_life(const struct model *model)
 {
-	for (size_t i = 0; i < model->check_count; i++)
-		if (model->check[i].kind != CHECK_READY)
+	for (size_t i = 0; i < model->main.check_count; i++)
+		if (model->main.check[i].kind != CHECK_READY)
 			return true;
 	return false;
 }
@@ -276,15 +274,15 @@ static int check_names(const struct model *model, enum option *ret_option, struc
 	const struct check **sorted;
 	int error = 0;
 
-	if (model->check_count < 2)
+	if (model->main.check_count < 2)
 		return 0; /* a plain start allocates nothing */
-	sorted = calloc(model->check_count, sizeof *sorted);
+	sorted = calloc(model->main.check_count, sizeof *sorted);
 	if (sorted == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	for (size_t i = 0; i < model->check_count; i++)
-		sorted[i] = &model->check[i];
-	qsort(sorted, model->check_count, sizeof *sorted, compare_checks);
-	for (size_t i = 1; error == 0 && i < model->check_count; i++) {
+	for (size_t i = 0; i < model->main.check_count; i++)
+		sorted[i] = &model->main.check[i];
+	qsort(sorted, model->main.check_count, sizeof *sorted, compare_checks);
+	for (size_t i = 1; error == 0 && i < model->main.check_count; i++) {
 		if (compare_checks(&sorted[i - 1], &sorted[i]) != 0)
 			continue;
 		*ret_option = (enum option)options[sorted[i]->kind];
@@ -299,8 +297,8 @@ static int check_names(const struct model *model, enum option *ret_option, struc
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
-	const struct stop_policy *stop = &model->stop;
-	const struct confinement *confinement = &model->confinement;
+	const struct stop_policy *stop = &model->main.stop;
+	const struct confinement *confinement = &model->main.confinement;
 
 	*ret_option = OPTION_SECCOMP_REPORT;
 	if (confinement->seccomp_report &&
@@ -310,7 +308,7 @@ static int check_together(const struct model *model, enum option *ret_option, st
 	if (model->merge_count > 0 && model->listen_count == 0)
 		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
 	*ret_option = OPTION_ON_UNHEALTHY;
-	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
+	if (model->main.on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
 	*ret_option = OPTION_METRICS;
@@ -337,11 +335,11 @@ static int complete(struct parse *parse, char **env, enum option *ret_option, st
 
 	*ret_option = OPTION_COUNT;
 	if (!parse->seen[OPTION_SECURITY_LEVEL])
-		take_foreign_level(env, &model->confinement);
-	if (model->confinement.hardened)
-		harden(parse->seen, &model->confinement);
-	for (size_t i = 0; i < model->check_count; i++)
-		check_inherit(&model->check[i], &model->timing, &model->expected);
+		take_foreign_level(env, &model->main.confinement);
+	if (model->main.confinement.hardened)
+		harden(parse->seen, &model->main.confinement);
+	for (size_t i = 0; i < model->main.check_count; i++)
+		check_inherit(&model->main.check[i], &model->main.timing, &model->main.expected);
 	error = check_names(model, ret_option, ret_why);
 	return error < 0 ? error : check_together(model, ret_option, ret_why);
 }
@@ -352,18 +350,19 @@ static int complete(struct parse *parse, char **env, enum option *ret_option, st
  * (config_write()), counts them as we do. */
 static int sort_checks(struct model *model)
 {
-	struct check *sorted = calloc(model->check_count + 1, sizeof *sorted);
+	struct check *sorted = calloc(model->main.check_count + 1, sizeof *sorted);
 	size_t count = 0;
 
 	if (sorted == NULL)
 		return -ENOMEM;
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		for (int watchdog = 0; watchdog <= 1; watchdog++)
-			for (size_t i = 0; i < model->check_count; i++)
-				if (model->check[i].kind == kind && check_is_watchdog(&model->check[i]) == watchdog)
-					sorted[count++] = model->check[i];
-	free(model->check);
-	model->check = sorted;
+			for (size_t i = 0; i < model->main.check_count; i++)
+				if (model->main.check[i].kind == kind &&
+					check_is_watchdog(&model->main.check[i]) == watchdog)
+					sorted[count++] = model->main.check[i];
+	free(model->main.check);
+	model->main.check = sorted;
 	return 0;
 }
 
@@ -466,10 +465,10 @@ int options_parse_environment(char **env, struct model *ret_model, struct compla
 	int error;
 
 	model_defaults(ret_model);
-	ret_model->confinement.no_new_privs = false;
+	ret_model->main.confinement.no_new_privs = false;
 	error = finish(&parse, env, NULL, ret_why);
 	if (error == 0 && !parse.seen[OPTION_NO_NEW_PRIVS])
-		ret_model->confinement.no_new_privs = confines(&ret_model->confinement);
+		ret_model->main.confinement.no_new_privs = confines(&ret_model->main.confinement);
 	return error;
 }
 
@@ -486,7 +485,7 @@ static int parse_all(struct parse *parse, char **argv, char **env, const char *d
 	error = finish(parse, env, default_file, ret_why);
 	if (error < 0)
 		return error;
-	if (*parse->model->command == NULL)
+	if (*parse->model->main.command == NULL)
 		return complain(ret_why, EINVAL, "no command given: nest-init %s[OPTION...] [--] COMMAND [ARG...]",
 			parse->confines_only ? "exec " : "");
 	return 0;

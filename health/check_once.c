@@ -55,9 +55,9 @@ int check_once(const struct model *model, unsigned kinds, int64_t timeout_ns, st
 	size_t count = 0;
 	int r = batch == NULL ? -ENOMEM : 0;
 
-	for (size_t i = 0; i < model->check_count && r == 0; i++) {
-		if ((kinds >> model->check[i].kind & 1) != 0)
-			add(&model->check[i], &ret_records[count++], batch);
+	for (size_t i = 0; i < model->main.check_count && r == 0; i++) {
+		if ((kinds >> model->main.check[i].kind & 1) != 0)
+			add(&model->main.check[i], &ret_records[count++], batch);
 		if (batch->count == PROBE_RUN_MAX)
 			r = look(batch, end - clock_now_ns());
 	}

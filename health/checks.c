@@ -37,10 +37,10 @@ static void keep_counts(struct checks *checks, size_t index)
 
 int checks_init(struct checks *checks, const struct model *model, struct kept *kept, size_t descriptors, int channel)
 {
-	const size_t count = model->check_count;
+	const size_t count = model->main.check_count;
 	const size_t room = count + 1; /* none is a number too */
 
-	checks->check = model->check;
+	checks->check = model->main.check;
 	checks->count = count;
 	checks->kept = kept;
 	checks->channel = channel;
@@ -58,9 +58,9 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 		struct wire_check *record = &checks->record[i];
 		const struct tally tally = kept_tally(kept, i);
 
-		verdict_init(&checks->verdict[i], model->check[i].kind);
-		record->kind = model->check[i].kind;
-		snprintf(record->name, sizeof record->name, "%s", model->check[i].name);
+		verdict_init(&checks->verdict[i], model->main.check[i].kind);
+		record->kind = model->main.check[i].kind;
+		snprintf(record->name, sizeof record->name, "%s", model->main.check[i].name);
 		take_counts(record, &tally);
 	}
 	return 0;

@@ -283,7 +283,7 @@ static int look_ourselves(
 
 	if (r < 0)
 		return print_no_verdict(request, why.text);
-	if (model.check_count == 0)
+	if (model.main.check_count == 0)
 		return refuse_nothing(request, no_monitor);
 	signal(SIGPIPE, SIG_IGN); /* nobody reads the line: the exit status still tells */
 	r = check_once(&model, request->kinds, deadline_ns - clock_now_ns(), answer->check, &answer->check_count,

@@ -538,10 +538,10 @@ static int open_denials(struct complaint *ret_why)
 	int error;
 
 	monitor.denials.listener = -1;
-	if (!monitor.model.confinement.seccomp_report)
+	if (!monitor.model.main.confinement.seccomp_report)
 		return 0;
 	error = denial_reports_open(
-		listener, listener + 1, monitor.model.confinement.seccomp, tell_denial, &monitor.denials);
+		listener, listener + 1, monitor.model.main.confinement.seccomp, tell_denial, &monitor.denials);
 	return error < 0 ? complain(ret_why, -error, "--seccomp-report: %s", strerror(-error)) : 0;
 }
 
@@ -638,14 +638,14 @@ static int prepare(char **argv, struct complaint *ret_why)
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
-	if (kept_open(MONITOR_FD_KEPT, monitor.model.check_count, &monitor.kept) < 0 ||
+	if (kept_open(MONITOR_FD_KEPT, monitor.model.main.check_count, &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
-		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
+		monitor.model.main.watchdog_ns, &monitor.checks, tell_notified);
 	app_pages_init(&monitor.model);
 	error = open_denials(ret_why);
 	if (error == 0)

@@ -56,14 +56,14 @@ int exec_main(int argc, char **argv)
 		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
 													     : status;
 	if (error == 0) {
-		plan.command = model.command[0];
-		model.confinement.has_joined = getpid() != 1;
-		error = confine_plan(&model.confinement, warn, &plan, &why);
+		plan.command = model.main.command[0];
+		model.main.confinement.has_joined = getpid() != 1;
+		error = confine_plan(&model.main.confinement, warn, &plan, &why);
 	}
 	if (error == 0)
 		error = confine_apply(&plan, false, &reporter, &why);
 	if (error == 0)
-		status = spawn_exec(model.command, &error, &why);
+		status = spawn_exec(model.main.command, &error, &why);
 	log_line(LOG_LEVEL_ERROR, "%s", why.text);
 	spawn_leave(status);
 }

@@ -87,7 +87,7 @@ static bool must_be_hidden(const struct model *model)
 	struct capability_sets had;
 	struct complaint why;
 
-	return model->confinement.seccomp_report &&
+	return model->main.confinement.seccomp_report &&
 		(capabilities_read(&had, &why) < 0 || !may_change_user(had.effective));
 }
 
@@ -323,7 +323,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
-	open_kept(link, model->check_count);
+	open_kept(link, model->main.check_count);
 	error = open_listeners(link, model, ret_why);
 	if (error < 0 || !model_wants_notify(model))
 		return error;

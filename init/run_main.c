@@ -133,14 +133,14 @@ static void set_policy(const struct stop_policy *stop)
 	policy.pre_stop = stop->pre_stop != NULL;
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
-	policy.restart = model.restart;
+	policy.restart = model.main.restart;
 	supervise_init(&loop.machine, &policy);
 }
 
 static bool has_ready_check(void)
 {
-	for (size_t i = 0; i < model.check_count; i++)
-		if (model.check[i].kind == CHECK_READY)
+	for (size_t i = 0; i < model.main.check_count; i++)
+		if (model.main.check[i].kind == CHECK_READY)
 			return true;
 	return false;
 }
@@ -155,8 +155,8 @@ static void speak_for_service(void)
 
 static bool has_exec_check(void)
 {
-	for (size_t i = 0; i < model.check_count; i++)
-		if (model.check[i].command != NULL)
+	for (size_t i = 0; i < model.main.check_count; i++)
+		if (model.main.check[i].command != NULL)
 			return true;
 	return false;
 }
@@ -180,7 +180,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 
 	speak_for_service();
 	plan.command = personality.command[0];
-	error = confine_plan(&model.confinement, warn, &plan, ret_why);
+	error = confine_plan(&model.main.confinement, warn, &plan, ret_why);
 
 	if (error < 0)
 		return error;
@@ -190,7 +190,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
 		if (error < 0)
 			return error;
-		if (model.confinement.seccomp_report) {
+		if (model.main.confinement.seccomp_report) {
 			error = denial_reports_memory(plan.filter.insn, plan.filter.length);
 			if (error < 0)
 				return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
@@ -200,26 +200,26 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		confine_read_capabilities(&plan);
 	}
 	loop.ready_follows_health = has_ready_check();
-	loop.on_unhealthy = model.on_unhealthy;
-	loop.unhealthy_signal = model.unhealthy_signal;
+	loop.on_unhealthy = model.main.on_unhealthy;
+	loop.unhealthy_signal = model.main.unhealthy_signal;
 	loop.spawn = (struct spawn_request){
 		.argv = personality.command,
 		.signal_mask = entry_mask,
 		.plan = &plan,
 		.personality = &personality,
 		.hand_over_terminal = give_up_terminal(),
-		.watchdog = model.watchdog_ns > 0,
+		.watchdog = model.main.watchdog_ns > 0,
 	};
 	loop.personality = &personality;
 	loop.pre_stop = loop.spawn;
-	loop.pre_stop.argv = model.stop.pre_stop;
+	loop.pre_stop.argv = model.main.stop.pre_stop;
 	loop.pre_stop.hand_over_terminal = false;
 	loop.pre_stop.again = true;
 	loop.pre_stop.beside = true;
 	loop.probes.request = loop.pre_stop;
-	loop.probes.check = model.check;
-	loop.probes.check_count = has_exec_check() ? model.check_count : 0;
-	set_policy(&model.stop);
+	loop.probes.check = model.main.check;
+	loop.probes.check_count = has_exec_check() ? model.main.check_count : 0;
+	set_policy(&model.main.stop);
 	return 0;
 }
 
@@ -292,12 +292,12 @@ static int parse_own(char **argv)
 	if (error < 0)
 		return refuse(&why);
 	if (wish == OPTIONS_HELP)
-		return help(*model.command);
+		return help(*model.main.command);
 	if (wish == OPTIONS_VERSION)
 		return print("nest-init " NEST_INIT_VERSION "\n");
 	personality_own(argv[0], &personality);
-	personality.command = model.command;
-	memcpy(personality.rewrite, model.stop.rewrite, sizeof personality.rewrite);
+	personality.command = model.main.command;
+	memcpy(personality.rewrite, model.main.stop.rewrite, sizeof personality.rewrite);
 	return -1;
 }
 

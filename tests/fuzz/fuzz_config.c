@@ -57,12 +57,12 @@ static void write_and_read(struct model *model)
 	cleanup_free char *second = NULL;
 
 	read_again(shown, &again);
-	free(again.check);
+	free(again.main.check);
 	read_again(first, &again);
 	second = written(&again, CONFIG_FOR_MONITOR);
 	require(strcmp(first, second) == 0, "and means the same");
-	require(again.check_count == model->check_count, "with as many checks");
-	free(again.check);
+	require(again.main.check_count == model->main.check_count, "with as many checks");
+	free(again.main.check);
 }
 
 static void look_at(const struct config *config)
@@ -90,6 +90,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		write_and_read(&model);
 	else if (config.error_count > 0 && config.warning_count == 0)
 		require(config_complain(&config, "x", &why) == -EINVAL && why.text[0] != '\0', "a sentence");
-	free(model.check);
+	free(model.main.check);
 	return 0;
 }

@@ -188,7 +188,7 @@ static void parse_words(const char *const *words)
 	memset(&model, 0, sizeof model);
 	if (options_parse((char **)argv, (char **)nothing, NULL, &model, &wish, &why) < 0)
 		fail_msg("%s: %s", words[0], why.text);
-	model.command = NULL;
+	model.main.command = NULL;
 }
 
 static void a_key_means_what_its_option_means(void **state)
@@ -240,16 +240,16 @@ static void a_command_is_words_or_split_at_blanks(void **state)
 {
 	(void)state;
 	assert_string_equal(read_as(service("\"command\": [\"node\", \"\", \"a b\"]"), false), "");
-	assert_string_equal(model.command[0], "node");
-	assert_string_equal(model.command[1], "");
-	assert_string_equal(model.command[2], "a b");
-	assert_null(model.command[3]);
+	assert_string_equal(model.main.command[0], "node");
+	assert_string_equal(model.main.command[1], "");
+	assert_string_equal(model.main.command[2], "a b");
+	assert_null(model.main.command[3]);
 	assert_string_equal(read_as(service("\"command\": \" node  ${PORT} \\t x\""), false), "");
-	assert_string_equal(model.command[0], "node");
-	assert_string_equal(model.command[1], "4000");
-	assert_string_equal(model.command[2], "x");
-	assert_null(model.command[3]);
-	assert_string_equal(model.service, "main");
+	assert_string_equal(model.main.command[0], "node");
+	assert_string_equal(model.main.command[1], "4000");
+	assert_string_equal(model.main.command[2], "x");
+	assert_null(model.main.command[3]);
+	assert_string_equal(model.main.name, "main");
 }
 
 static void environment_is_an_object_or_an_array(void **state)
@@ -264,7 +264,7 @@ static void environment_is_an_object_or_an_array(void **state)
 		char **variable;
 
 		assert_string_equal(read_as(service(texts[i]), false), "");
-		variable = model.confinement.environment;
+		variable = model.main.confinement.environment;
 		assert_string_equal(variable[0], "A=1");
 		assert_string_equal(variable[1], "B=-2");
 		assert_string_equal(variable[2], "C=");
@@ -272,17 +272,17 @@ static void environment_is_an_object_or_an_array(void **state)
 		assert_null(variable[4]);
 	}
 	assert_string_equal(read_as(service("\"environment\": {}"), false), "");
-	assert_null(model.confinement.environment);
+	assert_null(model.main.confinement.environment);
 }
 
 static void a_restart_has_its_whole_policy(void **state)
 {
 	(void)state;
 	assert_string_equal(read_as(service("\"restart\": {\"max_backoff\": \"1m\", \"window\": \"1h\"}"), false), "");
-	assert_int_equal(model.restart.max_backoff_ns, INT64_C(60000000000));
-	assert_int_equal(model.restart.window_ns, INT64_C(3600000000000));
-	assert_int_equal(model.restart.attempts, 5);
-	assert_int_equal(model.restart.kind, RESTART_NEVER);
+	assert_int_equal(model.main.restart.max_backoff_ns, INT64_C(60000000000));
+	assert_int_equal(model.main.restart.window_ns, INT64_C(3600000000000));
+	assert_int_equal(model.main.restart.attempts, 5);
+	assert_int_equal(model.main.restart.kind, RESTART_NEVER);
 }
 
 static void comments_are_passed_over(void **state)
@@ -293,7 +293,7 @@ static void comments_are_passed_over(void **state)
 			"[], \"a.b-c_1\": {\"//\": null, \"stop\": {\"//x\": 1}}}}",
 			false),
 		"");
-	assert_string_equal(model.service, "a.b-c_1");
+	assert_string_equal(model.main.name, "a.b-c_1");
 }
 
 /* ---- what is refused ---- */
@@ -462,8 +462,8 @@ static void an_unset_variable_is_a_warning_where_nothing_starts(void **state)
 		"warning: f:1:98: services.main.health.retries: the variable UNSET is not set: set it, or write "
 		"${UNSET:-TEXT}");
 	assert_int_equal(config.error_count, 0);
-	assert_null(model.confinement.user);
-	assert_int_equal(model.check_count, 0);
+	assert_null(model.main.confinement.user);
+	assert_int_equal(model.main.check_count, 0);
 }
 
 /* ---- variables ---- */
@@ -583,12 +583,12 @@ static void what_is_written_means_the_same(void **state)
 	assert_string_equal(read_as(monitors, false), "");
 	first = written(&model, CONFIG_FOR_MONITOR);
 	assert_string_equal(monitors, first);
-	assert_int_equal(model.check_count, 2);
-	assert_string_equal(model.check[0].name, "x");
-	assert_string_equal(model.check[0].exchange.header[0], "Authorization: Bearer y");
-	assert_string_equal(model.check[0].exchange.header[3], "X: 2");
-	assert_string_equal(model.check[1].text, "exec:a $b");
-	assert_int_equal(model.stop.drain_ns, INT64_C(3661001000000));
+	assert_int_equal(model.main.check_count, 2);
+	assert_string_equal(model.main.check[0].name, "x");
+	assert_string_equal(model.main.check[0].exchange.header[0], "Authorization: Bearer y");
+	assert_string_equal(model.main.check[0].exchange.header[3], "X: 2");
+	assert_string_equal(model.main.check[1].text, "exec:a $b");
+	assert_int_equal(model.main.stop.drain_ns, INT64_C(3661001000000));
 	for (size_t i = 0; i < COUNT(pairs); i++) {
 		parse_words(pairs[i].words);
 		free(monitors);
@@ -650,24 +650,24 @@ static void options_win_over_variables_and_both_over_the_file(void **state)
 	(void)state;
 	assert_int_equal(parse_beside(plain, NULL, FILE_OF("whole")), 0);
 	assert_string_equal(model.config, FILE_OF("whole"));
-	assert_string_equal(model.command[0], "sleep");
-	assert_int_equal(model.stop.drain_ns, INT64_C(3000000000));
-	assert_string_equal(model.stop.pre_stop[0], "true");
-	assert_string_equal(model.check[0].name, "tcp://a:1");
-	assert_int_equal(model.restart.attempts, 7);
+	assert_string_equal(model.main.command[0], "sleep");
+	assert_int_equal(model.main.stop.drain_ns, INT64_C(3000000000));
+	assert_string_equal(model.main.stop.pre_stop[0], "true");
+	assert_string_equal(model.main.check[0].name, "tcp://a:1");
+	assert_int_equal(model.main.restart.attempts, 7);
 
 	assert_int_equal(parse_beside(plain, "NEST_INIT_DRAIN=2s", FILE_OF("whole")), 0);
-	assert_int_equal(model.stop.drain_ns, INT64_C(2000000000));
+	assert_int_equal(model.main.stop.drain_ns, INT64_C(2000000000));
 
 	assert_int_equal(parse_beside(by_word, "NEST_INIT_DRAIN=2s", FILE_OF("whole")), 0);
-	assert_int_equal(model.stop.drain_ns, INT64_C(1000000000));
-	assert_string_equal(model.command[0], "echo");
-	assert_string_equal(model.stop.pre_stop[0], "x");
-	assert_int_equal(model.check_count, 1);
-	assert_string_equal(model.check[0].name, "tcp://b:1");
-	assert_int_equal(model.restart.kind, RESTART_ALWAYS);
-	assert_int_equal(model.restart.attempts, 5);
-	assert_int_equal(model.restart.max_backoff_ns, INT64_C(9000000000));
+	assert_int_equal(model.main.stop.drain_ns, INT64_C(1000000000));
+	assert_string_equal(model.main.command[0], "echo");
+	assert_string_equal(model.main.stop.pre_stop[0], "x");
+	assert_int_equal(model.main.check_count, 1);
+	assert_string_equal(model.main.check[0].name, "tcp://b:1");
+	assert_int_equal(model.main.restart.kind, RESTART_ALWAYS);
+	assert_int_equal(model.main.restart.attempts, 5);
+	assert_int_equal(model.main.restart.max_backoff_ns, INT64_C(9000000000));
 }
 
 static void a_value_that_loses_is_looked_at_all_the_same(void **state)
@@ -703,7 +703,7 @@ static void the_default_file_may_be_missing(void **state)
 	assert_null(model.config);
 	assert_int_equal(parse_beside(words, NULL, FILE_OF("least") "/x"), -ENOTDIR);
 	assert_int_equal(parse_beside(words, "NEST_INIT_CONFIG=" FILE_OF("least"), FILE_OF("bad")), 0);
-	assert_int_equal(model.confinement.limits.oom_score_adj, 77);
+	assert_int_equal(model.main.confinement.limits.oom_score_adj, 77);
 	assert_int_equal(parse_beside(none, NULL, FILE_OF("least")), -EINVAL);
 	assert_string_equal(why.text, "no command given: nest-init [OPTION...] [--] COMMAND [ARG...]");
 }

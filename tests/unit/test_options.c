@@ -125,37 +125,37 @@ static const char *said(const struct model *model)
 
 	words.at = 0;
 	words.text[0] = '\0';
-	say_confinement(&words, &model->confinement);
-	if (model->stop.signal != 0)
-		say(&words, "stop=%s", signal_name(model->stop.signal, name));
-	say_ms(&words, "drain", model->stop.drain_ns, 0);
-	say_ms(&words, "budget", model->stop.timeout_ns, TIME_NEVER);
+	say_confinement(&words, &model->main.confinement);
+	if (model->main.stop.signal != 0)
+		say(&words, "stop=%s", signal_name(model->main.stop.signal, name));
+	say_ms(&words, "drain", model->main.stop.drain_ns, 0);
+	say_ms(&words, "budget", model->main.stop.timeout_ns, TIME_NEVER);
 	for (int i = 1; i < MODEL_SIGNALS; i++)
-		if ((model->stop.on >> (i - 1) & 1) != 0)
+		if ((model->main.stop.on >> (i - 1) & 1) != 0)
 			say(&words, "on=%d", i);
-	for (char **word = model->stop.pre_stop; word != NULL && *word != NULL; word++)
+	for (char **word = model->main.stop.pre_stop; word != NULL && *word != NULL; word++)
 		say(&words, "pre-stop=%s", *word);
-	say_ms(&words, "pre-stop-timeout", model->stop.pre_stop_timeout_ns, 0);
+	say_ms(&words, "pre-stop-timeout", model->main.stop.pre_stop_timeout_ns, 0);
 	if (model->log_format != LOG_FORMAT_TEXT)
 		say(&words, "%s", log_format_name(model->log_format));
 	if (model->log_level != LOG_LEVEL_NOTICE)
 		say(&words, "log=%s", log_level_name(model->log_level));
 	for (int i = 0; i < MODEL_SIGNALS; i++)
-		if (model->stop.rewrite[i] != 0)
-			say(&words, "rewrite=%d:%d", i, model->stop.rewrite[i]);
+		if (model->main.stop.rewrite[i] != 0)
+			say(&words, "rewrite=%d:%d", i, model->main.stop.rewrite[i]);
 	for (int i = 0; i < 256; i++)
-		if ((model->stop.clean_exit[i / 64] >> i % 64 & 1) != 0)
+		if ((model->main.stop.clean_exit[i / 64] >> i % 64 & 1) != 0)
 			say(&words, "clean=%d", i);
-	if (model->restart.kind != RESTART_NEVER)
-		say(&words, "restart=%s", model->restart.kind == RESTART_ALWAYS ? "always" : "on-failure");
-	if (model->restart.attempts != 5)
-		say(&words, "attempts=%u", model->restart.attempts);
-	say_ms(&words, "backoff", model->restart.backoff_ns, NS_PER_S);
-	if (model->on_unhealthy != UNHEALTHY_NONE)
-		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
-	say_ms(&words, "watchdog", model->watchdog_ns, 0);
-	for (size_t i = 0; i < model->check_count; i++) {
-		const struct check *check = &model->check[i];
+	if (model->main.restart.kind != RESTART_NEVER)
+		say(&words, "restart=%s", model->main.restart.kind == RESTART_ALWAYS ? "always" : "on-failure");
+	if (model->main.restart.attempts != 5)
+		say(&words, "attempts=%u", model->main.restart.attempts);
+	say_ms(&words, "backoff", model->main.restart.backoff_ns, NS_PER_S);
+	if (model->main.on_unhealthy != UNHEALTHY_NONE)
+		say(&words, "unhealthy=%d,%d", (int)model->main.on_unhealthy, model->main.unhealthy_signal);
+	say_ms(&words, "watchdog", model->main.watchdog_ns, 0);
+	for (size_t i = 0; i < model->main.check_count; i++) {
+		const struct check *check = &model->main.check[i];
 
 		say(&words, "%s=%s#%d", check_kind_name(check->kind), check->text, (int)check->target.kind);
 		if (strcmp(check->name, check->text) != 0)
@@ -163,13 +163,14 @@ static const char *said(const struct model *model)
 		if (check->target.kind == TARGET_NOTIFY)
 			assert_true(check->timing.retries == 1 && check->timing.success_threshold == 1);
 		else if (check->given == 0)
-			assert_memory_equal(&check->timing, &model->timing, sizeof model->timing);
+			assert_memory_equal(&check->timing, &model->main.timing, sizeof model->main.timing);
 		if (check->given == 0)
-			assert_memory_equal(&check->exchange.expected, &model->expected, sizeof model->expected);
+			assert_memory_equal(
+				&check->exchange.expected, &model->main.expected, sizeof model->main.expected);
 	}
-	for (size_t i = 0; i < model->expected.count; i++)
-		say(&words, "expect=%u-%u", model->expected.range[i].first, model->expected.range[i].last);
-	say_timing(&words, &model->timing);
+	for (size_t i = 0; i < model->main.expected.count; i++)
+		say(&words, "expect=%u-%u", model->main.expected.range[i].first, model->main.expected.range[i].last);
+	say_timing(&words, &model->main.timing);
 	for (size_t i = 0; i < model->listen_count; i++)
 		say(&words, "listen=%s", model->listen[i]);
 	if (model->users != NULL)
@@ -178,9 +179,9 @@ static const char *said(const struct model *model)
 		say(&words, "tokens=%s", model->tokens);
 	for (size_t i = 0; i < model->merge_count; i++)
 		say(&words, "merge=%s", model->merge[i].name);
-	if (model->command != NULL) {
+	if (model->main.command != NULL) {
 		say(&words, "|");
-		for (char **word = model->command; *word != NULL; word++)
+		for (char **word = model->main.command; *word != NULL; word++)
 			say(&words, "%s", *word);
 	}
 	return words.text;
@@ -769,10 +770,10 @@ static void takes_a_thousand_checks(void **state)
 {
 	(void)state;
 	assert_int_equal(parse_checks(MODEL_CHECKS_MAX), 0);
-	assert_int_equal(model.check_count, MODEL_CHECKS_MAX);
+	assert_int_equal(model.main.check_count, MODEL_CHECKS_MAX);
 	for (size_t i = 0; i < MODEL_CHECKS_MAX; i++) {
-		assert_int_equal(model.check[i].target.port, i + 1);
-		assert_int_equal(model.check[i].timing.retries, 3);
+		assert_int_equal(model.main.check[i].target.port, i + 1);
+		assert_int_equal(model.main.check[i].timing.retries, 3);
 	}
 	assert_int_equal(parse_checks(MODEL_CHECKS_MAX + 1), -E2BIG);
 	assert_string_equal(why.text, "--ready: 'tcp://a:1001': at most 1000 checks");
@@ -790,12 +791,12 @@ static void what_a_check_says_itself_wins(void **state)
 	assert_string_equal(said(&model),
 		"ready=http://a/#0 name=a ready=http://b/#0 name=b live=http://c/#0 expect=401-401 interval=60000ms "
 		"retries=7 | true");
-	assert_int_equal(model.check[0].timing.interval_ns, 5 * NS_PER_S);
-	assert_int_equal(model.check[1].timing.interval_ns, 60 * NS_PER_S);
+	assert_int_equal(model.main.check[0].timing.interval_ns, 5 * NS_PER_S);
+	assert_int_equal(model.main.check[1].timing.interval_ns, 60 * NS_PER_S);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(model.check[i].timing.retries, 7);
-		assert_int_equal(expected_has(&model.check[i].exchange.expected, 401), i != 1);
-		assert_int_equal(expected_has(&model.check[i].exchange.expected, 429), i == 1);
+		assert_int_equal(model.main.check[i].timing.retries, 7);
+		assert_int_equal(expected_has(&model.main.check[i].exchange.expected, 401), i != 1);
+		assert_int_equal(expected_has(&model.main.check[i].exchange.expected, 429), i == 1);
 	}
 }
 
@@ -808,7 +809,7 @@ static void a_variable_holds_checks_with_their_settings(void **state)
 	(void)state;
 	assert_int_equal(parse(argv, env), 0);
 	assert_string_equal(said(&model), "ready=http://a/#0 name=api ready=tcp://b:1#2 name=db | true");
-	assert_string_equal(model.check[0].exchange.body, "all is well");
+	assert_string_equal(model.main.check[0].exchange.body, "all is well");
 }
 
 static void a_name_is_given_once(void **state)
@@ -862,7 +863,7 @@ static void refuses_what_is_too_long(void **state)
 		memcpy(value + length, ":ro", 4);
 		assert_int_equal(parse_many("--tmpfs", value, 1), length < TARGET_PATH_SIZE ? 0 : -EINVAL);
 		if (length < TARGET_PATH_SIZE)
-			assert_int_equal(strlen(model.confinement.tmpfs.mount[0].path), length);
+			assert_int_equal(strlen(model.main.confinement.tmpfs.mount[0].path), length);
 		else
 			assert_string_equal(
 				why.text, "--tmpfs: '/ppppppppppppppppppppppppppppppppppppppp...': too long");
@@ -1195,8 +1196,8 @@ static void variables_alone_confine_other_names(void **state)
 
 		memset(&model, 0, sizeof model);
 		assert_int_equal(options_parse_environment(env, &model, &why), 0);
-		assert_int_equal(model.confinement.no_new_privs, cases[i].no_new_privs);
-		assert_null(model.command);
+		assert_int_equal(model.main.confinement.no_new_privs, cases[i].no_new_privs);
+		assert_null(model.main.command);
 	}
 }
 
@@ -1207,7 +1208,7 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 	(void)state;
 	memset(&model, 0, sizeof model);
 	assert_int_equal(options_parse_environment(env, &model, &why), 0);
-	assert_false(model.confinement.no_new_privs);
+	assert_false(model.main.confinement.no_new_privs);
 }
 
 /* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */

@@ -415,18 +415,18 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 
 	(void)state;
 	model_defaults(&model);
-	expected.confinement.no_new_privs = true;
-	expected.stop.timeout_ns = TIME_NEVER;
+	expected.main.confinement.no_new_privs = true;
+	expected.main.stop.timeout_ns = TIME_NEVER;
 	expected.log_level = LOG_LEVEL_NOTICE;
-	expected.restart.backoff_ns = INT64_C(1000000000);
-	expected.restart.max_backoff_ns = INT64_C(30000000000);
-	expected.restart.attempts = 5;
-	expected.restart.window_ns = INT64_C(300000000000);
-	expected.timing.interval_ns = INT64_C(30000000000);
-	expected.timing.start_interval_ns = INT64_C(1000000000);
-	expected.timing.timeout_ns = INT64_C(30000000000);
-	expected.timing.retries = 3;
-	expected.timing.success_threshold = 1;
+	expected.main.restart.backoff_ns = INT64_C(1000000000);
+	expected.main.restart.max_backoff_ns = INT64_C(30000000000);
+	expected.main.restart.attempts = 5;
+	expected.main.restart.window_ns = INT64_C(300000000000);
+	expected.main.timing.interval_ns = INT64_C(30000000000);
+	expected.main.timing.start_interval_ns = INT64_C(1000000000);
+	expected.main.timing.timeout_ns = INT64_C(30000000000);
+	expected.main.timing.retries = 3;
+	expected.main.timing.success_threshold = 1;
 	assert_memory_equal(&model, &expected, sizeof model);
 	assert_false(model_wants_monitor(&model));
 }
@@ -436,12 +436,12 @@ static void checks_and_addresses_want_the_monitor(void **state)
 	static struct model model;
 
 	(void)state;
-	model.check_count = 1;
+	model.main.check_count = 1;
 	assert_true(model_wants_monitor(&model));
-	model.check_count = 0;
+	model.main.check_count = 0;
 	model.listen_count = 1;
 	assert_true(model_wants_monitor(&model));
-	model.check_count = 1;
+	model.main.check_count = 1;
 	assert_true(model_wants_monitor(&model));
 }
 
