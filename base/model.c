@@ -31,17 +31,46 @@ const char *log_level_name(enum log_level level)
 
 void model_defaults(struct model *ret_model)
 {
-	/* Field by field: the model is large, and a plain start touches few of its pages. */
-	ret_model->main.confinement.no_new_privs = true;
-	ret_model->main.stop.timeout_ns = TIME_NEVER;
 	ret_model->log_level = LOG_LEVEL_NOTICE;
-	ret_model->main.restart = (struct restart_policy){
+	service_defaults(&ret_model->main);
+}
+
+void service_defaults(struct service *ret_service)
+{
+	/* Field by field: it is large, and a plain start touches few of its pages. */
+	ret_service->essential = true;
+	ret_service->confinement.no_new_privs = true;
+	ret_service->stop.timeout_ns = TIME_NEVER;
+	ret_service->restart = (struct restart_policy){
 		.backoff_ns = NS_PER_S,
 		.max_backoff_ns = 30 * NS_PER_S,
 		.attempts = 5,
 		.window_ns = 300 * NS_PER_S,
 	};
-	ret_model->main.timing = check_default_timing;
+	ret_service->timing = check_default_timing;
+}
+
+size_t model_service_count(const struct model *model)
+{
+	return 1 + model->more_count;
+}
+
+const struct service *model_service(const struct model *model, size_t index)
+{
+	return index == 0 ? &model->main : &model->more[index - 1];
+}
+
+const char *service_name(const struct service *service)
+{
+	return service->name != NULL ? service->name : "main";
+}
+
+bool service_has_ready_check(const struct service *service)
+{
+	for (size_t i = 0; i < service->check_count; i++)
+		if (service->check[i].kind == CHECK_READY)
+			return true;
+	return false;
 }
 
 bool model_shapes_stop(const struct model *model)
@@ -59,13 +88,27 @@ bool model_shapes_stop(const struct model *model)
 
 bool model_wants_monitor(const struct model *model)
 {
-	return model->main.check_count > 0 || model->listen_count > 0 || model->main.confinement.seccomp_report;
+	bool wants = model->listen_count > 0;
+
+	for (size_t i = 0; i < model_service_count(model); i++)
+		wants = wants || model_service(model, i)->check_count > 0 ||
+			model_service(model, i)->confinement.seccomp_report;
+	return wants;
+}
+
+bool service_wants_notify(const struct service *service)
+{
+	for (size_t i = 0; i < service->check_count; i++)
+		if (service->check[i].target.kind == TARGET_NOTIFY)
+			return true;
+	return false;
 }
 
 bool model_wants_notify(const struct model *model)
 {
-	for (size_t i = 0; i < model->main.check_count; i++)
-		if (model->main.check[i].target.kind == TARGET_NOTIFY)
-			return true;
-	return false;
+	bool wants = false;
+
+	for (size_t i = 0; i < model_service_count(model); i++)
+		wants = wants || service_wants_notify(model_service(model, i));
+	return wants;
 }

@@ -15,7 +15,8 @@
 #define MODEL_GROUPS_MAX 16
 #define MODEL_PORTS_MAX 32
 #define MODEL_CHECKS_MAX 1000
-#define MODEL_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
+#define MODEL_SERVICES_MAX 256 /* and tasks */
+#define MODEL_SIGNALS 65       /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
 #define MODEL_MERGE_MAX 8
@@ -141,10 +142,36 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
 /* "error", "warning", "notice", "info". */
 const char *log_level_name(enum log_level level);
 
-/* What one service is told; the options of a run tell it to the only one. */
+/* How far another service is to be before one is started. */
+enum dependency_condition {
+	DEPENDS_STARTED,   /* executed, ever */
+	DEPENDS_READY,     /* by its ready checks, now */
+	DEPENDS_COMPLETED, /* it has ended well */
+	DEPENDS_STOPPED,   /* of SERVICE_AFTER: gone, when the container stops */
+	DEPENDENCY_CONDITION_COUNT,
+};
+
+struct dependency {
+	const char *name;
+	enum dependency_condition condition;
+};
+
+enum service_kind {
+	SERVICE_LASTING,   /* a service: it is to run until it is stopped */
+	SERVICE_ONCE,      /* a task that does its work and ends */
+	SERVICE_AFTER,     /* a task for when others have stopped */
+	SERVICE_SCHEDULED, /* a task for certain times */
+	SERVICE_KIND_COUNT,
+};
+
+/* What one service, or task, is told; the options of a run tell it to the only one. */
 struct service {
 	char **command;   /* NULL-terminated, from argv or the file */
 	const char *name; /* in the file; NULL: no file says it */
+	enum service_kind kind;
+	bool essential;                /* without it the container stops */
+	struct dependency *depends_on; /* depends_on_count of them */
+	size_t depends_on_count;
 	struct stop_policy stop;
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;
@@ -161,7 +188,9 @@ struct model {
 	const char *config; /* the file that was read, or is to be; NULL: none */
 	enum log_format log_format;
 	enum log_level log_level;
-	struct service main;
+	struct service main;  /* the first of the file; the only one of a run without a file */
+	struct service *more; /* more_count others, allocated for the life of the process */
+	size_t more_count;
 	size_t listen_count;
 	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
 	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
@@ -173,11 +202,25 @@ struct model {
  * else is asked for. */
 void model_defaults(struct model *ret_model);
 
+/* What a service has by default; it must be zeroed. */
+void service_defaults(struct service *ret_service);
+
+/* How many services there are, tasks among them; and the one of that index. */
+size_t model_service_count(const struct model *model);
+const struct service *model_service(const struct model *model, size_t index);
+
+/* What messages, pages and labels call it: "main" where no file says its name. */
+const char *service_name(const struct service *service);
+
+/* True if a check says when the service is ready; else it is when it runs. */
+bool service_has_ready_check(const struct service *service);
+
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 
 /* True if the model asks for the monitor: a check, an address for metrics, denial reports. */
 bool model_wants_monitor(const struct model *model);
 
-/* True if the workload is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog. */
+/* True if the service is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog; or if any is. */
+bool service_wants_notify(const struct service *service);
 bool model_wants_notify(const struct model *model);

@@ -9,7 +9,8 @@
 const int64_t wire_bucket_ns[WIRE_BUCKETS] = { 1000000, 5000000, 10000000, 50000000, 100000000, 500000000, 1000000000,
 	5000000000 };
 
-static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting" };
+static const char state_names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting",
+	"waiting", "ended" };
 static_assert(sizeof state_names / sizeof state_names[0] == WIRE_STATE_COUNT, "a name for every state");
 
 static const char cause_names[][8] = { "exit", "signal", "oom", "seccomp", "exec", "refused" };
@@ -41,11 +42,11 @@ const char *wire_state_name(uint32_t state)
 	return state < WIRE_STATE_COUNT ? state_names[state] : "unknown";
 }
 
-void wire_count_exit(struct wire_snapshot *snapshot, enum wire_cause cause, uint32_t code)
+void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code)
 {
-	snapshot->exits++;
+	service->exits++;
 	for (size_t i = 0; i < WIRE_EXITS_MAX; i++) {
-		struct wire_exit *kind = &snapshot->exit[i];
+		struct wire_exit *kind = &service->exit[i];
 
 		if (kind->count == 0)
 			*kind = (struct wire_exit){ .cause = cause, .code = code };
@@ -61,6 +62,8 @@ static uint32_t record_length(uint16_t type)
 	switch (type) {
 	case WIRE_SNAPSHOT:
 		return sizeof(struct wire_snapshot);
+	case WIRE_SERVICE:
+		return sizeof(struct wire_service);
 	case WIRE_REFRESH:
 		return sizeof(struct wire_refresh);
 	case WIRE_HEALTH:
@@ -100,24 +103,25 @@ static bool terminated(const char *text, size_t size)
 	return memchr(text, '\0', size) != NULL;
 }
 
-static bool exits_in_range(const struct wire_snapshot *snapshot)
+static bool exits_in_range(const struct wire_service *service)
 {
 	for (size_t i = 0; i < WIRE_EXITS_MAX; i++)
-		if (snapshot->exit[i].cause >= WIRE_CAUSE_COUNT || snapshot->exit[i].code > UINT8_MAX)
+		if (service->exit[i].cause >= WIRE_CAUSE_COUNT || service->exit[i].code > UINT8_MAX)
 			return false;
 	return true;
 }
 
-static bool snapshot_in_range(const struct wire_snapshot *snapshot)
+static bool service_in_range(const struct wire_service *service)
 {
-	return exits_in_range(snapshot) && snapshot->state < WIRE_STATE_COUNT && snapshot->main_pid >= 0 &&
-		snapshot->layers_requested >> LAYER_COUNT == 0 && snapshot->layers_enforced >> LAYER_COUNT == 0 &&
-		snapshot->securebits >> SECUREBITS_COUNT == 0 && snapshot->reserved == 0 &&
-		terminated(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile) &&
-		terminated(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256) &&
-		terminated(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action) &&
-		terminated(snapshot->read_only_how, sizeof snapshot->read_only_how) &&
-		terminated(snapshot->last_death, sizeof snapshot->last_death);
+	return service->service < MODEL_SERVICES_MAX && exits_in_range(service) && service->state < WIRE_STATE_COUNT &&
+		service->main_pid >= 0 && service->layers_requested >> LAYER_COUNT == 0 &&
+		service->layers_enforced >> LAYER_COUNT == 0 && service->securebits >> SECUREBITS_COUNT == 0 &&
+		service->reserved == 0 && terminated(service->name, sizeof service->name) &&
+		terminated(service->seccomp_profile, sizeof service->seccomp_profile) &&
+		terminated(service->seccomp_sha256, sizeof service->seccomp_sha256) &&
+		terminated(service->seccomp_default_action, sizeof service->seccomp_default_action) &&
+		terminated(service->read_only_how, sizeof service->read_only_how) &&
+		terminated(service->last_death, sizeof service->last_death);
 }
 
 static bool health_in_range(const struct wire_health *health)
@@ -125,24 +129,20 @@ static bool health_in_range(const struct wire_health *health)
 	for (size_t i = 0; i < CHECK_KIND_COUNT; i++)
 		if (health->healthy[i] > 1)
 			return false;
-	if (health->unhealthy > 1)
-		return false;
-	for (size_t i = 0; i < sizeof health->reserved; i++)
-		if (health->reserved[i] != 0)
-			return false;
-	return true;
+	return health->unhealthy <= 1 && health->service < MODEL_SERVICES_MAX;
 }
 
 static bool check_in_range(const struct wire_check *check)
 {
-	return check->kind < CHECK_KIND_COUNT && check->healthy <= 1 && check->settled <= 1 &&
-		terminated(check->name, sizeof check->name) && terminated(check->reason, sizeof check->reason);
+	return check->service < MODEL_SERVICES_MAX && check->reserved == 0 && check->kind < CHECK_KIND_COUNT &&
+		check->healthy <= 1 && check->settled <= 1 && terminated(check->name, sizeof check->name) &&
+		terminated(check->reason, sizeof check->reason);
 }
 
 static bool notified_in_range(const struct wire_notified *notified)
 {
 	return notified->said < WIRE_SAID_COUNT && notified->error <= WIRE_ERROR_MAX &&
-		notified->watchdog_ms <= WIRE_WATCHDOG_MS_MAX && notified->reserved == 0 &&
+		notified->watchdog_ms <= WIRE_WATCHDOG_MS_MAX && notified->service < MODEL_SERVICES_MAX &&
 		terminated(notified->status, sizeof notified->status);
 }
 
@@ -150,7 +150,9 @@ static bool fields_in_range(const union wire_record *record)
 {
 	switch (record->header.type) {
 	case WIRE_SNAPSHOT:
-		return snapshot_in_range(&record->snapshot);
+		return record->snapshot.state < WIRE_STATE_INIT_COUNT;
+	case WIRE_SERVICE:
+		return service_in_range(&record->service);
 	case WIRE_HEALTH:
 		return health_in_range(&record->health);
 	case WIRE_ASK:

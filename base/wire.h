@@ -11,6 +11,7 @@
 #define WIRE_SIGNALS 65 /* signal numbers 0 to 64; 0 is unused */
 #define WIRE_NAME_SIZE CHECK_TEXT_SIZE
 #define WIRE_REASON_SIZE 480
+#define WIRE_SERVICE_NAME_SIZE 64
 #define WIRE_DENIALS_MAX 65 /* records in one answer */
 #define WIRE_SYSCALL_SIZE 40
 #define WIRE_ACTION_SIZE 24
@@ -18,7 +19,7 @@
 extern const int64_t wire_bucket_ns[WIRE_BUCKETS];
 
 enum wire_type {
-	WIRE_SNAPSHOT = 1, /* PID 1 to monitor, monitor to client: all that PID 1 counts */
+	WIRE_SNAPSHOT = 1, /* PID 1 to monitor, monitor to client: what PID 1 counts of itself */
 	WIRE_REFRESH,      /* monitor to PID 1: send a snapshot, somebody is looking */
 	WIRE_HEALTH,       /* monitor to PID 1: the verdicts, whenever one changed */
 	WIRE_ASK,          /* client to monitor: a question */
@@ -30,6 +31,7 @@ enum wire_type {
 	WIRE_RUN,          /* monitor to PID 1, with the descriptor for its output: run the command of an exec check */
 	WIRE_RAN,          /* PID 1 to monitor: what came of that */
 	WIRE_NOTIFIED, /* monitor to PID 1, which keeps it, to the next monitor and to clients: what the service says */
+	WIRE_SERVICE,  /* PID 1 to monitor, monitor to client: what PID 1 counts of a service */
 	WIRE_TYPE_COUNT,
 };
 
@@ -39,7 +41,10 @@ enum wire_state { /* of PID 1, as state{state=...} of the metrics says it */
 	WIRE_STATE_DRAINING,
 	WIRE_STATE_STOPPING,
 	WIRE_STATE_KILLING,
-	WIRE_STATE_RESTARTING, /* it ended, and is about to be started again */
+	WIRE_STATE_RESTARTING,                      /* it ended, and is about to be started again */
+	WIRE_STATE_INIT_COUNT,                      /* behind the last that PID 1 itself is in */
+	WIRE_STATE_WAITING = WIRE_STATE_INIT_COUNT, /* a service for another one, a task for its time */
+	WIRE_STATE_ENDED,                           /* for good */
 	WIRE_STATE_COUNT,
 };
 const char *wire_state_name(uint32_t state);
@@ -80,38 +85,45 @@ struct wire_header {
 	uint32_t length; /* of the whole record, header included */
 };
 
-struct wire_snapshot {
+struct wire_snapshot { /* PID 1 */
 	struct wire_header header;
-	uint32_t state;                /* enum wire_state */
-	int32_t main_pid;              /* 0 while there is none */
-	int64_t start_time_ns;         /* wall clock, PID 1 */
-	int64_t service_start_time_ns; /* wall clock, last start of the service; 0: never */
-	int64_t stop_deadline_ns;      /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
-	int64_t time_to_ready_ns;      /* from the service's start to its first ready verdict; -1: not yet */
-	uint64_t starts;
-	uint64_t exits;
-	struct wire_exit exit[WIRE_EXITS_MAX]; /* the same by cause and code; further kinds are in `exits` alone */
+	uint32_t state;        /* enum wire_state, below WIRE_STATE_INIT_COUNT */
+	uint32_t landlock_abi; /* 0: none */
+	int64_t start_time_ns; /* wall clock */
 	uint64_t deadlines_passed[WIRE_DEADLINE_COUNT];
 	uint64_t leftovers_killed;
-	int64_t stop_duration_ns;  /* from the last request to stop to the main process's end; -1: none yet */
-	int32_t last_status;       /* wait status of the last exit; -1: none yet */
-	uint32_t layers_requested; /* a bit for each enum layer */
-	uint32_t layers_enforced;
-	uint32_t landlock_abi;        /* 0: none */
-	uint32_t securebits;          /* asked for, SECBIT_* */
-	uint32_t reserved;            /* zero */
-	uint64_t capability_bounding; /* of the workload, a bit for each capability */
-	uint64_t own_capabilities;    /* that PID 1 itself holds */
+	uint64_t own_capabilities; /* that PID 1 itself holds */
 	uint64_t reaped_services;
 	uint64_t reaped_orphans;
 	uint64_t monitor_restarts;
 	uint64_t signals_received[WIRE_SIGNALS];
 	uint64_t signals_forwarded[WIRE_SIGNALS];
+};
+
+struct wire_service {
+	struct wire_header header;
+	uint32_t service;         /* its index */
+	uint32_t state;           /* enum wire_state */
+	int32_t main_pid;         /* 0 while there is none */
+	int32_t last_status;      /* wait status of the last exit; -1: none yet */
+	int64_t start_time_ns;    /* wall clock, the last one; 0: never */
+	int64_t stop_deadline_ns; /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
+	int64_t time_to_ready_ns; /* from its start to its first ready verdict; -1: not yet */
+	int64_t stop_duration_ns; /* from the last request to stop to the main process's end; -1: none yet */
+	uint64_t starts;
+	uint64_t exits;
+	struct wire_exit exit[WIRE_EXITS_MAX]; /* the same by cause and code; further kinds are in `exits` alone */
+	uint64_t capability_bounding;          /* a bit for each capability */
+	uint32_t layers_requested;             /* a bit for each enum layer */
+	uint32_t layers_enforced;
+	uint32_t securebits; /* asked for, SECBIT_* */
+	uint32_t reserved;   /* zero */
+	char name[WIRE_SERVICE_NAME_SIZE];
 	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];           /* of the instructions, in hex */
 	char seccomp_default_action[32];   /* "SCMP_ACT_ERRNO" */
 	char read_only_how[16];            /* "", "already", "remount", "landlock": how the root was made read-only */
-	char last_death[WIRE_REASON_SIZE]; /* how the service's last life ended, in a sentence; "": it has not */
+	char last_death[WIRE_REASON_SIZE]; /* how its last life ended, in a sentence; "": it has not */
 };
 
 struct wire_refresh {
@@ -122,7 +134,7 @@ struct wire_health {
 	struct wire_header header;
 	uint8_t healthy[CHECK_KIND_COUNT]; /* 0 or 1 for each enum check_kind */
 	uint8_t unhealthy;                 /* 1: a live or startup check says that the service is to be helped */
-	uint8_t reserved[4];               /* zero */
+	uint32_t service;                  /* its index */
 	uint64_t life;                     /* of the service, as `starts` counts them, that this is said of */
 };
 
@@ -174,7 +186,7 @@ struct wire_notified {
 	uint32_t said;                 /* enum wire_said, the last one */
 	uint32_t error;                /* ERRNO=, up to WIRE_ERROR_MAX; 0: none */
 	uint32_t watchdog_ms;          /* that it has chosen itself, up to WIRE_WATCHDOG_MS_MAX; 0: it has not */
-	uint32_t reserved;             /* zero */
+	uint32_t service;              /* its index */
 	uint64_t life;                 /* of the service, as `starts` counts them */
 	char status[WIRE_REASON_SIZE]; /* STATUS=: printable ASCII, NUL-terminated */
 };
@@ -196,9 +208,11 @@ struct wire_verdict {
 
 struct wire_check {
 	struct wire_header header;
-	uint32_t kind;    /* enum check_kind */
-	uint32_t healthy; /* the verdict, 0 or 1 */
-	uint32_t settled; /* 0 while the check has neither succeeded nor failed often enough to have a verdict */
+	uint32_t service;  /* its index */
+	uint32_t reserved; /* zero */
+	uint32_t kind;     /* enum check_kind */
+	uint32_t healthy;  /* the verdict, 0 or 1 */
+	uint32_t settled;  /* 0 while the check has neither succeeded nor failed often enough to have a verdict */
 	uint32_t consecutive_failures;
 	uint64_t successes;
 	uint64_t failures;
@@ -223,6 +237,7 @@ struct wire_end {
 union wire_record {
 	struct wire_header header;
 	struct wire_snapshot snapshot;
+	struct wire_service service;
 	struct wire_refresh refresh;
 	struct wire_health health;
 	struct wire_listener listener;
@@ -237,7 +252,7 @@ union wire_record {
 };
 
 /* Counts an end of the main process. */
-void wire_count_exit(struct wire_snapshot *snapshot, enum wire_cause cause, uint32_t code);
+void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code);
 
 /* Fills in the header of a record whose other fields are set. type: enum wire_type. */
 void wire_seal(union wire_record *record, enum wire_type type);

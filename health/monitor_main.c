@@ -73,6 +73,9 @@ static struct monitor {
 	int64_t settle_by_ns; /* it is told from then on, whatever is known */
 	int64_t asked_at_ns;  /* since then PID 1 owes an answer; 0: it does not */
 	struct wire_snapshot snapshot;
+	struct wire_service *services; /* of the model; each valid once the snapshot is there */
+	size_t service_count, services_heard;
+	struct readings *service_readings;
 	struct wire_health told; /* what PID 1 was told last */
 } monitor;
 
@@ -80,28 +83,42 @@ static struct monitor {
 
 /* While it is starting it is still a child that confines itself. PID 1 takes no verdict then, and would never hear of
  * one that does not change any more. */
-static bool workload_runs(void)
+static bool service_runs(const struct wire_service *service)
 {
-	return monitor.have_snapshot && monitor.snapshot.main_pid > 0 &&
-		monitor.snapshot.state != WIRE_STATE_STARTING && monitor.snapshot.starts > monitor.snapshot.exits;
+	return service->main_pid > 0 && service->state != WIRE_STATE_STARTING && service->starts > service->exits;
 }
 
+static bool workload_runs(void)
+{
+	return monitor.have_snapshot && service_runs(monitor.services);
+}
+
+static void take_service(const struct wire_service *service)
+{
+	if (service->service >= monitor.service_count)
+		return;
+	if (monitor.services[service->service].header.length == 0)
+		monitor.services_heard++;
+	monitor.services[service->service] = *service;
+}
+
+/* PID 1 tells of its services first. */
 static void take_snapshot(const struct wire_snapshot *snapshot)
 {
+	const struct wire_service *service = monitor.services;
 	int64_t now = clock_now_ns();
 
 	monitor.snapshot = *snapshot;
-	monitor.have_snapshot = true;
+	monitor.have_snapshot = monitor.services_heard == monitor.service_count;
 	monitor.asked_at_ns = 0;
 	monitor.changed = true;
 	if (workload_runs()) {
-		checks_start(&monitor.checks, snapshot->starts,
-			now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
-		notify_server_start(&monitor.notify, snapshot->starts, snapshot->main_pid, now);
+		checks_start(&monitor.checks, service->starts, now - (clock_wall_ns() - service->start_time_ns), now);
+		notify_server_start(&monitor.notify, service->starts, service->main_pid, now);
 		return;
 	}
 	notify_server_stop(&monitor.notify);
-	if (snapshot->state == WIRE_STATE_RESTARTING)
+	if (service->state == WIRE_STATE_RESTARTING)
 		checks_stop(&monitor.checks);
 }
 
@@ -117,6 +134,8 @@ static void drain_channel(void)
 			continue; /* PID 1 sends no such thing */
 		if (record.header.type == WIRE_SNAPSHOT)
 			take_snapshot(&record.snapshot);
+		if (record.header.type == WIRE_SERVICE)
+			take_service(&record.service);
 		if (record.header.type == WIRE_RAN)
 			checks_ran(&monitor.checks, &record.ran);
 		if (record.header.type == WIRE_NOTIFIED)
@@ -146,8 +165,10 @@ static void refresh(void)
 {
 	struct pollfd channel = { .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
 
-	if (ask_init() && poll(&channel, 1, REFRESH_WAIT_MS) > 0)
-		drain_channel();
+	if (!ask_init())
+		return;
+	while (monitor.asked_at_ns != 0 && !monitor.orphaned && poll(&channel, 1, REFRESH_WAIT_MS) > 0)
+		drain_channel(); /* the snapshot is the last of what it tells */
 }
 
 static bool init_is_silent(void)
@@ -173,7 +194,7 @@ static void tell_health(void)
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		record.health.healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
 	record.health.unhealthy = checks_unhealthy(&monitor.checks);
-	record.health.life = monitor.snapshot.starts;
+	record.health.life = monitor.services->starts;
 	wire_seal(&record, WIRE_HEALTH);
 	if (memcmp(&record.health, &monitor.told, sizeof monitor.told) == 0)
 		return;
@@ -227,8 +248,12 @@ static void read_figures(struct readings *readings)
 
 	memset(readings, 0, sizeof *readings);
 	read_cgroup(&monitor.cgroup, readings);
-	if (workload_runs() && read_service(monitor.proc_fd, monitor.snapshot.main_pid, &mark, readings) == 0)
+	memset(monitor.service_readings, 0, monitor.service_count * sizeof *monitor.service_readings);
+	if (workload_runs() &&
+		read_service(monitor.proc_fd, monitor.services->main_pid, &mark, monitor.service_readings) == 0)
 		kept_put_cpu(monitor.kept, &mark); /* before anybody is told */
+	for (size_t i = 0; i < monitor.service_count; i++)
+		readings_add_service(readings, &monitor.service_readings[i]);
 }
 
 /* For the front page, and only while there is one. */
@@ -290,7 +315,6 @@ static void collect_denials(struct denial_texts *texts)
 /* What the pages are made of, gathered when somebody looks. */
 struct material {
 	struct page_build build;
-	struct page_seccomp seccomp;
 	struct readings readings;
 	struct denial_texts denials;
 	struct facts facts;
@@ -299,24 +323,22 @@ struct material {
 
 static void gather(struct material *material)
 {
-	const struct wire_snapshot *snapshot = &monitor.snapshot;
-
 	refresh();
 	collect(&material->facts);
 	collect_denials(&material->denials);
 	read_figures(&material->readings);
 	take_sample(&material->readings);
 	material->build = (struct page_build){ NEST_INIT_VERSION, NEST_INIT_REVISION, libc_name(), architecture() };
-	material->seccomp = (struct page_seccomp){ snapshot->seccomp_profile, snapshot->seccomp_sha256,
-		snapshot->seccomp_default_action };
 	material->page = (struct page_facts){
 		.build = &material->build,
 		.snapshot = material->facts.health.snapshot,
+		.services = monitor.services,
+		.service_count = monitor.have_snapshot ? monitor.service_count : 0,
 		.ready = health_is_good(&material->facts.health, CHECK_READY),
 		.checks = material->facts.health.checks,
 		.check_count = material->facts.health.check_count,
 		.readings = &material->readings,
-		.seccomp = snapshot->seccomp_profile[0] != '\0' ? &material->seccomp : NULL,
+		.service_readings = monitor.service_readings,
 		.denials = material->denials.denial,
 		.denial_count = material->denials.count,
 	};
@@ -493,7 +515,8 @@ static bool fill_denial(size_t n, struct wire_denial *denial)
 static enum wire_type answer_client(void *context, const struct wire_ask *ask, size_t n, union wire_record *ret_record)
 {
 	const bool status = ask->question == WIRE_ASK_STATUS;
-	const size_t verdicts = status ? CHECK_KIND_COUNT : 1, snapshots = status && monitor.have_snapshot;
+	const size_t verdicts = status ? CHECK_KIND_COUNT : 1;
+	const size_t snapshots = status && monitor.have_snapshot ? 1 + monitor.service_count : 0;
 
 	(void)context;
 	if (status && n == 0)
@@ -502,11 +525,16 @@ static enum wire_type answer_client(void *context, const struct wire_ask *ask, s
 		fill_verdict(status ? (enum check_kind)n : (enum check_kind)ask->kind, &ret_record->verdict);
 		return WIRE_VERDICT;
 	}
-	if (n < verdicts + snapshots) {
+	n -= verdicts;
+	if (n < snapshots && n > 0) {
+		ret_record->service = monitor.services[n - 1];
+		return WIRE_SERVICE;
+	}
+	if (n < snapshots) {
 		ret_record->snapshot = monitor.snapshot;
 		return WIRE_SNAPSHOT;
 	}
-	n -= verdicts + snapshots;
+	n -= snapshots;
 	if (!status)
 		return WIRE_END;
 	if (monitor.notify.fd >= 0 && n-- == 0) {
@@ -631,6 +659,15 @@ static int read_configuration(char **argv, struct complaint *ret_why)
 	return options_parse(argv, environ, NULL, &monitor.model, &wish, ret_why);
 }
 
+/* Room for what is known of each service. */
+static int make_services(void)
+{
+	monitor.service_count = model_service_count(&monitor.model);
+	monitor.services = calloc(monitor.service_count, sizeof *monitor.services);
+	monitor.service_readings = calloc(monitor.service_count, sizeof *monitor.service_readings);
+	return monitor.services == NULL || monitor.service_readings == NULL ? -ENOMEM : 0;
+}
+
 static int prepare(char **argv, struct complaint *ret_why)
 {
 	int error = read_configuration(argv, ret_why);
@@ -638,6 +675,8 @@ static int prepare(char **argv, struct complaint *ret_why)
 	log_set(monitor.model.log_format, monitor.model.log_level);
 	if (error < 0)
 		return error;
+	if (make_services() < 0)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	if (kept_open(MONITOR_FD_KEPT, monitor.model.main.check_count, &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "init/descendants.h"
+#include "init/loop.h"
 #include "init/oom.h"
 #include "init/termination_log.h"
 
@@ -11,35 +12,35 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-void certificate_begin(struct loop *loop)
+void certificate_begin(struct unit *unit)
 {
-	loop->oom_is_known = oom_kills_read(&loop->oom_kills_before) == 0;
+	unit->oom_is_known = oom_kills_read(&unit->oom_kills_before) == 0;
 }
 
-void certificate_deadline(struct loop *loop, enum wire_deadline deadline)
+void certificate_deadline(struct unit *unit, enum wire_deadline deadline)
 {
-	loop->snapshot.deadlines_passed[deadline]++;
-	loop->passed |= 1U << deadline;
+	unit->loop->snapshot.deadlines_passed[deadline]++;
+	unit->passed |= 1U << deadline;
 }
 
-void certificate_killing(struct loop *loop)
+void certificate_killing(struct unit *unit)
 {
-	const struct supervise *machine = &loop->machine;
+	const struct supervise *machine = &unit->machine;
+	const struct descendants whom = loop_leftovers(unit->loop, unit);
 	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) || machine->unhealthy;
 
-	certificate_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
-	descendants_list(
-		loop->monitor.pid, machine->main_ended ? 0 : loop->main_pid, machine->restart, &loop->leftovers);
-	loop->snapshot.leftovers_killed += loop->leftovers.count;
+	certificate_deadline(unit, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
+	descendants_list(&whom, machine->main_ended ? 0 : unit->main_pid, &unit->leftovers);
+	unit->loop->snapshot.leftovers_killed += unit->leftovers.count;
 }
 
-static uint64_t oom_kills_since(const struct loop *loop)
+static uint64_t oom_kills_since(const struct unit *unit)
 {
 	uint64_t kills;
 
-	if (!loop->oom_is_known || oom_kills_read(&kills) < 0 || kills < loop->oom_kills_before)
+	if (!unit->oom_is_known || oom_kills_read(&kills) < 0 || kills < unit->oom_kills_before)
 		return 0;
-	return kills - loop->oom_kills_before;
+	return kills - unit->oom_kills_before;
 }
 
 /* It would have been started again. */
@@ -48,30 +49,30 @@ static bool used_up(const struct supervise *machine)
 	return machine->no_start_left && machine->state == SUPERVISE_DONE && !machine->stop_requested;
 }
 
-static void fill_certificate(const struct loop *loop, struct death *ret_death)
+static void fill_certificate(const struct unit *unit, struct death *ret_death)
 {
-	const struct supervise *machine = &loop->machine;
-	const int64_t end_ns = machine->main_ended ? loop->main_ended_at_ns : clock_now_ns();
+	const struct supervise *machine = &unit->machine;
+	const int64_t end_ns = machine->main_ended ? unit->main_ended_at_ns : clock_now_ns();
 	const bool again = machine->state == SUPERVISE_BACKOFF;
 
 	*ret_death = (struct death){
-		.program = personality_basename(loop->spawn.argv[0]),
-		.pid = loop->main_pid,
-		.ended = loop->machine.main_ended,
-		.wait_status = loop->machine.main_status,
-		.exit_status = again ? supervise_exit_status(machine->main_status) : loop->exit_status,
-		.cause = loop->cause,
-		.refusal = loop->refused ? loop->refusal.text : NULL,
-		.lived_ns = end_ns - loop->service_started_at_ns,
-		.stop_signal = loop->asked_signal,
+		.program = unit->called,
+		.pid = unit->main_pid,
+		.ended = unit->machine.main_ended,
+		.wait_status = unit->machine.main_status,
+		.exit_status = again ? supervise_exit_status(machine->main_status) : unit->exit_status,
+		.cause = unit->cause,
+		.refusal = unit->refused ? unit->refusal.text : NULL,
+		.lived_ns = end_ns - unit->started_at_ns,
+		.stop_signal = unit->asked_signal,
 		.unhealthy = machine->unhealthy,
-		.stopping_ns = end_ns - loop->stop_began_at_ns,
-		.passed = loop->passed,
-		.pre_stop_ns = loop->machine.policy.pre_stop_ns,
+		.stopping_ns = end_ns - unit->stop_began_at_ns,
+		.passed = unit->passed,
+		.pre_stop_ns = unit->machine.policy.pre_stop_ns,
 		.stop_timeout_ns = supervise_order_budget(&machine->policy),
-		.leftovers_ns = loop->machine.kill_at_ns - loop->main_ended_at_ns,
-		.oom_kills = loop->oom_kills,
-		.leftovers = loop->leftovers,
+		.leftovers_ns = unit->machine.kill_at_ns - unit->main_ended_at_ns,
+		.oom_kills = unit->oom_kills,
+		.leftovers = unit->leftovers,
 		.again = again,
 		.again_in_ns = machine->backoff_ns,
 		.used_up = used_up(machine) ? machine->policy.restart.attempts : 0,
@@ -79,55 +80,53 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 	};
 }
 
-void certificate_tell(struct loop *loop)
+void certificate_tell(struct unit *unit)
 {
-	const bool own_name = loop->personality->kind == NULL;
+	const bool own_name = unit->personality->kind == NULL;
 	struct death death;
 	char sentence[1024];
 	enum log_level level;
 
-	fill_certificate(loop, &death);
+	fill_certificate(unit, &death);
 	level = death_level(&death);
 	if (level == LOG_LEVEL_INFO && !death.again && !(own_name && log_wants(level)))
 		return; /* what nobody hears need not be put into words */
 	death_say(&death, sizeof sentence, sentence);
-	death_say(&death, sizeof loop->snapshot.last_death, loop->snapshot.last_death);
-	if (own_name || loop->refused)
+	death_say(&death, sizeof unit->record.last_death, unit->record.last_death);
+	if (own_name || unit->refused)
 		log_line_with(level, sentence, death_add, &death);
 	if (level < LOG_LEVEL_INFO)
 		termination_log_write(sentence);
 }
 
 /* We have sent it the signal that it died of: somebody asked for it through us, or its time was over. */
-static bool is_our_signal(const struct loop *loop, int status)
+static bool is_our_signal(const struct unit *unit, int status)
 {
 	if (!WIFSIGNALED(status))
 		return false;
-	return loop->snapshot.signals_forwarded[WTERMSIG(status)] > 0 ||
-		(WTERMSIG(status) == SIGKILL && loop->machine.state == SUPERVISE_KILLING);
+	return (unit->signals_sent & supervise_signal_bit(WTERMSIG(status))) != 0 ||
+		(WTERMSIG(status) == SIGKILL && unit->machine.state == SUPERVISE_KILLING);
 }
 
 /* By a filter of ours, or of the runtime's, which PID 1 has as well: as far as SIGSYS tells. */
-static bool is_filtered(const struct loop *loop, int status)
+static bool is_filtered(const struct unit *unit, int status)
 {
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
 		return false;
-	return (loop->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 || prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
+	return (unit->spawn.plan->requested & 1U << LAYER_SECCOMP) != 0 || prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 }
 
-void certificate_end(struct loop *loop, int status)
+void certificate_end(struct unit *unit, int status)
 {
-	struct wire_snapshot *snapshot = &loop->snapshot;
-
-	loop->main_ended_at_ns = clock_now_ns();
-	if (loop->asked_signal != 0)
-		snapshot->stop_duration_ns = loop->main_ended_at_ns - loop->stop_began_at_ns;
+	unit->main_ended_at_ns = clock_now_ns();
+	if (unit->asked_signal != 0)
+		unit->record.stop_duration_ns = unit->main_ended_at_ns - unit->stop_began_at_ns;
 	/* What ended well lacked nothing: the files of its cgroup are not read for that. */
-	loop->oom_kills = status != 0 ? oom_kills_since(loop) : 0;
-	if (loop->refused)
-		loop->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
+	unit->oom_kills = status != 0 ? oom_kills_since(unit) : 0;
+	if (unit->refused)
+		unit->cause = WEXITSTATUS(status) == SPAWN_STATUS_REFUSED ? WIRE_CAUSE_REFUSED : WIRE_CAUSE_EXEC;
 	else
-		loop->cause = death_cause(
-			status, loop->oom_kills, is_our_signal(loop, status), is_filtered(loop, status));
-	wire_count_exit(snapshot, loop->cause, (uint32_t)supervise_exit_status(status));
+		unit->cause = death_cause(
+			status, unit->oom_kills, is_our_signal(unit, status), is_filtered(unit, status));
+	wire_count_exit(&unit->record, unit->cause, (uint32_t)supervise_exit_status(status));
 }

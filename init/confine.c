@@ -329,16 +329,17 @@ static uint64_t to_start_again(const struct confine_plan *plan)
 	return needed;
 }
 
-uint64_t confine_drop_own(const struct confine_plan *plan, bool monitor_again, bool workload_again)
+uint64_t confine_own_needed(const struct confine_plan *plan, bool monitor_again, bool workload_again)
 {
-	struct complaint why;
-	uint64_t keep;
-
-	if (confine_is_light(plan))
-		return plan->had.permitted;
-	keep = capability_plan_own(&plan->had, plan->capabilities.permitted,
+	return capability_plan_own(&plan->had, plan->capabilities.permitted,
 		!plan->changes_user || plan->identity.uid == geteuid(),
 		(monitor_again ? to_change_user : 0) | (workload_again ? to_start_again(plan) : 0));
+}
+
+uint64_t confine_keep_own(const struct confine_plan *plan, uint64_t keep)
+{
+	struct complaint why;
+
 	return capabilities_keep(&plan->had, keep, &why) == 0 ? keep : plan->had.permitted;
 }
 

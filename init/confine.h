@@ -64,10 +64,13 @@ void confine_read_capabilities(struct confine_plan *plan);
  * light; what PID 1 forks has it, too, until it executes something. */
 void confine_hide_own(const struct confine_plan *plan);
 
-/* Once the workload runs: PID 1 gives up the capabilities that it does not need any more (capability_plan.h), where the
- * plan is not light. What it takes to start the monitor again stays, and to put the whole plan in force again, where
- * either may be. Returns what it has now. Neither blocks nor allocates. */
-uint64_t confine_drop_own(const struct confine_plan *plan, bool monitor_again, bool workload_again);
+/* The capabilities that PID 1 needs once the workload runs (capability_plan.h): also what it takes to start the monitor
+ * again, and to put the whole plan in force again, where either may be. Not for a light plan: its workload has what
+ * PID 1 has. */
+uint64_t confine_own_needed(const struct confine_plan *plan, bool monitor_again, bool workload_again);
+
+/* PID 1 gives up all others. Returns what it has now. Neither blocks nor allocates. */
+uint64_t confine_keep_own(const struct confine_plan *plan, uint64_t keep);
 
 /* Puts the plan in force on the calling process, which is to exec next. again: it was put in force on another process
  * before, so that what PID 1 mounts is there already. Returns 0, or -errno with a

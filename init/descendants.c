@@ -17,10 +17,11 @@
 /* A tree of processes deeper than this is not followed to its end at once: its upper part goes first. */
 #define DEPTH_MAX 256
 
-/* A process's state, parent and group (proc_pid_stat(5)); parent 0: there is no such process, or it has none. */
+/* A process's state, parent, group and session (proc_pid_stat(5)); parent 0: there is no such process, or it has none.
+ */
 struct place {
 	char state;
-	pid_t parent, group;
+	pid_t parent, group, session;
 };
 
 static struct place place_of(pid_t pid)
@@ -44,7 +45,8 @@ static struct place place_of(pid_t pid)
 		return place;
 	place.state = end[2];
 	place.parent = (pid_t)strtol(end + 4, &next, 10);
-	place.group = (pid_t)strtol(next, NULL, 10);
+	place.group = (pid_t)strtol(next, &next, 10);
+	place.session = (pid_t)strtol(next, NULL, 10);
 	return place;
 }
 
@@ -93,26 +95,33 @@ static int for_each_process(void (*visit)(pid_t pid, void *context), void *conte
 }
 
 struct signalling {
+	const struct descendants *whom;
 	int signal;
-	pid_t spared, spared_group;
-	bool ours_alone;
+	pid_t spared_group;
 };
+
+static bool is_meant(const struct descendants *whom, pid_t pid, const struct place *place)
+{
+	return pid != whom->spared && (whom->session == 0 || place->session == whom->session);
+}
 
 static void visit_to_signal(pid_t pid, void *context)
 {
 	const struct signalling *signalling = context;
+	const struct place place = place_of(pid);
 
-	if (pid == signalling->spared ||
-		(signalling->spared_group != 0 && place_of(pid).group == signalling->spared_group))
+	if (!is_meant(signalling->whom, pid, &place) ||
+		(signalling->spared_group != 0 && place.group == signalling->spared_group))
 		return;
-	if (!signalling->ours_alone) /* whoever it is by now: all here are to hear it */
+	if (!signalling->whom->ours_alone) /* whoever it is by now: all here are to hear it */
 		kill(pid, signalling->signal);
 	else
 		signal_descendant(pid, signalling->signal);
 }
 
 struct listing {
-	pid_t spared, also_spared;
+	const struct descendants *whom;
+	pid_t also_spared;
 	bool ours_alone;
 	struct leftovers *leftovers;
 };
@@ -133,8 +142,9 @@ static void visit_to_list(pid_t pid, void *context)
 {
 	const struct listing *listing = context;
 	struct leftovers *leftovers = listing->leftovers;
+	const struct place place = place_of(pid);
 
-	if (pid == listing->spared || pid == listing->also_spared || place_of(pid).state == 'Z' ||
+	if (!is_meant(listing->whom, pid, &place) || pid == listing->also_spared || place.state == 'Z' ||
 		(listing->ours_alone && !descends_from(pid, getpid())))
 		return;
 	if (leftovers->count < LEFTOVER_NAMES_MAX) {
@@ -144,12 +154,12 @@ static void visit_to_list(pid_t pid, void *context)
 	leftovers->count++;
 }
 
-void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers)
+void descendants_list(const struct descendants *whom, pid_t also_spared, struct leftovers *ret_leftovers)
 {
 	struct listing listing = {
-		.spared = spared,
+		.whom = whom,
 		.also_spared = also_spared,
-		.ours_alone = ours_alone || getpid() != 1,
+		.ours_alone = whom->ours_alone || getpid() != 1,
 		.leftovers = ret_leftovers,
 	};
 
@@ -158,41 +168,36 @@ void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct l
 }
 
 struct counting {
-	pid_t spared;
+	const struct descendants *whom;
 	unsigned count;
 };
 
 static void visit_to_count(pid_t pid, void *context)
 {
 	struct counting *counting = context;
+	const struct place place = place_of(pid);
 
-	if (pid != counting->spared && place_of(pid).state != 'Z' && descends_from(pid, getpid()))
+	if (is_meant(counting->whom, pid, &place) && place.state != 'Z' && descends_from(pid, getpid()))
 		counting->count++;
 }
 
-unsigned descendants_count(pid_t spared)
+unsigned descendants_count(const struct descendants *whom)
 {
-	struct counting counting = { .spared = spared };
+	struct counting counting = { .whom = whom };
 
 	for_each_process(visit_to_count, &counting);
 	return counting.count;
 }
 
-int descendants_signal_ours(int signal, pid_t spared, pid_t spared_group)
+int descendants_signal(const struct descendants *whom, int signal, pid_t spared_group)
 {
-	struct signalling signalling = {
-		.signal = signal, .spared = spared, .spared_group = spared_group, .ours_alone = true
-	};
-
-	return for_each_process(visit_to_signal, &signalling);
-}
-
-int descendants_signal(int signal, pid_t spared, pid_t spared_group)
-{
-	struct signalling signalling = { .signal = signal, .spared = spared, .spared_group = spared_group };
+	const struct descendants ours = { .spared = whom->spared, .session = whom->session, .ours_alone = true };
+	struct signalling signalling = { .whom = whom, .signal = signal, .spared_group = spared_group };
 
 	if (getpid() != 1)
-		return descendants_signal_ours(signal, spared, spared_group);
+		signalling.whom = &ours;
+	if (signalling.whom->ours_alone)
+		return for_each_process(visit_to_signal, &signalling);
 	if (spared_group == 0 || for_each_process(visit_to_signal, &signalling) < 0)
 		kill(-1, signal);
 	return 0;

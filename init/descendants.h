@@ -3,24 +3,27 @@
 
 #include "init/death.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
-/* Counts and names the processes that descendants_signal() would reach, or descendants_signal_ours(), but not those
- * that have ended and only wait to be reaped. Nothing is found without /proc. */
-void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers);
+/* Which of them are meant. */
+struct descendants {
+	pid_t spared;    /* but for this one */
+	pid_t session;   /* the members of this session alone; 0: of any */
+	bool ours_alone; /* those that descend from this process, and not what docker exec started */
+};
 
-/* How many processes descend from this one, `spared` not counted, nor those that have ended and only wait to be reaped.
- * 0 without /proc. What docker exec started is none of ours. */
-unsigned descendants_count(pid_t spared);
+/* Counts and names the processes that descendants_signal() would reach, but not those that have ended and only wait to
+ * be reaped, nor also_spared. Nothing is found without /proc. */
+void descendants_list(const struct descendants *whom, pid_t also_spared, struct leftovers *ret_leftovers);
 
-/* Sends a signal to every process that is left, except this one, `spared` and the members of `spared_group` (0: none is
- * spared).
+/* How many of them descend from this process, those not counted that have ended and only wait to be reaped. 0 without
+ * /proc. */
+unsigned descendants_count(const struct descendants *whom);
+
+/* Sends a signal to all of them but this process and the members of `spared_group` (0: none is spared).
  * PID 1 of a namespace reaches them all with kill(-1), also those that called setsid(2); the monitor blocks what it
  * can, so only SIGKILL would need sparing it, and by then it is not needed any more. A subreaper looks in /proc for
  * those that descend from it: kill(-1) would reach processes that are none of ours, and its own children alone are not
  * all, as theirs become ours only later. Returns -errno where it cannot look: nobody was sent anything then. */
-int descendants_signal(int signal, pid_t spared, pid_t spared_group);
-
-/* The same for those alone that descend from this one, but for `spared`: the container goes on, and with it what docker
- * exec started. */
-int descendants_signal_ours(int signal, pid_t spared, pid_t spared_group);
+int descendants_signal(const struct descendants *whom, int signal, pid_t spared_group);

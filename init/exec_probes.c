@@ -34,11 +34,12 @@ static struct exec_probe *find_place(struct exec_probes *probes, uint32_t check)
 	return free;
 }
 
-void exec_probes_start(
-	struct exec_probes *probes, struct monitor_link *link, const struct wire_run *run, int output, int64_t now)
+void exec_probes_start(struct exec_probes *probes, struct exec_checks *checks, struct monitor_link *link,
+	const struct wire_run *run, int output, int64_t now)
 {
-	struct exec_probe asked = { .check = run->check, .life = run->life }, *probe;
-	const struct check *check = run->check < probes->check_count ? &probes->check[run->check] : NULL;
+	struct exec_probe asked = { .of = checks, .check = run->check, .life = run->life }, *probe;
+	const uint32_t number = run->check - checks->first;
+	const struct check *check = number < checks->count ? &checks->check[number] : NULL;
 	int error;
 
 	if (check == NULL || check->command == NULL || output < 0)
@@ -48,10 +49,10 @@ void exec_probes_start(
 		answer(link, &asked, WIRE_OUTCOME_REFUSED, 0, "too many commands run already");
 		return;
 	}
-	probes->request.argv = check->command;
-	probes->request.output = output;
+	checks->request.argv = check->command;
+	checks->request.output = output;
 	/* fork(2) only: whatever the command waits for, PID 1 does not. */
-	error = spawn_workload(&probes->request, &asked.pid, &asked.news_fd);
+	error = spawn_workload(&checks->request, &asked.pid, &asked.news_fd);
 	if (error < 0) {
 		answer(link, &asked, WIRE_OUTCOME_REFUSED, 0, strerror(-error));
 		return;
@@ -121,9 +122,9 @@ void exec_probes_kill_due(struct exec_probes *probes, int64_t now)
 	}
 }
 
-void exec_probes_kill_all(struct exec_probes *probes)
+void exec_probes_kill(struct exec_probes *probes, const struct exec_checks *checks)
 {
 	for (size_t i = 0; probes->running > 0 && i < WIRE_RUNS_MAX; i++)
-		if (probes->probe[i].pid != 0)
+		if (probes->probe[i].pid != 0 && (checks == NULL || probes->probe[i].of == checks))
 			kill_group(probes->probe[i].pid);
 }

@@ -5,8 +5,17 @@
 #include "init/monitor_link.h"
 #include "init/spawn.h"
 
+/* The checks of one service. */
+struct exec_checks {
+	struct spawn_request request; /* .argv and .output are each command's own */
+	const struct check *check;    /* borrowed from the model */
+	size_t count;                 /* 0 where none has a command */
+	uint32_t first;               /* the number of its first one, among the checks of all */
+};
+
 struct exec_probe {
 	pid_t pid; /* 0: nothing runs here */
+	const struct exec_checks *of;
 	uint32_t check;
 	int news_fd;
 	bool timed_out;
@@ -15,19 +24,14 @@ struct exec_probe {
 };
 
 struct exec_probes {
-	/* Set by the caller: */
-	struct spawn_request request; /* .argv and .output are each command's own */
-	const struct check *check;    /* borrowed from the model */
-	size_t check_count;
-	/* Its own: */
 	size_t running;
 	struct exec_probe probe[WIRE_RUNS_MAX];
 };
 
-/* Starts the command. output: where its standard output and error go (the caller's); without one (-1), and for a check
- * that has no command, nothing happens. What cannot be started is answered at once. */
-void exec_probes_start(
-	struct exec_probes *probes, struct monitor_link *link, const struct wire_run *run, int output, int64_t now);
+/* Starts the command of a check of these. output: where its standard output and error go (the caller's); without one
+ * (-1), and for a check that has no command, nothing happens. What cannot be started is answered at once. */
+void exec_probes_start(struct exec_probes *probes, struct exec_checks *checks, struct monitor_link *link,
+	const struct wire_run *run, int output, int64_t now);
 
 /* A child was reaped. Returns whether it was one of these; then the monitor knows. */
 bool exec_probes_ended(struct exec_probes *probes, struct monitor_link *link, pid_t pid, int status);
@@ -38,5 +42,5 @@ int64_t exec_probes_deadline_ns(const struct exec_probes *probes);
 /* SIGKILL for those whose time is over, and for what they have started in their session's first group. */
 void exec_probes_kill_due(struct exec_probes *probes, int64_t now);
 
-/* SIGKILL for all: the service that they look at has ended. */
-void exec_probes_kill_all(struct exec_probes *probes);
+/* SIGKILL for those that look at this service, which has ended; NULL: for all. */
+void exec_probes_kill(struct exec_probes *probes, const struct exec_checks *checks);

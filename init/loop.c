@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signame.h"
-#include "init/certificate.h"
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
+#include "init/pre_stop.h"
 #include "init/report.h"
 #include "init/signals.h"
 
@@ -20,6 +20,8 @@
 
 /* How long a signal waits before it is offered again to a workload whose queue is full. */
 #define HELD_SIGNAL_NS (10 * NS_PER_MS)
+/* And a record to a monitor whose channel is. */
+#define UNSENT_RECORD_NS (100 * NS_PER_MS)
 #define REST_MS 10
 /* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
 #define KILLING_NS (2 * NS_PER_S)
@@ -27,84 +29,84 @@
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
-static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info);
-static bool take_news(struct loop *loop);
 static bool take_record(struct loop *loop);
-
-static void describe_filter(const struct confine_filter *filter, struct wire_snapshot *snapshot)
-{
-	snprintf(snapshot->seccomp_profile, sizeof snapshot->seccomp_profile, "%s", filter->profile);
-	snprintf(snapshot->seccomp_sha256, sizeof snapshot->seccomp_sha256, "%s", filter->sha256);
-	snprintf(snapshot->seccomp_default_action, sizeof snapshot->seccomp_default_action, "%s",
-		filter->default_action);
-}
 
 void loop_init(struct loop *loop)
 {
-	loop->news_fd = -1;
 	loop->signal_fd = -1;
-	loop->pre_stop_news_fd = -1;
 	loop->ended = false;
-	loop->live = true;
 	loop->watchdog_at_ns = TIME_NEVER;
+	loop->stop_signal = SIGTERM;
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
-		.time_to_ready_ns = -1,
-		.last_status = -1,
-		.stop_duration_ns = -1,
 		.landlock_abi = loop->landlock_abi,
-		.own_capabilities = loop->spawn.plan->had.permitted };
-	describe_filter(&loop->spawn.plan->filter, &loop->snapshot);
+		.own_capabilities = loop->unit->spawn.plan->had.permitted };
+}
+
+static size_t number_of(const struct loop *loop, const struct unit *unit)
+{
+	return (size_t)(unit - loop->unit);
+}
+
+/* A service that the container is there for. */
+static bool matters(const struct loop *loop, size_t number)
+{
+	return loop->coordinator.unit[number].kind == SERVICE_LASTING && loop->coordinator.unit[number].essential;
 }
 
 /* ---- what others are told ---- */
 
-static uint32_t public_state(const struct supervise *machine)
+/* Of several services the container runs when all of those do that it is there for. */
+static uint32_t public_state(const struct loop *loop)
 {
-	switch (machine->state) {
-	case SUPERVISE_IDLE:
-	case SUPERVISE_RETRY:
-	case SUPERVISE_STARTING:
-		return WIRE_STATE_STARTING;
-	case SUPERVISE_BACKOFF:
-		return WIRE_STATE_RESTARTING;
-	case SUPERVISE_RUNNING:
-		return WIRE_STATE_RUNNING;
-	case SUPERVISE_DRAINING:
-	case SUPERVISE_PRE_STOP:
-		return WIRE_STATE_DRAINING;
-	case SUPERVISE_KILLING:
-		return WIRE_STATE_KILLING;
-	default:
+	uint32_t state = WIRE_STATE_RUNNING;
+
+	if (loop->unit_count == 1 && loop->unit->record.state < WIRE_STATE_INIT_COUNT)
+		return loop->unit->record.state;
+	if (loop->coordinator.stopping)
 		return WIRE_STATE_STOPPING;
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		if (matters(loop, i) && loop->unit[i].record.state != WIRE_STATE_RUNNING)
+			state = loop->unit[i].record.state == WIRE_STATE_RESTARTING ? WIRE_STATE_RESTARTING
+										    : WIRE_STATE_STARTING;
 	}
+	return state;
 }
 
-static void send_snapshot(struct loop *loop)
+/* What the channel does not take now is offered again soon: the monitor may be looking at none of it. */
+void loop_send(struct loop *loop)
 {
-	const struct confine_plan *plan = loop->spawn.plan;
 	struct wire_snapshot *snapshot = &loop->snapshot;
 
-	snapshot->state = public_state(&loop->machine);
-	snapshot->main_pid = loop->main_pid;
-	snapshot->layers_requested = plan->requested;
-	/* Nothing is in force before the child has said so by executing the workload. */
-	snapshot->layers_enforced = loop->machine.state >= SUPERVISE_RUNNING
-		? plan->requested & ~plan->weakened & ~loop->not_enforced
-		: 0;
-	snapshot->capability_bounding = plan->capabilities.bounding;
-	snapshot->securebits = plan->asked->securebits;
+	loop->unsent = false;
+	if (loop->monitor.channel < 0)
+		return;
+	for (size_t i = 0; i < loop->unit_count && !loop->unsent; i++) {
+		struct unit *unit = &loop->unit[i];
+
+		unit_report(unit);
+		if (unit->changed)
+			unit->changed = !monitor_link_tell(
+				&loop->monitor, (union wire_record *)&unit->record, WIRE_SERVICE);
+		loop->unsent = unit->changed;
+	}
+	snapshot->state = public_state(loop);
 	snapshot->monitor_restarts = loop->monitor.restarts;
-	monitor_link_send(&loop->monitor, snapshot);
+	if (!loop->unsent)
+		loop->unsent = !monitor_link_tell(&loop->monitor, (union wire_record *)snapshot, WIRE_SNAPSHOT);
+}
+
+static bool each_is_ready(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (matters(loop, i) && !loop->unit[i].was_ready)
+			return false;
+	return true;
 }
 
 /* READY=1 goes out once, whatever is started again later, and never after a stop began. */
-static void become_ready(struct loop *loop)
+static void tell_ready(struct loop *loop)
 {
-	if (loop->was_ready || loop->machine.state != SUPERVISE_RUNNING)
-		return;
-	loop->was_ready = true;
-	loop->snapshot.time_to_ready_ns = clock_now_ns() - loop->service_started_at_ns;
-	if (loop->ready_told)
+	if (loop->ready_told || loop->stopping_told || !each_is_ready(loop))
 		return;
 	notify_send("READY=1");
 	loop->ready_told = true;
@@ -112,54 +114,175 @@ static void become_ready(struct loop *loop)
 		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;
 }
 
-/* As long as the service is not dead; else the manager is to act. */
+static bool each_is_live(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (!loop->unit[i].live)
+			return false;
+	return true;
+}
+
+/* As long as no service is dead; else the manager is to act. */
 static void feed_watchdog(struct loop *loop, int64_t now)
 {
 	if (now < loop->watchdog_at_ns)
 		return;
 	loop->watchdog_at_ns = now + loop->watchdog_ns;
-	if (loop->live)
+	if (each_is_live(loop))
 		notify_send("WATCHDOG=1");
+}
+
+/* One behind the other, at the most. */
+static int64_t time_to_stop(const struct loop *loop)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		int64_t time = supervise_order_budget(&loop->unit[i].machine.policy) + KILLING_NS;
+
+		sum = time > TIME_NEVER - sum ? TIME_NEVER : sum + time;
+	}
+	return sum;
 }
 
 /* What goes before the stop signal takes from the manager's time for a stop (TimeoutStopSec=): it is asked for as much
  * as the whole of a stop may take. It never has less than its own time by that (sd_notify(3)). */
-static void tell_stopping(struct loop *loop)
+void loop_tell_stopping(struct loop *loop)
 {
-	const struct supervise_policy *policy = &loop->machine.policy;
+	const struct supervise_policy *policy = &loop->unit->machine.policy;
 	char text[64] = "STOPPING=1";
 
+	if (loop->unit_count > 1 && !loop->coordinator.stopping)
+		return;                               /* the others go on */
 	if (!loop->ready_told || loop->stopping_told) /* nothing before READY=1 */
 		return;
 	loop->stopping_told = true;
-	if (policy->drain_ns > 0 || policy->pre_stop)
+	if (policy->drain_ns > 0 || policy->pre_stop || loop->unit_count > 1)
 		snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
-			(long long)((supervise_order_budget(policy) + KILLING_NS) / NS_PER_US));
+			(long long)(time_to_stop(loop) / NS_PER_US));
 	notify_send(text);
 }
 
-/* ---- actions ---- */
+/* ---- what is started and stopped ---- */
 
-static int64_t wall_of(int64_t monotonic_ns)
+static void stop_unit(struct loop *loop, struct unit *unit, const siginfo_t *info)
 {
-	return monotonic_ns == TIME_NEVER ? 0 : clock_wall_ns() + (monotonic_ns - clock_now_ns());
+	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = loop->stop_signal }, info);
+}
+
+static void act(struct loop *loop, const struct coordinate_action *action, const siginfo_t *info)
+{
+	switch (action->type) {
+	case COORDINATE_START:
+		unit_start(&loop->unit[action->unit]);
+		break;
+	case COORDINATE_STOP:
+		stop_unit(loop, &loop->unit[action->unit], info);
+		break;
+	default:
+		loop->ended = true;
+		loop->exit_status = action->status;
+	}
+}
+
+/* Does all that is to be done now. What an action leads to is done here as well, not within it. info: of the signal
+ * that asks, or NULL. */
+static void coordinate(struct loop *loop, const siginfo_t *info)
+{
+	struct coordinate_action action;
+
+	if (loop->coordinating)
+		return;
+	loop->coordinating = true;
+	while (coordinate_next(&loop->coordinator, &action))
+		act(loop, &action, info);
+	loop->coordinating = false;
+}
+
+void loop_unit_executed(struct loop *loop, const struct unit *unit)
+{
+	uint64_t needed = 0;
+	bool all = false;
+
+	coordinate_started(&loop->coordinator, number_of(loop, unit));
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		all = all || confine_is_light(loop->unit[i].spawn.plan);
+		needed |= unit_needs_capabilities(&loop->unit[i]);
+	}
+	if (!all)
+		loop->snapshot.own_capabilities = confine_keep_own(unit->spawn.plan, needed);
+	coordinate(loop, NULL);
+}
+
+void loop_unit_ready(struct loop *loop, const struct unit *unit)
+{
+	tell_ready(loop);
+	coordinate_ready(&loop->coordinator, number_of(loop, unit));
+	coordinate(loop, NULL);
+}
+
+void loop_unit_again(struct loop *loop, const struct unit *unit)
+{
+	coordinate_again(&loop->coordinator, number_of(loop, unit));
+}
+
+void loop_unit_ended(struct loop *loop, const struct unit *unit)
+{
+	const size_t number = number_of(loop, unit);
+	const bool stopping = loop->coordinator.stopping;
+
+	coordinate_ended(&loop->coordinator, number, unit->exit_status);
+	if (loop->unit_count > 1 && !stopping && loop->coordinator.stopping)
+		log_line(LOG_LEVEL_NOTICE, "%s has ended, which the container cannot do without: stopping",
+			unit->called);
+	coordinate(loop, NULL);
+}
+
+/* All others are gone for good: what is left in the container is this one's. */
+static bool is_last(const struct loop *loop, const struct unit *unit)
+{
+	if (loop->unit_count == 1)
+		return true;
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (&loop->unit[i] != unit && loop->unit[i].main_pid > 0)
+			return false;
+	return loop->coordinator.stopping;
+}
+
+struct descendants loop_leftovers(const struct loop *loop, const struct unit *unit)
+{
+	const bool last = is_last(loop, unit);
+
+	return (struct descendants){
+		.spared = loop->monitor.pid,
+		.session = last ? 0 : unit->main_pid,
+		.ours_alone = !last || unit->machine.restart,
+	};
+}
+
+void loop_end_monitor(struct loop *loop, const struct unit *unit)
+{
+	if (is_last(loop, unit))
+		monitor_link_end(&loop->monitor);
 }
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[7 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify };
-	size_t count = 7;
+	int ours[9 + MODEL_LISTEN_MAX] = { loop->unit->news_fd, loop->monitor.executable, loop->monitor.control,
+		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify,
+		loop->monitor.model, loop->monitor.kept };
+	size_t count = 9;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
 	inherited_close(ours, count);
 }
 
-/* The child has its directory and its descriptors: ours hold nothing any more. */
-static void leave_inherited(const struct loop *loop)
+/* The first child has its directory and its descriptors: ours hold nothing any more. Only programs that have a single
+ * service do so. */
+void loop_unit_spawned(struct loop *loop, const struct unit *unit)
 {
-	if (loop->spawn.again)
+	if (unit->spawn.again)
 		return;
 	if (loop->personality->close_descriptors)
 		close_inherited(loop);
@@ -167,436 +290,89 @@ static void leave_inherited(const struct loop *loop)
 		log_line(LOG_LEVEL_ERROR, "cannot leave the directory: %s", strerror(errno));
 }
 
-static void act_spawn(struct loop *loop)
-{
-	/* fork(2) does not wait for anything; the child does all that may take time. */
-	int error = spawn_workload(&loop->spawn, &loop->main_pid, &loop->news_fd);
-
-	if (error < 0) {
-		if (loop->machine.state != SUPERVISE_RETRY)
-			log_line(LOG_LEVEL_ERROR, "cannot start the workload: %s%s", strerror(-error),
-				error == -EAGAIN || error == -ENOMEM
-					? "; trying again (is the pids or memory limit too low?)"
-					: "");
-		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWN_FAILED, .error = -error }, NULL);
-		return;
-	}
-	/* Under another name every signal is simply passed on, now that there is somebody to hear it. */
-	if (loop->personality->kind != NULL)
-		loop->machine.policy.stop_signals = 0;
-	loop->service_started_at_ns = clock_now_ns();
-	loop->snapshot.service_start_time_ns = clock_wall_ns();
-	loop->snapshot.starts++;
-	report(loop->personality, PERSONALITY_SPAWNED, loop->main_pid, 0, 0);
-	leave_inherited(loop);
-	loop->spawn.again = true;
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
-	take_news(loop); /* a vforked child has mostly executed by now: no need to sleep for it */
-}
-
-static void tell_signal_trouble(struct loop *loop, int signal, int error)
+void loop_say_stopping(const struct loop *loop, const struct unit *unit, int signal)
 {
 	char name[SIGNAL_NAME_SIZE];
 
-	if (error == -ESRCH || loop->signal_trouble_told)
-		return;
-	loop->signal_trouble_told = true;
-	log_line(LOG_LEVEL_ERROR, "cannot send SIG%s to the workload: %s%s", signal_name(signal, name),
-		strerror(-error), error == -EPERM ? " (it runs as another user: leave CAP_KILL to the container)" : "");
-}
-
-/* To the leader or to its group, as the personality has it. A group that the child has not made yet is the child. */
-static int send_signal(struct loop *loop, int signal, const siginfo_t *info)
-{
-	int error;
-
-	if (!loop->personality->signals_to_group)
-		return signals_pass_on(loop->main_pid, signal, info);
-	error = signals_pass_on(-loop->main_pid, signal, info);
-	return error == -ESRCH ? signals_pass_on(loop->main_pid, signal, info) : error;
-}
-
-static void deliver(struct loop *loop, int signal, const siginfo_t *info)
-{
-	int error = send_signal(loop, signal, info);
-
-	if (error == -EAGAIN && info != NULL && loop->held_signal == 0) {
-		/* The queue of real-time signals is full: this one waits here, those after it in the kernel, in order.
-		 */
-		loop->held_signal = signal;
-		loop->held_info = *info;
-		return;
-	}
-	if (error == -EAGAIN) /* one waits already, so this one asks for a stop: kill(2) finds room, without a value */
-		error = send_signal(loop, signal, NULL);
-	if (error < 0)
-		report(loop->personality, PERSONALITY_FORWARD_FAILED,
-			loop->personality->signals_to_group ? -loop->main_pid : loop->main_pid, -error, signal);
-	report(loop->personality, PERSONALITY_FORWARDED, 0, signal, 0);
-	if (error == 0)
-		loop->snapshot.signals_forwarded[signal]++;
-	else
-		tell_signal_trouble(loop, signal, error);
-}
-
-/* What a signal becomes under the personality: another one, or nothing at all. */
-static int translate(const struct personality *personality, int signal)
-{
-	int becomes = personality_forwarded(personality, signal);
-
-	if (personality->rewrite[signal] != 0)
-		report(personality, PERSONALITY_TRANSLATED, 0, signal, becomes);
-	if (becomes == 0)
-		report(personality, PERSONALITY_NOT_FORWARDED, 0, signal, 0);
-	return becomes;
-}
-
-static void pass_on(struct loop *loop, int signal, const siginfo_t *info)
-{
-	const struct personality *personality = loop->personality;
-	int becomes = translate(personality, signal);
-
-	if (becomes != 0)
-		deliver(loop, becomes, info);
-	if ((personality->stop_self & personality_bit(signal)) != 0) {
-		/* PID 1 of a namespace cannot be stopped from within it; under a shell this is what ^Z is for. */
-		report(personality, PERSONALITY_STOPS_ITSELF, 0, 0, 0);
-		kill(getpid(), SIGSTOP);
-	}
-}
-
-/* Offers the one that waits once more. */
-static void pass_on_held(struct loop *loop)
-{
-	int signal = loop->held_signal;
-	siginfo_t info = loop->held_info;
-
-	loop->held_signal = 0;
-	deliver(loop, signal, &info);
-}
-
-/* dumb-init's last word to the group, by the rules for a TERM that it was sent. Its leader is reaped: without a group
- * there is nobody to send it to. */
-static void act_last_word(struct loop *loop, int signal)
-{
-	int becomes = translate(loop->personality, signal);
-
-	if (becomes == 0)
-		return;
-	if (loop->personality->signals_to_group)
-		kill(-loop->main_pid, becomes);
-	report(loop->personality, PERSONALITY_FORWARDED, 0, becomes, 0);
-}
-
-/* Those who are left behind get what the leader got, rewritten or dropped. SIGKILL is our own last word. */
-static int for_leftovers(const struct loop *loop, int signal)
-{
-	return signal == SIGKILL ? signal : personality_forwarded(loop->personality, signal);
-}
-
-/* signal 0 only asks whether anybody is there (kill(2)). */
-static void signal_group(struct loop *loop, int signal)
-{
-	/* The group's number stays taken while anybody is in it (setpgid(2)), also after its leader was reaped. */
-	if (kill(-loop->main_pid, signal) < 0 && errno == ESRCH)
-		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_GROUP_GONE }, NULL);
-}
-
-static void act_signal_group(struct loop *loop, int signal, bool first)
-{
-	int becomes = for_leftovers(loop, signal);
-
-	/* Who is stopped could not hear of it (SIGSTOP, a terminal): woken up, as systemd does it. The signal itself
-	 * comes after it, as its answer may be that nobody is there. */
-	if (first && becomes != 0)
-		kill(-loop->main_pid, SIGCONT);
-	signal_group(loop, becomes);
-}
-
-/* Those who are asked to end for the first time, and woken up; or those who hear one more signal. Who is still in the
- * group has been asked already: a second TERM means "now" to many. */
-static void act_signal_orphans(struct loop *loop, int signal, bool first)
-{
-	int (*const send)(int, pid_t, pid_t) = loop->machine.restart ? descendants_signal_ours : descendants_signal;
-	int becomes = for_leftovers(loop, signal);
-	pid_t group = first && becomes != SIGKILL && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
-	int error = becomes != 0 ? send(becomes, loop->monitor.pid, group) : 0;
-
-	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
-		error = send(SIGCONT, loop->monitor.pid, group);
-
-	if (error < 0 && !loop->orphans_trouble_told) {
-		loop->orphans_trouble_told = true;
-		log_line(LOG_LEVEL_ERROR, "cannot find the processes that are left: /proc: %s (mount /proc)",
-			strerror(-error));
-	}
-}
-
-static void act_not_ready(struct loop *loop, int signal)
-{
-	char name[SIGNAL_NAME_SIZE];
-
-	if (loop->stop_began_at_ns == 0)
-		loop->stop_began_at_ns = clock_now_ns();
-	loop->asked_signal = signal;
-	loop->snapshot.stop_deadline_ns = wall_of(loop->machine.kill_at_ns);
-	if (!loop->machine.restart)
-		tell_stopping(loop);
-	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (signal == 0)
-		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", personality_basename(loop->spawn.argv[0]),
-			loop->machine.restart ? "it is started again" : "stopping");
+	if (loop->unit_count > 1)
+		log_line(LOG_LEVEL_INFO, "%sstopping", unit->prefix);
 	else
 		log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping",
 			signal_name(signal, name));
 }
 
-/* ---- the pre-stop command ---- */
+/* ---- the monitor ---- */
 
-static void act_pre_stop_start(struct loop *loop)
-{
-	/* fork(2) only, never vfork(2): whatever the command waits for, PID 1 does not. */
-	int error = spawn_workload(&loop->pre_stop, &loop->pre_stop_pid, &loop->pre_stop_news_fd);
-
-	if (error == 0) {
-		loop->pre_stop_ends_ns = loop->machine.deadline_ns;
-		log_line(LOG_LEVEL_INFO, "--pre-stop %s started", loop->pre_stop.argv[0]);
-		return;
-	}
-	log_line(LOG_LEVEL_ERROR, "--pre-stop %s cannot be started: %s", loop->pre_stop.argv[0], strerror(-error));
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_PRE_STOP_ENDED }, NULL);
-}
-
-static void act_pre_stop_kill(struct loop *loop)
-{
-	if (loop->pre_stop_pid == 0)
-		return;
-	if (clock_now_ns() < loop->pre_stop_ends_ns)
-		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s is cut short by another stop signal", loop->pre_stop.argv[0]);
-	else
-		log_line(LOG_LEVEL_WARNING, "--pre-stop %s did not end within %lld ms: killed", loop->pre_stop.argv[0],
-			(long long)(loop->machine.policy.pre_stop_ns / NS_PER_MS));
-	/* Its group, or it alone as long as it has none; until it is reaped its number is its own. */
-	if (kill(-loop->pre_stop_pid, SIGKILL) < 0)
-		kill(loop->pre_stop_pid, SIGKILL);
-}
-
-/* Why it failed, if it did; that holds nothing up. */
-static void tell_pre_stop_end(struct loop *loop, int status)
-{
-	const char *program = loop->pre_stop.argv[0];
-	char name[SIGNAL_NAME_SIZE];
-	struct spawn_news news;
-
-	while (spawn_read_news(loop->pre_stop_news_fd, &news, NULL) == 1) {
-		if (news.type == SPAWN_REFUSED) {
-			log_line(LOG_LEVEL_ERROR, "--pre-stop: %s", news.text.text);
-			return;
-		}
-	}
-	if (WIFSIGNALED(status) && loop->machine.state == SUPERVISE_PRE_STOP)
-		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s was killed by SIG%s", program,
-			signal_name(WTERMSIG(status), name));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_line(LOG_LEVEL_NOTICE, "--pre-stop %s ended with status %d", program, WEXITSTATUS(status));
-	else if (WIFEXITED(status))
-		log_line(LOG_LEVEL_INFO, "--pre-stop %s done", program);
-}
-
-static void pre_stop_ended(struct loop *loop, int status)
-{
-	tell_pre_stop_end(loop, status);
-	close(loop->pre_stop_news_fd);
-	loop->pre_stop_news_fd = -1;
-	loop->pre_stop_pid = 0;
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_PRE_STOP_ENDED }, NULL);
-}
-
-/* ---- the end ---- */
-
-/* What the next life is to find as the first one did. */
-static void forget_life(struct loop *loop)
-{
-	loop->main_pid = 0;
-	loop->not_enforced = 0;
-	loop->executed = loop->refused = loop->was_ready = loop->was_unhealthy = false;
-	loop->live = true;
-	loop->signal_trouble_told = loop->orphans_trouble_told = false;
-	loop->asked_signal = 0;
-	loop->stop_began_at_ns = 0;
-	loop->passed = 0;
-	loop->leftovers.count = 0;
-	loop->snapshot.stop_deadline_ns = 0;
-	loop->snapshot.time_to_ready_ns = -1;
-}
-
-static void act_restarting(struct loop *loop)
-{
-	certificate_tell(loop);
-	forget_life(loop);
-}
-
-static void act_exit(struct loop *loop, int status)
-{
-	const struct personality *personality = loop->personality;
-
-	loop->ended = true;
-	loop->exit_status = status;
-	if (personality->kind != NULL && loop->machine.main_ended) {
-		report(personality, PERSONALITY_END, 0, status, 0);
-		/* A refusal of ours is never an expected status. */
-		if (!loop->refused)
-			loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
-	}
-	if (loop->main_pid > 0)
-		certificate_tell(loop);
-}
-
-/* first: with this action a new state begins. */
-static void perform(struct loop *loop, const struct supervise_action *action, const siginfo_t *info, bool first)
-{
-	switch (action->type) {
-	case SUPERVISE_SPAWN:
-		act_spawn(loop);
-		break;
-	case SUPERVISE_NOT_READY:
-		act_not_ready(loop, action->signal);
-		break;
-	case SUPERVISE_PRE_STOP_START:
-		act_pre_stop_start(loop);
-		break;
-	case SUPERVISE_PRE_STOP_KILL:
-		act_pre_stop_kill(loop);
-		break;
-	case SUPERVISE_SIGNAL_LEADER:
-		pass_on(loop, action->signal, info);
-		break;
-	case SUPERVISE_SIGNAL_GROUP:
-		if (loop->machine.policy.main_end == SUPERVISE_TERM_AND_END)
-			act_last_word(loop, action->signal);
-		else
-			act_signal_group(loop, action->signal, first);
-		break;
-	case SUPERVISE_SIGNAL_ORPHANS:
-		act_signal_orphans(loop, action->signal, first);
-		break;
-	case SUPERVISE_END_MONITOR:
-		monitor_link_end(&loop->monitor);
-		break;
-	case SUPERVISE_RESTARTING:
-		act_restarting(loop);
-		break;
-	case SUPERVISE_EXIT:
-		act_exit(loop, action->status);
-		break;
-	default:
-		break;
-	}
-}
-
-static void step(struct loop *loop, struct supervise_event event, const siginfo_t *info)
-{
-	enum supervise_state before = loop->machine.state, state;
-	struct supervise_actions actions;
-	int64_t now = supervise_needs_time(&loop->machine, event) ? clock_now_ns() : 0;
-
-	supervise_step(&loop->machine, event, now, &actions);
-	if (loop->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
-		certificate_killing(loop);
-	if (before == SUPERVISE_PRE_STOP && loop->machine.state == SUPERVISE_STOPPING &&
-		event.type == SUPERVISE_EVENT_TIME)
-		certificate_deadline(loop, WIRE_DEADLINE_PRE_STOP);
-	state = loop->machine.state; /* an action may lead to the next step at once */
-	for (size_t i = 0; i < actions.count; i++)
-		perform(loop, &actions.list[i], info, state != before);
-	if (loop->machine.state != before)
-		send_snapshot(loop);
-}
-
-/* ---- events ---- */
-
-/* As soon as there is something for it. Where denials are reported that is the listener of the workload's filter, which
- * the monitor gets as it gets the other descriptors. */
-static void start_monitor(struct loop *loop)
+void loop_start_monitor(struct loop *loop)
 {
 	if (loop->wants_monitor && loop->monitor.pid == 0)
 		loop->monitor.restart_at_ns = 0;
 }
 
-static bool may_live_again(const struct loop *loop)
+/* It is told all there is to know. */
+static void start_monitor(struct loop *loop, int64_t now)
 {
-	return loop->machine.policy.restart.kind != RESTART_NEVER || loop->on_unhealthy == UNHEALTHY_RESTART;
+	monitor_link_start(&loop->monitor, now);
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		loop->unit[i].changed = true;
+		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->unit[i].notified, WIRE_NOTIFIED);
+	}
+	loop_send(loop);
 }
 
-/* Returns whether there was any. */
-static bool take_news(struct loop *loop)
+/* What it said last is heard first: what a service has told it of itself nobody says again. The channel holds so much
+ * and no more, and nobody writes to it now. */
+static void monitor_ended(struct loop *loop, int status)
 {
-	const bool reported = spawn_is_reported(&loop->spawn);
-	struct spawn_news news;
-	bool any = false;
-	int taken, listener;
+	loop->monitor.pid = 0; /* its number may be another's by now */
+	while (take_record(loop))
+		continue;
+	monitor_link_ended(&loop->monitor, status, clock_now_ns());
+	exec_probes_kill(&loop->probes, NULL); /* nobody waits for them any more */
+}
 
-	while ((taken = spawn_read_news(loop->news_fd, &news, reported ? &listener : NULL)) == 1) {
-		any = true;
-		if (news.type == SPAWN_LISTENER) {
-			monitor_link_take_listener(&loop->monitor, listener);
-			start_monitor(loop);
-			continue;
-		}
-		if (news.type == SPAWN_NO_LISTENER) {
-			log_line(LOG_LEVEL_WARNING, "not reported: seccomp: %s", news.text.text);
-			continue;
-		}
-		if (news.type == SPAWN_READ_ONLY && loop->snapshot.starts > 1)
-			continue; /* "already", by the first life */
-		if (news.type == SPAWN_READ_ONLY) {
-			memset(loop->snapshot.read_only_how, 0, sizeof loop->snapshot.read_only_how);
-			memccpy(loop->snapshot.read_only_how, news.text.text, '\0',
-				sizeof loop->snapshot.read_only_how - 1);
-			continue;
-		}
-		if (news.type == SPAWN_REFUSED) {
-			loop->refused = true; /* the certificate says it, once the child has ended */
-			loop->refusal = news.text;
-			continue;
-		}
-		loop->not_enforced |= 1U << news.layer;
-		log_line(LOG_LEVEL_WARNING, "not in force: %s", news.text.text);
+/* Once the main process has ended there is nothing to look at. */
+static void take_run(struct loop *loop, const struct wire_run *run, int output)
+{
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		struct unit *unit = &loop->unit[i];
+
+		if (run->check - unit->checks.first < unit->checks.count && run->life == unit->record.starts &&
+			unit_may_be_probed(unit))
+			exec_probes_start(&loop->probes, &unit->checks, &loop->monitor, run, output, clock_now_ns());
 	}
-	if (taken == -EAGAIN)
-		return any;
-	close(loop->news_fd);
-	loop->news_fd = -1;
-	if (loop->refused)
-		return true;
-	if (reported && loop->monitor.listener < 0)
-		start_monitor(loop);
-	loop->executed = true;
-	certificate_begin(loop);
-	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan, loop->wants_monitor,
-		loop->pre_stop.argv != NULL || loop->probes.check_count > 0 || may_live_again(loop));
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
-	if (!loop->ready_follows_health)
-		become_ready(loop);
+}
+
+static void take_notified(struct loop *loop, const struct wire_notified *notified)
+{
+	struct unit *unit = notified->service < loop->unit_count ? &loop->unit[notified->service] : NULL;
+
+	if (unit != NULL && notified->life == unit->record.starts)
+		unit->notified = *notified;
+}
+
+/* Returns whether there was one. */
+static bool take_record(struct loop *loop)
+{
+	union wire_record record;
+	int output;
+
+	if (monitor_link_receive(&loop->monitor, &record, &output) == 0)
+		return false;
+	if (record.header.type == WIRE_REFRESH)
+		loop_send(loop);
+	else if (record.header.type == WIRE_RUN)
+		take_run(loop, &record.run, output);
+	else if (record.header.type == WIRE_NOTIFIED)
+		take_notified(loop, &record.notified);
+	else if (record.header.type == WIRE_HEALTH && record.health.service < loop->unit_count)
+		unit_take_health(&loop->unit[record.health.service], &record.health);
+	if (output >= 0)
+		close(output);
 	return true;
 }
 
-static void main_ended(struct loop *loop, int status, bool alone)
-{
-	loop->snapshot.reaped_services++;
-	loop->snapshot.last_status = status;
-	loop->held_signal = 0; /* whom it was for is gone */
-	exec_probes_kill_all(&loop->probes);
-	if (loop->news_fd >= 0)
-		take_news(loop); /* why it never came to executing the workload */
-	certificate_end(loop, status);
-	if (loop->pre_stop.argv != NULL &&
-		(loop->machine.state == SUPERVISE_DRAINING || loop->machine.state == SUPERVISE_PRE_STOP))
-		log_line(LOG_LEVEL_NOTICE, "the main process ended before --pre-stop %s was done",
-			loop->pre_stop.argv[0]);
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_MAIN_ENDED, .status = status, .alone = alone },
-		NULL);
-}
+/* ---- children ---- */
 
 static void report_reaped(const struct personality *personality, pid_t pid, int status, bool is_main)
 {
@@ -609,54 +385,94 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 		report(personality, killed ? PERSONALITY_ORPHAN_KILLED : PERSONALITY_ORPHAN_EXITED, pid, number, 0);
 }
 
-/* What it said last is heard first: what the service has told it of itself nobody says again. The channel holds so much
- * and no more, and nobody writes to it now. */
-static void monitor_ended(struct loop *loop, int status)
+static struct unit *unit_of(const struct loop *loop, pid_t pid)
 {
-	loop->monitor.pid = 0; /* its number may be another's by now */
-	while (take_record(loop))
-		continue;
-	monitor_link_ended(&loop->monitor, status, clock_now_ns());
-	exec_probes_kill_all(&loop->probes); /* nobody waits for them any more */
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].main_pid == pid && !loop->unit[i].was_reaped && !loop->unit[i].machine.main_ended)
+			return &loop->unit[i];
+	return NULL;
+}
+
+static bool is_pre_stop_of_one(struct loop *loop, pid_t pid, int status)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (pre_stop_ended(&loop->unit[i], pid, status))
+			return true;
+	return false;
+}
+
+static void take_child(struct loop *loop, pid_t pid, int status)
+{
+	struct unit *unit = unit_of(loop, pid);
+
+	if (pid == loop->monitor.pid) {
+		monitor_ended(loop, status);
+		return;
+	}
+	report_reaped(loop->personality, pid, status, unit != NULL);
+	if (unit != NULL) {
+		unit->was_reaped = true;
+		unit->main_status = status;
+	} else if (!is_pre_stop_of_one(loop, pid, status) &&
+		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status))) {
+		loop->snapshot.reaped_orphans++;
+	}
+}
+
+static bool has_unreaped(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].main_pid != 0 && !loop->unit[i].was_reaped && !loop->unit[i].machine.main_ended)
+			return true;
+	return false;
+}
+
+/* none: no child at all is left, not even the monitor. It stays where another life may come, or another unit is there:
+ * who else is left is looked for then. */
+static bool is_alone(const struct loop *loop, const struct unit *unit, bool none)
+{
+	const struct descendants whom = loop_leftovers(loop, unit);
+	const bool monitor_stays = (unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit);
+
+	if (none)
+		return true;
+	return (loop->unit_count > 1 || monitor_stays) && descendants_count(&whom) == 0;
+}
+
+/* The machine hears of what was reaped. */
+static void settle(struct loop *loop, struct unit *unit, bool none)
+{
+	const bool waits = unit->machine.main_ended && unit->machine.state >= SUPERVISE_GROUP &&
+		unit->machine.state != SUPERVISE_DONE;
+	const bool alone = (unit->was_reaped || waits) && is_alone(loop, unit, none);
+
+	if (unit->was_reaped)
+		unit_main_ended(unit, alone);
+	else if (alone)
+		unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
+	if (unit->machine.state == SUPERVISE_GROUP)
+		unit_look_at_group(unit);
 }
 
 /* SIGCHLD coalesces: reap until nothing is left (signal(7)). WNOHANG: waitpid(2) never blocks. If it fails, by a filter
  * or a tracer, the SIGCHLD is used up and the child is still there: it is asked again soon. */
 static void reap(struct loop *loop)
 {
-	bool ended = false, none;
-	int status, main_status = 0;
+	bool none;
 	pid_t pid;
+	int status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != loop->monitor.pid)
-			report_reaped(loop->personality, pid, status, pid == loop->main_pid);
-		if (pid == loop->main_pid && !loop->machine.main_ended) {
-			ended = true;
-			main_status = status;
-		} else if (pid == loop->pre_stop_pid) {
-			pre_stop_ended(loop, status);
-		} else if (loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) {
-			continue;
-		} else if (pid == loop->monitor.pid) {
-			monitor_ended(loop, status);
-		} else {
-			loop->snapshot.reaped_orphans++;
-		}
-	}
-	/* ECHILD while the workload was not reaped yet is no answer either. */
-	none = pid < 0 && errno == ECHILD && (ended || loop->machine.main_ended || loop->main_pid == 0);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		take_child(loop, pid, status);
+	/* ECHILD while a main process was not reaped yet is no answer either. */
+	none = pid < 0 && errno == ECHILD && !has_unreaped(loop);
 	loop->reap_again = pid < 0 && !none;
-	if (!none && (ended || loop->machine.restart) && may_live_again(loop))
-		none = descendants_count(loop->monitor.pid) == 0; /* the monitor stays for the next life */
 	report(loop->personality, none ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
-	if (ended)
-		main_ended(loop, main_status, none);
-	else if (none)
-		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_NO_CHILDREN }, NULL);
-	if (loop->machine.state == SUPERVISE_GROUP)
-		signal_group(loop, 0); /* is anybody left in it? */
+	for (size_t i = 0; i < loop->unit_count; i++)
+		settle(loop, &loop->unit[i], none);
 }
+
+/* ---- signals ---- */
 
 /* What our own write to standard error brought upon us, its reader gone or its file at its limit (write(2)): nobody has
  * sent it, and the workload would die of it. */
@@ -665,8 +481,37 @@ static bool is_of_our_own_making(int signal, const siginfo_t *info)
 	return (signal == SIGPIPE || signal == SIGXFSZ) && info->si_code == SI_USER && info->si_pid == getpid();
 }
 
+/* To each that is there to hear it; a task has its own work to do. */
+static void pass_on(struct loop *loop, struct supervise_event event, const siginfo_t *info)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->coordinator.unit[i].kind == SERVICE_LASTING)
+			unit_step(&loop->unit[i], event, info);
+}
+
+/* Another one while they stop: each goes on to its next step. */
+static void hurry(struct loop *loop, struct supervise_event event, const siginfo_t *info)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->coordinator.unit[i].phase == COORDINATE_STOPPING)
+			unit_step(&loop->unit[i], event, info);
+}
+
+static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	if (loop->unit_count > 1)
+		log_line(LOG_LEVEL_NOTICE, "SIG%s: stopping", signal_name(signal, name));
+	loop->stop_signal = signal;
+	coordinate_stop(&loop->coordinator);
+	coordinate(loop, info);
+}
+
 static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
+	const struct supervise_event event = { .type = SUPERVISE_EVENT_SIGNAL, .signal = signal };
+
 	report(loop->personality, PERSONALITY_SIGNAL, 0, signal, 0);
 	if (signal == SIGCHLD) {
 		reap(loop);
@@ -675,105 +520,69 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	if (is_of_our_own_making(signal, info))
 		return;
 	loop->snapshot.signals_received[signal]++;
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = signal }, info);
-}
-
-/* Once in a life, whatever the checks say afterwards: the next word is the service's. */
-static void become_unhealthy(struct loop *loop)
-{
-	if (loop->was_unhealthy || loop->machine.state != SUPERVISE_RUNNING)
-		return;
-	loop->was_unhealthy = true;
-	if (loop->on_unhealthy == UNHEALTHY_SIGNAL) {
-		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: it is sent a signal",
-			personality_basename(loop->spawn.argv[0]));
-		deliver(loop, loop->unhealthy_signal, NULL);
-	} else if (loop->on_unhealthy != UNHEALTHY_NONE) {
-		step(loop,
-			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER,
-				.order = loop->on_unhealthy == UNHEALTHY_RESTART ? SUPERVISE_ORDER_RESTART
-										 : SUPERVISE_ORDER_STOP },
-			NULL);
-	}
-}
-
-static void take_health(struct loop *loop, const struct wire_health *health)
-{
-	loop->live = health->healthy[CHECK_LIVE] == 1;
-	if (health->healthy[CHECK_READY] == 1)
-		become_ready(loop);
-	if (health->unhealthy == 1)
-		become_unhealthy(loop);
-}
-
-/* Once the main process has ended there is nothing to look at. */
-static void take_run(struct loop *loop, const struct wire_run *run, int output)
-{
-	if (loop->machine.state >= SUPERVISE_RUNNING && loop->machine.state <= SUPERVISE_STOPPING)
-		exec_probes_start(&loop->probes, &loop->monitor, run, output, clock_now_ns());
-}
-
-/* Returns whether there was one. */
-static bool take_record(struct loop *loop)
-{
-	union wire_record record;
-	int output;
-
-	if (monitor_link_receive(&loop->monitor, &record, &output) == 0)
-		return false;
-	if (record.header.type == WIRE_REFRESH)
-		send_snapshot(loop);
-	else if (record.header.type == WIRE_RUN && record.run.life == loop->snapshot.starts)
-		take_run(loop, &record.run, output);
-	else if (record.header.type == WIRE_NOTIFIED && record.notified.life == loop->snapshot.starts)
-		loop->notified = record.notified;
-	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
-		take_health(loop, &record.health);
-	if (output >= 0)
-		close(output);
-	return true;
+	if (!supervise_asks_for_stop(&loop->unit->machine, signal))
+		pass_on(loop, event, info);
+	else if (loop->coordinator.stopping)
+		hurry(loop, event, info);
+	else
+		ask_for_stop(loop, signal, info);
 }
 
 /* ---- waiting ---- */
 
+/* While there is no workload signals stay queued in the kernel; with several they are taken once one is there. */
 static uint64_t wanted_signals(const struct loop *loop)
 {
-	uint64_t wanted = supervise_wanted_signals(&loop->machine);
+	uint64_t wanted = 0;
+	bool holds = false;
 
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		wanted |= supervise_wanted_signals(&loop->unit[i].machine);
+		holds = holds || loop->unit[i].held_signal != 0;
+	}
 	/* Behind one that waits for room the real-time signals wait too. The others have room in every queue, and are
 	 * before them in every queue (signal(7)); and a stop must not wait for anybody. */
-	if (loop->held_signal != 0)
-		wanted &= BELOW_REAL_TIME | loop->machine.policy.stop_signals;
+	if (holds)
+		wanted &= BELOW_REAL_TIME | loop->unit->machine.policy.stop_signals;
 	return wanted;
 }
 
-static int64_t next_deadline(const struct loop *loop, int64_t now)
+static int64_t earlier(int64_t a, int64_t b)
 {
-	int64_t deadline = loop->machine.deadline_ns, probes = exec_probes_deadline_ns(&loop->probes);
+	return a < b ? a : b;
+}
 
-	if (loop->monitor.restart_at_ns < deadline)
-		deadline = loop->monitor.restart_at_ns;
-	if (probes < deadline)
-		deadline = probes;
-	if (loop->watchdog_at_ns < deadline)
-		deadline = loop->watchdog_at_ns;
-	if ((loop->held_signal != 0 || loop->reap_again) && now + HELD_SIGNAL_NS < deadline)
-		deadline = now + HELD_SIGNAL_NS;
-	return deadline;
+/* What is due at a known time. */
+static int64_t next_deadline(const struct loop *loop)
+{
+	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
+
+	for (size_t i = 0; i < loop->unit_count; i++)
+		deadline = earlier(deadline, loop->unit[i].machine.deadline_ns);
+	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
+}
+
+/* How long what is tried again waits; TIME_NEVER: nothing is. */
+static int64_t next_try(const struct loop *loop)
+{
+	int64_t pause = loop->unsent ? UNSENT_RECORD_NS : TIME_NEVER;
+
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].held_signal != 0)
+			return HELD_SIGNAL_NS;
+	return loop->reap_again ? HELD_SIGNAL_NS : pause;
 }
 
 /* TIME_NEVER, or how long to sleep at most. No clock is read where nothing is due. */
 static int64_t time_to_sleep(const struct loop *loop)
 {
-	int64_t now, deadline;
+	const int64_t pause = next_try(loop), deadline = next_deadline(loop);
+	int64_t now;
 
-	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0 && !loop->reap_again && loop->probes.running == 0 &&
-		loop->watchdog_at_ns == TIME_NEVER)
-		return TIME_NEVER;
+	if (deadline == TIME_NEVER)
+		return pause;
 	now = clock_now_ns();
-	deadline = next_deadline(loop, now);
-	return deadline > now ? deadline - now : 0;
+	return deadline > now ? earlier(deadline - now, pause) : 0;
 }
 
 /* It woke up for nothing: a system call fails that should not (a filter, a tracer). PID 1 does not spin then, and it
@@ -784,36 +593,52 @@ static void rest(struct loop *loop)
 	reap(loop);
 }
 
+/* Of all that are starting. blind: nobody could say which has any. */
+static bool take_news(struct loop *loop, bool blind, const struct pollfd *slot)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		if (loop->unit[i].news_fd < 0)
+			continue;
+		if (blind || slot->revents != 0)
+			moved |= unit_take_news(&loop->unit[i]);
+		slot++;
+	}
+	return moved;
+}
+
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 {
-	enum { SIGNALS, NEWS, CHANNEL, SLOT_COUNT };
-	struct pollfd slot[SLOT_COUNT] = { [NEWS] = { .fd = loop->news_fd, .events = POLLIN },
-		[CHANNEL] = { .fd = loop->monitor.channel, .events = POLLIN } };
+	enum { SIGNALS, CHANNEL, NEWS };
+	struct pollfd slot[NEWS + MODEL_SERVICES_MAX];
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
-	bool moved = false;
+	size_t count = NEWS;
+	bool moved, blind;
 	siginfo_t info;
 	int signal, ready;
 
 	/* The set changes with the state: setting it on the same descriptor costs no new one. */
 	loop->signal_fd = signals_descriptor(loop->signal_fd, wanted);
 	slot[SIGNALS] = (struct pollfd){ .fd = loop->signal_fd, .events = POLLIN };
+	slot[CHANNEL] = (struct pollfd){ .fd = loop->monitor.channel, .events = POLLIN };
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].news_fd >= 0)
+			slot[count++] = (struct pollfd){ .fd = loop->unit[i].news_fd, .events = POLLIN };
 	if (loop->signal_fd < 0) {
 		/* No descriptor to be had (EMFILE, ENFILE, ENOMEM): look often instead of sleeping through a signal. */
 		loop->signal_fd = -1;
 		limit = (struct timespec){ .tv_nsec = HELD_SIGNAL_NS };
 	}
-	ready = ppoll(slot, SLOT_COUNT, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL);
-	if (ready < 0) {
-		/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
+	ready = ppoll(slot, count, sleep_ns == TIME_NEVER && loop->signal_fd >= 0 ? NULL : &limit, NULL);
+	/* No memory, or a limit of descriptors below ours (ppoll(2)): look at everything, and often. */
+	blind = ready < 0;
+	if (blind)
 		patience_ns = HELD_SIGNAL_NS;
-		slot[NEWS].revents = loop->news_fd >= 0;
-		slot[CHANNEL].revents = loop->monitor.channel >= 0;
-	}
-	if (slot[NEWS].revents != 0)
-		moved = take_news(loop);
-	if (slot[CHANNEL].revents != 0)
+	moved = take_news(loop, blind, slot + NEWS);
+	if (blind ? loop->monitor.channel >= 0 : slot[CHANNEL].revents != 0)
 		moved |= take_record(loop);
 	signal = signals_take(wanted, patience_ns, &info);
 	if (signal > 0)
@@ -833,23 +658,39 @@ static void sleep_for_signals(struct loop *loop, int64_t sleep_ns)
 		rest(loop);
 }
 
+static bool has_news(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].news_fd >= 0)
+			return true;
+	return false;
+}
+
 static void do_what_is_due(struct loop *loop)
 {
 	int64_t now;
 
 	if (loop->reap_again)
 		reap(loop);
-	if (loop->ended || time_to_sleep(loop) != 0) /* a monitor that is due is not started to be left behind */
+	if (loop->ended) /* a monitor that is due is not started to be left behind */
 		return;
 	now = clock_now_ns();
+	if (loop->unsent)
+		loop_send(loop);
 	exec_probes_kill_due(&loop->probes, now);
 	feed_watchdog(loop, now);
-	if (now >= loop->monitor.restart_at_ns) {
-		monitor_link_start(&loop->monitor, now);
-		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->notified, WIRE_NOTIFIED);
-		send_snapshot(loop);
-	}
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+	if (now >= loop->monitor.restart_at_ns)
+		start_monitor(loop, now);
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (now >= loop->unit[i].machine.deadline_ns)
+			unit_step(&loop->unit[i], (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+}
+
+static void pass_on_held(struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].held_signal != 0)
+			unit_pass_on_held(&loop->unit[i]);
 }
 
 int loop_pause(struct loop *loop)
@@ -871,14 +712,13 @@ int loop_run(struct loop *loop)
 {
 	int64_t sleep_ns;
 
-	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_START }, NULL);
-	if (!loop->ended && !spawn_is_reported(&loop->spawn))
-		start_monitor(loop);
+	coordinate(loop, NULL);
+	if (!loop->ended && !spawn_is_reported(&loop->unit->spawn))
+		loop_start_monitor(loop);
 	while (!loop->ended) {
-		if (loop->held_signal != 0)
-			pass_on_held(loop);
+		pass_on_held(loop);
 		sleep_ns = time_to_sleep(loop);
-		if (loop->news_fd >= 0 || loop->monitor.channel >= 0)
+		if (has_news(loop) || loop->monitor.channel >= 0)
 			sleep_with_descriptors(loop, sleep_ns);
 		else
 			sleep_for_signals(loop, sleep_ns);

@@ -406,17 +406,12 @@ void monitor_link_end(struct monitor_link *link)
 		kill(link->pid, SIGKILL);
 }
 
-void monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type)
+bool monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type)
 {
 	if (link->channel < 0)
-		return;
+		return true;
 	wire_seal(record, type);
-	send(link->channel, record, record->header.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot)
-{
-	monitor_link_tell(link, (union wire_record *)snapshot, WIRE_SNAPSHOT);
+	return send(link->channel, record, record->header.length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 || errno != EAGAIN;
 }
 
 void monitor_link_take_listener(struct monitor_link *link, int listener)

@@ -42,15 +42,13 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
 /* Kills the monitor for good. Nobody answers for the filter then: what it would deny is ENOSYS. */
 void monitor_link_end(struct monitor_link *link);
 
-/* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */
-void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot);
-
 /* Takes the listener of another filter, which is the link's from now on, and hands it to a monitor that runs. Where its
  * channel is full the monitor is started again, and finds it there. */
 void monitor_link_take_listener(struct monitor_link *link, int listener);
 
-/* The same for any record. */
-void monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type);
+/* Sends a record if the channel takes it at once. Returns false where it was dropped; a channel that is closed wants
+ * none. */
+bool monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type);
 
 /* Takes one record, and the descriptor that came with it (the caller's, CLOEXEC; else -1). Returns 1 with a valid
  * record, 0 when there is none. A record that is not valid closes the channel and kills the monitor. */

@@ -33,7 +33,7 @@ extern char **environ;
 
 /* Static: PID 1 allocates nothing for them, and pages that are never touched cost nothing. */
 static struct model model;
-static struct confine_plan plan;
+static struct confine_plan first_plan;
 static struct loop loop;
 static struct personality personality;
 
@@ -119,44 +119,48 @@ static int64_t pre_stop_time(const struct stop_policy *stop)
 	return half < PRE_STOP_NS ? half : PRE_STOP_NS;
 }
 
-static void set_policy(const struct stop_policy *stop)
+/* What asks for a stop asks all of them. */
+static uint64_t stop_signals(void)
 {
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < model_service_count(&model); i++)
+		set |= model_service(&model, i)->stop.on;
+	return set;
+}
+
+static void set_policy(const struct service *service, struct supervise *ret_machine)
+{
+	const struct stop_policy *stop = &service->stop;
+	const uint64_t on = stop_signals();
 	struct supervise_policy policy;
 
 	supervise_default_policy(&policy);
 	policy.main_end = main_end();
-	if (stop->on != 0)
-		policy.stop_signals = stop->on;
+	if (on != 0)
+		policy.stop_signals = on;
 	policy.stop_signal = stop->signal;
 	policy.drain_ns = stop->drain_ns;
 	policy.timeout_ns = stop->timeout_ns;
 	policy.pre_stop = stop->pre_stop != NULL;
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
-	policy.restart = model.main.restart;
-	supervise_init(&loop.machine, &policy);
-}
-
-static bool has_ready_check(void)
-{
-	for (size_t i = 0; i < model.main.check_count; i++)
-		if (model.main.check[i].kind == CHECK_READY)
-			return true;
-	return false;
+	policy.restart = service->restart;
+	supervise_init(ret_machine, &policy);
 }
 
 /* Whoever says when the service is ready speaks for it. Under another name that is the workload itself, as under the
  * program that we stand in for, unless a check says so. */
 static void speak_for_service(void)
 {
-	if (personality.kind == NULL || has_ready_check() || model_wants_notify(&model))
+	if (personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model))
 		notify_take(&loop.watchdog_ns);
 }
 
-static bool has_exec_check(void)
+static bool has_exec_check(const struct service *service)
 {
-	for (size_t i = 0; i < model.main.check_count; i++)
-		if (model.main.check[i].command != NULL)
+	for (size_t i = 0; i < service->check_count; i++)
+		if (service->check[i].command != NULL)
 			return true;
 	return false;
 }
@@ -173,53 +177,152 @@ static char **monitor_argv(char **argv)
 	return personality.kind == NULL ? argv : nothing;
 }
 
+static int prepare_monitor(char **argv, struct complaint *ret_why)
+{
+	const struct confine_plan *plan = loop.unit->spawn.plan;
+	int error;
+
+	monitor_link_none(&loop.monitor);
+	if (!loop.wants_monitor)
+		return 0;
+	error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
+	if (error < 0)
+		return error;
+	if (model.main.confinement.seccomp_report) {
+		error = denial_reports_memory(plan->filter.insn, plan->filter.length);
+		if (error < 0)
+			return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
+		loop.monitor.denials = error;
+	}
+	loop.landlock_abi = landlock_abi();
+	return 0;
+}
+
+/* ---- the units ---- */
+
+/* What a unit borrows; of the first one static, as it may be the only one. */
+struct preparation {
+	struct confine_plan plan;
+	struct personality personality;
+};
+
+/* Its words of a stop are its own; all else is the same for all. */
+static void set_personality(const struct service *service, struct personality *ret_personality)
+{
+	*ret_personality = personality;
+	ret_personality->command = service->command;
+	memcpy(ret_personality->rewrite, service->stop.rewrite, sizeof ret_personality->rewrite);
+}
+
+/* How its messages call it. */
+static int set_words(struct unit *unit, const struct service *service)
+{
+	static char nothing[] = "";
+	char *prefix = nothing;
+
+	unit->called = *unit->spawn.argv != NULL ? personality_basename(*unit->spawn.argv) : nothing;
+	if (model.more_count > 0) {
+		unit->called = service_name(service);
+		if (asprintf(&prefix, "%s: ", unit->called) < 0)
+			return -ENOMEM;
+	}
+	unit->prefix = prefix;
+	return 0;
+}
+
+/* personality, plan: its own, borrowed. */
+static int prepare_unit(struct unit *unit, const struct service *service, const struct personality *own,
+	struct confine_plan *plan, uint32_t first_check, uint64_t entry_mask, struct complaint *ret_why)
+{
+	int error;
+
+	plan->command = own->command[0];
+	error = confine_plan(&service->confinement, warn, plan, ret_why);
+	if (error < 0)
+		return error;
+	if (model.more_count > 0)
+		plan->is_pid_1 = false; /* what it mounts is for it alone */
+	if (loop.wants_monitor)
+		confine_read_capabilities(plan);
+	unit->personality = own;
+	unit->spawn = (struct spawn_request){
+		.argv = own->command,
+		.signal_mask = entry_mask,
+		.plan = plan,
+		.personality = own,
+		.again = model.more_count > 0,
+		.watchdog = service->watchdog_ns > 0,
+	};
+	unit->pre_stop = unit->spawn;
+	unit->pre_stop.argv = service->stop.pre_stop;
+	unit->pre_stop.again = true;
+	unit->pre_stop.beside = true;
+	unit->checks = (struct exec_checks){ .request = unit->pre_stop,
+		.check = service->check,
+		.count = has_exec_check(service) ? service->check_count : 0,
+		.first = first_check };
+	unit->ready_follows_health = service_has_ready_check(service);
+	unit->on_unhealthy = service->on_unhealthy;
+	unit->unhealthy_signal = service->unhealthy_signal;
+	set_policy(service, &unit->machine);
+	error = set_words(unit, service);
+	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
+}
+
+/* The message names the service where there are several. */
+static int blame_service(const struct service *service, int error, struct complaint *why)
+{
+	struct complaint plain = *why;
+
+	return model.more_count == 0 ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
+}
+
+static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
+{
+	static struct unit first_unit;
+	static struct coordinate_unit first_coordinated;
+	const size_t count = model_service_count(&model);
+	uint32_t check = 0;
+
+	loop.unit_count = loop.coordinator.unit_count = count;
+	loop.unit = count == 1 ? &first_unit : calloc(count, sizeof *loop.unit);
+	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
+	if (loop.unit == NULL || loop.coordinator.unit == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	for (size_t i = 0; i < count; i++) {
+		const struct service *service = model_service(&model, i);
+		struct preparation *own = i == 0 ? NULL : calloc(1, sizeof *own);
+		int error;
+
+		if (i > 0 && own == NULL)
+			return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+		if (own != NULL)
+			set_personality(service, &own->personality);
+		error = prepare_unit(&loop.unit[i], service, own != NULL ? &own->personality : &personality,
+			own != NULL ? &own->plan : &first_plan, check, entry_mask, ret_why);
+		if (error < 0)
+			return blame_service(service, error, ret_why);
+		check += (uint32_t)service->check_count;
+		loop.coordinator.unit[i].kind = service->kind;
+		loop.coordinator.unit[i].essential = service->essential;
+	}
+	return 0;
+}
+
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
 	int error;
 
 	speak_for_service();
-	plan.command = personality.command[0];
-	error = confine_plan(&model.main.confinement, warn, &plan, ret_why);
-
+	loop.personality = &personality;
+	loop.wants_monitor = model_wants_monitor(&model);
+	error = prepare_units(entry_mask, ret_why);
+	if (error == 0)
+		error = prepare_monitor(argv, ret_why);
 	if (error < 0)
 		return error;
-	loop.wants_monitor = model_wants_monitor(&model);
-	monitor_link_none(&loop.monitor);
-	if (loop.wants_monitor) {
-		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
-		if (error < 0)
-			return error;
-		if (model.main.confinement.seccomp_report) {
-			error = denial_reports_memory(plan.filter.insn, plan.filter.length);
-			if (error < 0)
-				return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
-			loop.monitor.denials = error;
-		}
-		loop.landlock_abi = landlock_abi();
-		confine_read_capabilities(&plan);
-	}
-	loop.ready_follows_health = has_ready_check();
-	loop.on_unhealthy = model.main.on_unhealthy;
-	loop.unhealthy_signal = model.main.unhealthy_signal;
-	loop.spawn = (struct spawn_request){
-		.argv = personality.command,
-		.signal_mask = entry_mask,
-		.plan = &plan,
-		.personality = &personality,
-		.hand_over_terminal = give_up_terminal(),
-		.watchdog = model.main.watchdog_ns > 0,
-	};
-	loop.personality = &personality;
-	loop.pre_stop = loop.spawn;
-	loop.pre_stop.argv = model.main.stop.pre_stop;
-	loop.pre_stop.hand_over_terminal = false;
-	loop.pre_stop.again = true;
-	loop.pre_stop.beside = true;
-	loop.probes.request = loop.pre_stop;
-	loop.probes.check = model.main.check;
-	loop.probes.check_count = has_exec_check() ? model.main.check_count : 0;
-	set_policy(&model.main.stop);
+	loop.unit->spawn.hand_over_terminal = give_up_terminal();
 	return 0;
 }
 
@@ -328,7 +431,10 @@ int run_main(int argc, char **argv)
 		return refuse(&why);
 	become_reaper();
 	log_never_block();
-	confine_hide_own(&plan);
+	for (size_t i = 0; i < loop.unit_count; i++)
+		confine_hide_own(loop.unit[i].spawn.plan);
 	loop_init(&loop);
+	for (size_t i = 0; i < loop.unit_count; i++)
+		unit_init(&loop.unit[i], &loop, i, service_name(model_service(&model, i)));
 	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

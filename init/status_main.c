@@ -30,13 +30,15 @@ static const char help_text[] = "nest-init status [--json|--watch [TIME]]\n"
 static struct answer {
 	bool have_snapshot;
 	struct wire_snapshot snapshot;
+	struct wire_service service[MODEL_SERVICES_MAX];
+	size_t service_count;
 	struct wire_verdict verdict[CHECK_KIND_COUNT];
 	struct wire_check check[MODEL_CHECKS_MAX];
 	size_t check_count;
 	struct wire_denial denial[WIRE_DENIALS_MAX];
 	size_t denial_count;
-	bool have_notified;
-	struct wire_notified notified;
+	struct wire_notified notified[MODEL_SERVICES_MAX];
+	size_t notified_count;
 } answer;
 
 static void take(void *context, const union wire_record *record)
@@ -47,9 +49,10 @@ static void take(void *context, const union wire_record *record)
 		answer.have_snapshot = true;
 	} else if (record->header.type == WIRE_VERDICT) {
 		answer.verdict[record->verdict.kind] = record->verdict;
-	} else if (record->header.type == WIRE_NOTIFIED) {
-		answer.notified = record->notified;
-		answer.have_notified = true;
+	} else if (record->header.type == WIRE_SERVICE && answer.service_count < MODEL_SERVICES_MAX) {
+		answer.service[answer.service_count++] = record->service;
+	} else if (record->header.type == WIRE_NOTIFIED && answer.notified_count < MODEL_SERVICES_MAX) {
+		answer.notified[answer.notified_count++] = record->notified;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
 		answer.check[answer.check_count++] = record->check;
 	} else if (record->header.type == WIRE_DENIAL && answer.denial_count < WIRE_DENIALS_MAX) {
@@ -57,14 +60,23 @@ static void take(void *context, const union wire_record *record)
 	}
 }
 
-static bool in_force(enum layer layer)
+static bool in_force(const struct wire_service *service, enum layer layer)
 {
-	return (answer.snapshot.layers_enforced >> layer & 1) != 0;
+	return (service->layers_enforced >> layer & 1) != 0;
 }
 
-static bool asked(enum layer layer)
+static bool asked(const struct wire_service *service, enum layer layer)
 {
-	return (answer.snapshot.layers_requested >> layer & 1) != 0;
+	return (service->layers_requested >> layer & 1) != 0;
+}
+
+/* What the service says of itself; NULL where it is not asked to. */
+static const struct wire_notified *notified_by(const struct wire_service *service)
+{
+	for (size_t i = 0; i < answer.notified_count; i++)
+		if (answer.notified[i].service == service->service)
+			return &answer.notified[i];
+	return NULL;
 }
 
 /* ---- for people ---- */
@@ -93,17 +105,18 @@ static void print_verdict(void)
 {
 	const struct wire_snapshot *snapshot = &answer.snapshot;
 	const struct wire_verdict *live = &answer.verdict[CHECK_LIVE], *ready = &answer.verdict[CHECK_READY];
-	int64_t left = snapshot->stop_deadline_ns - clock_wall_ns();
+	const char *whose = answer.service_count == 1 ? answer.service->name : "the container";
+	int64_t left = answer.service_count == 1 ? answer.service->stop_deadline_ns - clock_wall_ns() : 0;
 	bool dead = live->healthy == 0, well = !dead && ready->healthy == 1;
 
 	paint(well ? GREEN : dead || snapshot->state <= WIRE_STATE_RUNNING ? RED : YELLOW);
 	if (well)
-		printf("main is ready");
+		printf("%s is ready", whose);
 	else if (dead || snapshot->state <= WIRE_STATE_RUNNING)
-		printf("main is %s", dead ? live->reason : ready->reason);
+		printf("%s is %s", whose, dead ? live->reason : ready->reason);
 	else
-		printf("main is being stopped: %s", wire_state_name(snapshot->state));
-	if (snapshot->stop_deadline_ns > 0 && left > 0)
+		printf("%s is being stopped: %s", whose, wire_state_name(snapshot->state));
+	if (left > 0)
 		printf(", SIGKILL in %s", span(left).at);
 	paint(PLAIN);
 	putchar('\n');
@@ -112,9 +125,11 @@ static void print_verdict(void)
 /* What was asked for and could not be had, under --best-effort: it belongs to what is read first. */
 static void print_gaps(void)
 {
-	uint32_t gaps = answer.snapshot.layers_requested & ~answer.snapshot.layers_enforced;
 	const char *before = "NOT in force: ";
+	uint32_t gaps = 0;
 
+	for (size_t i = 0; i < answer.service_count; i++)
+		gaps |= answer.service[i].layers_requested & ~answer.service[i].layers_enforced;
 	if (gaps == 0)
 		return;
 	paint(RED);
@@ -151,35 +166,53 @@ static void print_capabilities(uint64_t set, int column, int at, const char *non
 	print_bits(set, CAPNAME_COUNT, capname, column, at);
 }
 
-/* What the service says of itself, where it is asked to. */
-static void print_notified(void)
+static void print_notified(const struct wire_notified *notified)
 {
-	const struct wire_notified *notified = &answer.notified;
-
-	if (!answer.have_notified)
+	if (notified == NULL)
 		return;
-	printf("\nit says         %s%s%s", wire_said_name(notified->said), *notified->status != '\0' ? ": " : "",
+	printf("\n%-16s%s%s%s", "it says", wire_said_name(notified->said), *notified->status != '\0' ? ": " : "",
 		notified->status);
 	if (notified->error > 0)
 		printf(" (error %u: %s)", notified->error, strerror((int)notified->error));
 }
 
-static void print_service(void)
+/* The only one is called a service, each of several by its name. */
+static void print_service(const struct wire_service *service)
+{
+	printf("\n%-16s", answer.service_count == 1 ? "service" : service->name);
+	if (answer.service_count > 1)
+		printf("%s", wire_state_name(service->state));
+	if (service->main_pid > 0)
+		printf("%spid %d, up %s", answer.service_count > 1 ? ", " : "", service->main_pid,
+			since(service->start_time_ns).at);
+	else if (answer.service_count == 1)
+		printf("no process");
+	if (service->time_to_ready_ns >= 0)
+		printf(", ready after %s", span(service->time_to_ready_ns).at);
+	if (answer.service_count > 1 && service->starts > 1)
+		printf(", started %llu times", (unsigned long long)service->starts);
+	if (answer.service_count > 1 && service->last_death[0] != '\0')
+		printf("\n%16s%s", "", service->last_death);
+	if (answer.service_count > 1)
+		print_notified(notified_by(service));
+}
+
+static void print_services(void)
 {
 	static const char good[][8] = { "alive", "ready", "started" };
 	static const enum check_kind order[] = { CHECK_LIVE, CHECK_STARTUP, CHECK_READY };
 	const struct wire_snapshot *snapshot = &answer.snapshot;
 
-	printf("\nservice         pid %d, up %s", snapshot->main_pid, since(snapshot->service_start_time_ns).at);
-	if (snapshot->time_to_ready_ns >= 0)
-		printf(", ready after %s", span(snapshot->time_to_ready_ns).at);
+	for (size_t i = 0; i < answer.service_count; i++)
+		print_service(&answer.service[i]);
 	printf("\nhealth          ");
 	for (unsigned i = 0; i < CHECK_KIND_COUNT; i++) {
 		bool yes = answer.verdict[order[i]].healthy == 1;
 
 		printf("%s%s%s", i > 0 ? ", " : "", yes ? "" : "not ", good[order[i]]);
 	}
-	print_notified();
+	if (answer.service_count == 1)
+		print_notified(notified_by(answer.service));
 	printf("\nPID 1           nest-init " NEST_INIT_VERSION ", up %s, %llu orphans reaped",
 		since(snapshot->start_time_ns).at, (unsigned long long)snapshot->reaped_orphans);
 	if (snapshot->monitor_restarts > 0)
@@ -189,19 +222,18 @@ static void print_service(void)
 	putchar('\n');
 }
 
-static void print_detail(enum layer layer)
+static void print_detail(const struct wire_service *service, enum layer layer)
 {
-	const struct wire_snapshot *snapshot = &answer.snapshot;
-	const char *how = snapshot->read_only_how;
+	const char *how = service->read_only_how;
 
 	if (layer == LAYER_CAPABILITIES)
-		print_capabilities(snapshot->capability_bounding, DETAIL_COLUMN,
+		print_capabilities(service->capability_bounding, DETAIL_COLUMN,
 			DETAIL_COLUMN - 2 + printf("  bounding set:"), "empty");
 	else if (layer == LAYER_SECUREBITS)
-		print_bits(snapshot->securebits, SECUREBITS_COUNT, securebits_name, DETAIL_COLUMN,
+		print_bits(service->securebits, SECUREBITS_COUNT, securebits_name, DETAIL_COLUMN,
 			DETAIL_COLUMN - 2 + printf(" "));
 	else if (layer == LAYER_SECCOMP)
-		printf("  %s, otherwise %s", snapshot->seccomp_profile, snapshot->seccomp_default_action);
+		printf("  %s, otherwise %s", service->seccomp_profile, service->seccomp_default_action);
 	else if (layer == LAYER_READ_ONLY && strcmp(how, "landlock") == 0)
 		printf("  by Landlock");
 	else if (layer == LAYER_READ_ONLY && strcmp(how, "remount") == 0)
@@ -210,18 +242,20 @@ static void print_detail(enum layer layer)
 		printf("  as the runtime mounted it");
 }
 
-static void print_confinement(void)
+static void print_confinement(const struct wire_service *service)
 {
-	printf("\nconfinement\n");
+	printf("\nconfinement%s%s\n", answer.service_count > 1 ? " of " : "",
+		answer.service_count > 1 ? service->name : "");
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		enum layer layer = (enum layer)i;
 
 		printf("  %-14s", layer_name(layer));
-		if (in_force(layer)) {
+		if (in_force(service, layer)) {
 			paint_text(GREEN, "in force");
-			print_detail(layer);
+			print_detail(service, layer);
 		} else {
-			paint_text(asked(layer) ? RED : PLAIN, asked(layer) ? "NOT in force" : "not asked for");
+			paint_text(asked(service, layer) ? RED : PLAIN,
+				asked(service, layer) ? "NOT in force" : "not asked for");
 		}
 		putchar('\n');
 	}
@@ -259,45 +293,26 @@ static void print_text(void)
 {
 	print_verdict();
 	print_gaps();
-	print_service();
+	print_services();
 	if (answer.check_count > 0)
 		printf("\nchecks\n");
 	for (size_t i = 0; i < answer.check_count; i++)
 		print_check(&answer.check[i]);
-	print_confinement();
+	for (size_t i = 0; i < answer.service_count; i++)
+		print_confinement(&answer.service[i]);
 	print_denials();
 }
 
 /* ---- for machines ---- */
 
-static void json_notified(struct json_writer *json)
+static void json_notified(struct json_writer *json, const struct wire_notified *notified)
 {
-	if (!answer.have_notified)
+	if (notified == NULL)
 		return;
 	json_write_object(json, "says");
-	json_write_text(json, "state", wire_said_name(answer.notified.said));
-	json_write_text(json, "status", answer.notified.status);
-	json_write_u64(json, "errno", answer.notified.error);
-	json_write_end(json);
-}
-
-static void json_service(struct json_writer *json)
-{
-	const struct wire_snapshot *snapshot = &answer.snapshot;
-
-	json_write_object(json, "service");
-	json_write_text(json, "name", "main");
-	json_write_i64(json, "pid", snapshot->main_pid);
-	json_write_seconds(json, "start_time", snapshot->service_start_time_ns);
-	json_write_u64(json, "starts", snapshot->starts);
-	json_write_u64(json, "exits", snapshot->exits);
-	if (snapshot->time_to_ready_ns >= 0)
-		json_write_seconds(json, "time_to_ready_seconds", snapshot->time_to_ready_ns);
-	json_notified(json);
-	json_write_end(json);
-	json_write_object(json, "health");
-	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		json_write_bool(json, check_kind_name((enum check_kind)kind), answer.verdict[kind].healthy == 1);
+	json_write_text(json, "state", wire_said_name(notified->said));
+	json_write_text(json, "status", notified->status);
+	json_write_u64(json, "errno", notified->error);
 	json_write_end(json);
 }
 
@@ -306,32 +321,56 @@ static void json_capabilities(struct json_writer *json, const char *key, uint64_
 	json_write_bits(json, key, set, CAPNAME_COUNT, capname);
 }
 
-static void json_detail(struct json_writer *json, enum layer layer)
+static void json_detail(struct json_writer *json, const struct wire_service *service, enum layer layer)
 {
-	const struct wire_snapshot *snapshot = &answer.snapshot;
-
 	if (layer == LAYER_CAPABILITIES) {
-		json_capabilities(json, "bounding", snapshot->capability_bounding);
+		json_capabilities(json, "bounding", service->capability_bounding);
 	} else if (layer == LAYER_SECUREBITS) {
-		json_write_bits(json, "bits", snapshot->securebits, SECUREBITS_COUNT, securebits_name);
-	} else if (layer == LAYER_SECCOMP && snapshot->seccomp_profile[0] != '\0') {
-		json_write_text(json, "profile", snapshot->seccomp_profile);
-		json_write_text(json, "default_action", snapshot->seccomp_default_action);
-	} else if (layer == LAYER_READ_ONLY && snapshot->read_only_how[0] != '\0') {
-		json_write_text(json, "how", snapshot->read_only_how);
+		json_write_bits(json, "bits", service->securebits, SECUREBITS_COUNT, securebits_name);
+	} else if (layer == LAYER_SECCOMP && service->seccomp_profile[0] != '\0') {
+		json_write_text(json, "profile", service->seccomp_profile);
+		json_write_text(json, "default_action", service->seccomp_default_action);
+	} else if (layer == LAYER_READ_ONLY && service->read_only_how[0] != '\0') {
+		json_write_text(json, "how", service->read_only_how);
 	}
 }
 
-static void json_confinement(struct json_writer *json)
+static void json_confinement(struct json_writer *json, const struct wire_service *service)
 {
 	json_write_object(json, "confinement");
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
 		json_write_object(json, layer_name((enum layer)layer));
-		json_write_bool(json, "requested", asked((enum layer)layer));
-		json_write_bool(json, "enforced", in_force((enum layer)layer));
-		json_detail(json, (enum layer)layer);
+		json_write_bool(json, "requested", asked(service, (enum layer)layer));
+		json_write_bool(json, "enforced", in_force(service, (enum layer)layer));
+		json_detail(json, service, (enum layer)layer);
 		json_write_end(json);
 	}
+	json_write_end(json);
+}
+
+static void json_service(struct json_writer *json, const struct wire_service *service)
+{
+	json_write_object(json, NULL);
+	json_write_text(json, "name", service->name);
+	json_write_text(json, "state", wire_state_name(service->state));
+	json_write_i64(json, "pid", service->main_pid);
+	json_write_seconds(json, "start_time", service->start_time_ns);
+	json_write_u64(json, "starts", service->starts);
+	json_write_u64(json, "exits", service->exits);
+	if (service->time_to_ready_ns >= 0)
+		json_write_seconds(json, "time_to_ready_seconds", service->time_to_ready_ns);
+	if (service->last_death[0] != '\0')
+		json_write_text(json, "last_end", service->last_death);
+	json_notified(json, notified_by(service));
+	json_confinement(json, service);
+	json_write_end(json);
+}
+
+static void json_health(struct json_writer *json)
+{
+	json_write_object(json, "health");
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		json_write_bool(json, check_kind_name((enum check_kind)kind), answer.verdict[kind].healthy == 1);
 	json_write_end(json);
 }
 
@@ -376,8 +415,11 @@ static void print_json(void)
 	json_write_begin(&json, stdout);
 	json_write_text(&json, "version", NEST_INIT_VERSION);
 	json_write_text(&json, "state", wire_state_name(answer.snapshot.state));
-	json_service(&json);
-	json_confinement(&json);
+	json_write_array(&json, "services");
+	for (size_t i = 0; i < answer.service_count; i++)
+		json_service(&json, &answer.service[i]);
+	json_write_end(&json);
+	json_health(&json);
 	json_checks(&json);
 	json_denials(&json);
 	json_capabilities(&json, "own_capabilities", answer.snapshot.own_capabilities);
@@ -392,7 +434,7 @@ static void print_json(void)
 static int ask(struct complaint *ret_why)
 {
 	answer.have_snapshot = false;
-	answer.check_count = answer.denial_count = 0;
+	answer.service_count = answer.notified_count = answer.check_count = answer.denial_count = 0;
 	if (control_ask(WIRE_ASK_STATUS, CHECK_READY, TIMEOUT_NS, take, NULL, ret_why) < 0)
 		return 1;
 	if (!answer.have_snapshot) {

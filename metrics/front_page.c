@@ -77,31 +77,50 @@ static void add_processes(struct buffer *page, const struct readings *readings)
 	}
 }
 
-static void add_service(struct buffer *page, const struct front_facts *facts)
+static void add_service(struct buffer *page, const struct front_facts *facts, size_t index)
 {
-	const struct wire_snapshot *snapshot = facts->known->snapshot;
+	const struct wire_service *service = &facts->known->services[index];
 
-	if (snapshot->main_pid > 0) {
+	if (service->main_pid > 0) {
 		html(page, "pid ");
-		buffer_add_u64(page, (uint64_t)snapshot->main_pid);
+		buffer_add_u64(page, (uint64_t)service->main_pid);
 		html(page, ", up ");
-		html_span(page, facts->wall_ns - snapshot->service_start_time_ns);
+		html_span(page, facts->wall_ns - service->start_time_ns);
 	} else {
 		html(page, "no process");
 	}
-	add_processes(page, facts->known->readings);
-	if (snapshot->time_to_ready_ns >= 0) {
+	add_processes(page, &facts->known->service_readings[index]);
+	if (service->time_to_ready_ns >= 0) {
 		html(page, ", ready after ");
-		html_span(page, snapshot->time_to_ready_ns);
+		html_span(page, service->time_to_ready_ns);
 	}
-	if (snapshot->starts > 1) {
+	if (service->starts > 1) {
 		html(page, ", started ");
-		html_count(page, snapshot->starts, " time", " times");
+		html_count(page, service->starts, " time", " times");
 	}
-	if (snapshot->stop_deadline_ns > facts->wall_ns) {
+	if (service->stop_deadline_ns > facts->wall_ns) {
 		html(page, ", SIGKILL in ");
-		html_span(page, snapshot->stop_deadline_ns - facts->wall_ns);
+		html_span(page, service->stop_deadline_ns - facts->wall_ns);
 	}
+}
+
+/* Where there are several: what each of them does. */
+static void add_services(struct buffer *page, const struct front_facts *facts)
+{
+	html(page, "<section><h2>Services</h2><ul>\n");
+	for (size_t i = 0; i < facts->known->service_count; i++) {
+		const struct wire_service *service = &facts->known->services[i];
+
+		html(page, "<li class=\"row\"><span><b>");
+		html_escaped(page, service->name);
+		html(page, "</b> <span class=\"soft\">");
+		add_service(page, facts, i);
+		html(page, "</span></span>");
+		html_coloured(
+			page, service->state == WIRE_STATE_RUNNING ? "good" : "wait", wire_state_name(service->state));
+		html(page, "</li>\n");
+	}
+	html(page, "</ul></section>\n");
 }
 
 /* ---- figures ---- */
@@ -239,19 +258,19 @@ static void add_names(struct buffer *page, uint64_t set, unsigned count, const c
 	}
 }
 
-static void add_detail(struct buffer *page, const struct wire_snapshot *snapshot, enum layer layer)
+static void add_detail(struct buffer *page, const struct wire_service *service, enum layer layer)
 {
-	const char *how = snapshot->read_only_how;
+	const char *how = service->read_only_how;
 
-	if (layer == LAYER_CAPABILITIES && snapshot->capability_bounding == 0) {
+	if (layer == LAYER_CAPABILITIES && service->capability_bounding == 0) {
 		html(page, "none is left");
 	} else if (layer == LAYER_CAPABILITIES) {
 		html(page, "left: ");
-		add_names(page, snapshot->capability_bounding, CAPNAME_COUNT, capname);
+		add_names(page, service->capability_bounding, CAPNAME_COUNT, capname);
 	} else if (layer == LAYER_SECUREBITS) {
-		add_names(page, snapshot->securebits, SECUREBITS_COUNT, securebits_name);
+		add_names(page, service->securebits, SECUREBITS_COUNT, securebits_name);
 	} else if (layer == LAYER_SECCOMP) {
-		html_escaped(page, snapshot->seccomp_profile);
+		html_escaped(page, service->seccomp_profile);
 	} else if (layer == LAYER_READ_ONLY && *how != '\0') {
 		html(page,
 			strcmp(how, "landlock") == 0          ? "by Landlock"
@@ -266,15 +285,16 @@ static void add_layer_name(struct buffer *page, enum layer layer)
 		buffer_add(page, *name == '_' ? " " : name, 1);
 }
 
-static void add_layer(struct buffer *page, const struct wire_snapshot *snapshot, enum layer layer)
+/* Details are one service's alone. */
+static void add_layer(struct buffer *page, const struct page_facts *known, enum layer layer)
 {
-	const bool in_force = (snapshot->layers_enforced >> layer & 1) != 0;
+	const bool in_force = (page_layers_enforced(known) >> layer & 1) != 0;
 
 	html(page, "<li class=\"row\"><span>");
 	add_layer_name(page, layer);
-	if (in_force) {
+	if (in_force && known->service_count == 1) {
 		html(page, " <span class=\"soft\">");
-		add_detail(page, snapshot, layer);
+		add_detail(page, known->services, layer);
 		html(page, "</span>");
 	}
 	html(page, "</span>");
@@ -295,15 +315,15 @@ static void add_layers(struct buffer *page, uint32_t layers)
 	}
 }
 
-static void add_confinement(struct buffer *page, const struct wire_snapshot *snapshot)
+static void add_confinement(struct buffer *page, const struct page_facts *known)
 {
-	const uint32_t shown = snapshot->layers_requested | snapshot->layers_enforced;
+	const uint32_t shown = page_layers_requested(known);
 	const uint32_t others = ~shown & ((1U << LAYER_COUNT) - 1);
 
 	html(page, "<section><h2>Confinement</h2><ul>\n");
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++)
 		if ((shown >> layer & 1) != 0)
-			add_layer(page, snapshot, (enum layer)layer);
+			add_layer(page, known, (enum layer)layer);
 	if (others != 0) {
 		html(page, "<li class=\"soft\">not asked for: ");
 		add_layers(page, others);
@@ -313,9 +333,9 @@ static void add_confinement(struct buffer *page, const struct wire_snapshot *sna
 }
 
 /* What was asked for and could not be had, under --best-effort: it belongs to what is read first. */
-static void add_gaps(struct buffer *page, const struct wire_snapshot *snapshot)
+static void add_gaps(struct buffer *page, const struct page_facts *known)
 {
-	const uint32_t gaps = snapshot->layers_requested & ~snapshot->layers_enforced;
+	const uint32_t gaps = page_layers_requested(known) & ~page_layers_enforced(known);
 
 	if (gaps == 0)
 		return;
@@ -349,24 +369,29 @@ static void add_header(struct buffer *page, const struct front_facts *facts)
 
 	html(page, "<header class=\"");
 	html(page, verdict.colour);
-	html(page, "\"><h1>main is ");
+	html(page, "\"><h1>");
+	html_escaped(page, facts->known->service_count == 1 ? facts->known->services->name : "the container");
+	html(page, " is ");
 	html(page, verdict.text);
 	html(page, "</h1><p class=\"soft\">");
-	if (facts->known->snapshot != NULL)
-		add_service(page, facts);
+	if (facts->known->service_count == 1)
+		add_service(page, facts, 0);
+	else if (facts->known->service_count > 1)
+		html_count(page, facts->known->service_count, " service", " services");
 	html(page, "</p>");
-	if (facts->known->snapshot != NULL)
-		add_gaps(page, facts->known->snapshot);
+	add_gaps(page, facts->known);
 	html(page, "</header>\n");
 }
 
-static void add_last_end(struct buffer *page, const struct wire_snapshot *snapshot)
+static void add_last_ends(struct buffer *page, const struct page_facts *known)
 {
-	if (snapshot->last_death[0] == '\0')
-		return;
-	html(page, "<section><h2>The last end</h2><p>");
-	html_escaped(page, snapshot->last_death);
-	html(page, "</p></section>\n");
+	for (size_t i = 0; i < known->service_count; i++) {
+		if (known->services[i].last_death[0] == '\0')
+			continue;
+		html(page, "<section><h2>The last end</h2><p>");
+		html_escaped(page, known->services[i].last_death);
+		html(page, "</p></section>\n");
+	}
 }
 
 static void add_footer(struct buffer *page, const struct front_facts *facts)
@@ -403,15 +428,16 @@ int front_page(const struct front_facts *facts, char **ret_text, size_t *ret_len
 		" · nest-init</title>\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 		"<meta http-equiv=\"refresh\" content=\"10\">\n<style>" STYLE "</style></head>\n<body><main>\n");
 	add_header(&page, facts);
-	if (snapshot != NULL)
-		add_last_end(&page, snapshot);
+	if (facts->known->service_count > 1)
+		add_services(&page, facts);
+	add_last_ends(&page, facts->known);
 	html(&page, "<div class=\"two\">\n");
 	add_memory(&page, facts);
 	add_cpu(&page, facts);
 	html(&page, "</div>\n");
 	add_checks(&page, facts);
 	if (snapshot != NULL)
-		add_confinement(&page, snapshot);
+		add_confinement(&page, facts->known);
 	add_denials(&page, facts->known);
 	add_footer(&page, facts);
 	html(&page, "</main></body></html>\n");

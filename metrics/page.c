@@ -15,9 +15,10 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NAME_SIZE UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)
 
-static const struct label main_service[] = { { "service", "main" } };
-#define MAIN main_service, COUNT(main_service)
+#define LABELS_OF(service) (const struct label[]){ { "service", (service)->name } }, 1
 #define NONE NULL, 0
+
+typedef void service_writer(struct exposition *page, const struct wire_service *service);
 
 typedef void check_writer(
 	struct exposition *page, const struct wire_check *check, const struct label *labels, size_t count);
@@ -55,21 +56,27 @@ static void write_ready(struct exposition *page, const struct page_facts *facts)
 
 static void write_state(struct exposition *page, const struct wire_snapshot *snapshot)
 {
-	for (uint32_t state = 0; state < WIRE_STATE_COUNT; state++)
+	for (uint32_t state = 0; state < WIRE_STATE_INIT_COUNT; state++)
 		exposition_u64(page, (const struct label[]){ { "state", wire_state_name(state) } }, 1,
 			snapshot->state == state);
-}
-
-static void write_deadline(struct exposition *page, const struct wire_snapshot *snapshot)
-{
-	if (snapshot->stop_deadline_ns > 0)
-		exposition_seconds(page, MAIN, snapshot->stop_deadline_ns);
 }
 
 static void write_reaped(struct exposition *page, const struct wire_snapshot *snapshot)
 {
 	exposition_u64(page, (const struct label[]){ { "origin", "service" } }, 1, snapshot->reaped_services);
 	exposition_u64(page, (const struct label[]){ { "origin", "orphan" } }, 1, snapshot->reaped_orphans);
+}
+
+static void write_deadlines_passed(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	for (uint32_t deadline = 0; deadline < WIRE_DEADLINE_COUNT; deadline++)
+		exposition_u64(page, (const struct label[]){ { "deadline", wire_deadline_name(deadline) } }, 1,
+			snapshot->deadlines_passed[deadline]);
+}
+
+static void write_leftovers(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	exposition_u64(page, NONE, snapshot->leftovers_killed);
 }
 
 static void write_monitor_restarts(struct exposition *page, const struct wire_snapshot *snapshot)
@@ -101,98 +108,99 @@ static void write_forwarded(struct exposition *page, const struct wire_snapshot 
 
 /* The service */
 
-static void write_up(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_up(struct exposition *page, const struct wire_service *service)
 {
-	exposition_u64(page, MAIN, snapshot->main_pid > 0);
+	exposition_u64(page, LABELS_OF(service), service->main_pid > 0);
 }
 
-static void write_service_start(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_service_start(struct exposition *page, const struct wire_service *service)
 {
-	if (snapshot->service_start_time_ns > 0)
-		exposition_seconds(page, MAIN, snapshot->service_start_time_ns);
+	if (service->start_time_ns > 0)
+		exposition_seconds(page, LABELS_OF(service), service->start_time_ns);
 }
 
 /* As a shell says it: the exit status, or 128 and the signal. */
-static void write_last_exit(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_last_exit(struct exposition *page, const struct wire_service *service)
 {
-	int status = snapshot->last_status;
+	int status = service->last_status;
 
 	if (status >= 0)
-		exposition_i64(page, MAIN, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+		exposition_i64(
+			page, LABELS_OF(service), WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static void write_starts(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_starts(struct exposition *page, const struct wire_service *service)
 {
-	exposition_u64(page, MAIN, snapshot->starts);
+	exposition_u64(page, LABELS_OF(service), service->starts);
 }
 
-static void write_exits_of(struct exposition *page, const char *reason, const char *code, uint64_t count)
+static void write_exits_of(struct exposition *page, const struct wire_service *service, const char *reason,
+	const char *code, uint64_t count)
 {
-	const struct label labels[] = { { "service", "main" }, { "reason", reason }, { "code", code } };
+	const struct label labels[] = { { "service", service->name }, { "reason", reason }, { "code", code } };
 
 	exposition_u64(page, labels, 3, count);
 }
 
 /* Kinds that the snapshot has no room for are counted as one more. */
-static void write_exits(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_exits(struct exposition *page, const struct wire_service *service)
 {
 	uint64_t told = 0;
 
-	for (size_t i = 0; i < WIRE_EXITS_MAX && snapshot->exit[i].count > 0; i++) {
-		const struct wire_exit *kind = &snapshot->exit[i];
+	for (size_t i = 0; i < WIRE_EXITS_MAX && service->exit[i].count > 0; i++) {
+		const struct wire_exit *kind = &service->exit[i];
 		char code[12];
 
 		snprintf(code, sizeof code, "%u", kind->code);
-		write_exits_of(page, wire_cause_name(kind->cause), code, kind->count);
+		write_exits_of(page, service, wire_cause_name(kind->cause), code, kind->count);
 		told += kind->count;
 	}
-	if (snapshot->exits > told || told == 0)
-		write_exits_of(page, told == 0 ? "exit" : "other", told == 0 ? "0" : "other", snapshot->exits - told);
+	if (service->exits > told || told == 0)
+		write_exits_of(
+			page, service, told == 0 ? "exit" : "other", told == 0 ? "0" : "other", service->exits - told);
 }
 
-static void write_stop_duration(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_stop_duration(struct exposition *page, const struct wire_service *service)
 {
-	if (snapshot->stop_duration_ns >= 0)
-		exposition_seconds(page, MAIN, snapshot->stop_duration_ns);
+	if (service->stop_duration_ns >= 0)
+		exposition_seconds(page, LABELS_OF(service), service->stop_duration_ns);
 }
 
-static void write_deadlines_passed(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_time_to_ready(struct exposition *page, const struct wire_service *service)
 {
-	for (uint32_t deadline = 0; deadline < WIRE_DEADLINE_COUNT; deadline++)
-		exposition_u64(page, (const struct label[]){ { "deadline", wire_deadline_name(deadline) } }, 1,
-			snapshot->deadlines_passed[deadline]);
+	if (service->time_to_ready_ns >= 0)
+		exposition_seconds(page, LABELS_OF(service), service->time_to_ready_ns);
 }
 
-static void write_leftovers(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_deadline(struct exposition *page, const struct wire_service *service)
 {
-	exposition_u64(page, NONE, snapshot->leftovers_killed);
-}
-
-static void write_time_to_ready(struct exposition *page, const struct wire_snapshot *snapshot)
-{
-	if (snapshot->time_to_ready_ns >= 0)
-		exposition_seconds(page, MAIN, snapshot->time_to_ready_ns);
+	if (service->stop_deadline_ns > 0)
+		exposition_seconds(page, LABELS_OF(service), service->stop_deadline_ns);
 }
 
 /* Readings */
 
-static void write_service_reading(struct exposition *page, const struct readings *readings, enum reading first)
+static void write_service_reading(struct exposition *page, const struct page_facts *facts, enum reading first)
 {
 	uint64_t value;
 
-	if (readings_get(readings, first, &value))
-		exposition_u64(page, MAIN, value);
+	for (size_t i = 0; i < facts->service_count; i++)
+		if (readings_get(&facts->service_readings[i], first, &value))
+			exposition_u64(page, LABELS_OF(&facts->services[i]), value);
 }
 
-static void write_service_cpu(struct exposition *page, const struct readings *readings, enum reading first)
+static void write_service_cpu(struct exposition *page, const struct page_facts *facts, enum reading first)
 {
 	static const char *const modes[] = { "user", "system" };
 	uint64_t value;
 
-	for (size_t i = 0; i < COUNT(modes); i++)
-		if (readings_get(readings, first + i, &value))
-			exposition_seconds(page, (const struct label[]){ main_service[0], { "mode", modes[i] } }, 2,
-				(int64_t)value);
+	for (size_t i = 0; i < facts->service_count; i++)
+		for (size_t mode = 0; mode < COUNT(modes); mode++)
+			if (readings_get(&facts->service_readings[i], first + mode, &value))
+				exposition_seconds(page,
+					(const struct label[]){
+						{ "service", facts->services[i].name }, { "mode", modes[mode] } },
+					2, (int64_t)value);
 }
 
 static void write_reading(struct exposition *page, const struct readings *readings, enum reading first)
@@ -267,14 +275,37 @@ static void write_layers(struct exposition *page, uint32_t layers)
 		exposition_u64(page, (const struct label[]){ { "layer", layer_name(layer) } }, 1, layers >> layer & 1);
 }
 
-static void write_requested(struct exposition *page, const struct wire_snapshot *snapshot)
+uint32_t page_layers_requested(const struct page_facts *facts)
 {
-	write_layers(page, snapshot->layers_requested);
+	uint32_t layers = 0;
+
+	for (size_t i = 0; i < facts->service_count; i++)
+		layers |= facts->services[i].layers_requested;
+	return layers;
 }
 
-static void write_enforced(struct exposition *page, const struct wire_snapshot *snapshot)
+uint32_t page_layers_enforced(const struct page_facts *facts)
 {
-	write_layers(page, snapshot->layers_enforced);
+	uint32_t layers = page_layers_requested(facts);
+
+	for (size_t i = 0; i < facts->service_count; i++)
+		layers &= ~(facts->services[i].layers_requested & ~facts->services[i].layers_enforced);
+	return layers;
+}
+
+/* The set of a workload that was never there is not known. Returns whether there was any. */
+static bool bounding_sets(const struct page_facts *facts, uint64_t *ret_set)
+{
+	bool any = false;
+
+	*ret_set = 0;
+	for (size_t i = 0; i < facts->service_count; i++) {
+		if (facts->services[i].starts == 0)
+			continue;
+		*ret_set |= facts->services[i].capability_bounding;
+		any = true;
+	}
+	return any;
 }
 
 static void write_capabilities(struct exposition *page, uint64_t set)
@@ -296,15 +327,29 @@ static void write_landlock(struct exposition *page, const struct wire_snapshot *
 	exposition_u64(page, NONE, snapshot->landlock_abi);
 }
 
+static bool same_filter(const struct wire_service *a, const struct wire_service *b)
+{
+	return strcmp(a->seccomp_profile, b->seccomp_profile) == 0 &&
+		strcmp(a->seccomp_sha256, b->seccomp_sha256) == 0 &&
+		strcmp(a->seccomp_default_action, b->seccomp_default_action) == 0;
+}
+
+/* Each filter once. */
 static void write_seccomp(struct exposition *page, const struct page_facts *facts)
 {
-	const struct page_seccomp *seccomp = facts->seccomp;
+	for (size_t i = 0; i < facts->service_count; i++) {
+		const struct wire_service *service = &facts->services[i];
+		size_t first = 0;
 
-	if (seccomp != NULL && seccomp->profile != NULL)
-		exposition_u64(page,
-			(const struct label[]){ { "profile", seccomp->profile }, { "sha256", seccomp->sha256 },
-				{ "default_action", seccomp->default_action } },
-			3, 1);
+		while (!same_filter(&facts->services[first], service))
+			first++;
+		if (first == i && service->seccomp_profile[0] != '\0')
+			exposition_u64(page,
+				(const struct label[]){ { "profile", service->seccomp_profile },
+					{ "sha256", service->seccomp_sha256 },
+					{ "default_action", service->seccomp_default_action } },
+				3, 1);
+	}
 }
 
 static void write_denials(struct exposition *page, const struct page_facts *facts)
@@ -383,58 +428,64 @@ static void write_readiness(struct exposition *page, const struct page_facts *fa
 	write_state(page, facts->snapshot);
 }
 
-static void write_service(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_each_service(struct exposition *page, const struct page_facts *facts, service_writer *write)
 {
-	family(page, METRIC_GAUGE, PREFIX "service_up", NULL, "1 while the main process of the service is alive.");
-	write_up(page, snapshot);
-	family(page, METRIC_GAUGE, PREFIX "service_start_time_seconds", "seconds",
-		"When the service was last started, seconds since the epoch.");
-	write_service_start(page, snapshot);
-	family(page, METRIC_GAUGE, PREFIX "service_last_exit_code", NULL,
-		"Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before.");
-	write_last_exit(page, snapshot);
-	family(page, METRIC_COUNTER, PREFIX "service_starts", NULL, "How often the service was started.");
-	write_starts(page, snapshot);
-	family(page, METRIC_COUNTER, PREFIX "service_exits", NULL,
-		"How often the main process of the service ended, by what ended it and with what.");
-	write_exits(page, snapshot);
+	for (size_t i = 0; i < facts->service_count; i++)
+		write(page, &facts->services[i]);
 }
 
-static void write_service_readings(struct exposition *page, const struct readings *readings)
+static void write_services(struct exposition *page, const struct page_facts *facts)
+{
+	family(page, METRIC_GAUGE, PREFIX "service_up", NULL, "1 while the main process of the service is alive.");
+	write_each_service(page, facts, write_up);
+	family(page, METRIC_GAUGE, PREFIX "service_start_time_seconds", "seconds",
+		"When the service was last started, seconds since the epoch.");
+	write_each_service(page, facts, write_service_start);
+	family(page, METRIC_GAUGE, PREFIX "service_last_exit_code", NULL,
+		"Exit status of the service when it last ended, 128 plus the signal that killed it. Absent before.");
+	write_each_service(page, facts, write_last_exit);
+	family(page, METRIC_COUNTER, PREFIX "service_starts", NULL, "How often the service was started.");
+	write_each_service(page, facts, write_starts);
+	family(page, METRIC_COUNTER, PREFIX "service_exits", NULL,
+		"How often the main process of the service ended, by what ended it and with what.");
+	write_each_service(page, facts, write_exits);
+}
+
+static void write_service_readings(struct exposition *page, const struct page_facts *facts)
 {
 	family(page, METRIC_COUNTER, PREFIX "service_cpu_seconds", "seconds",
 		"CPU time of the processes of the service and of the children they waited for.");
-	write_service_cpu(page, readings, READING_CPU_USER_NS);
+	write_service_cpu(page, facts, READING_CPU_USER_NS);
 	family(page, METRIC_GAUGE, PREFIX "service_resident_memory_bytes", "bytes",
 		"Resident memory of the processes of the service; shared pages count for each.");
-	write_service_reading(page, readings, READING_RESIDENT_BYTES);
+	write_service_reading(page, facts, READING_RESIDENT_BYTES);
 	family(page, METRIC_GAUGE, PREFIX "service_open_fds", NULL,
 		"Descriptors that the processes of the service have open. Absent before Linux 6.2.");
-	write_service_reading(page, readings, READING_OPEN_FDS);
+	write_service_reading(page, facts, READING_OPEN_FDS);
 	family(page, METRIC_GAUGE, PREFIX "service_threads", NULL, "Threads of the processes of the service.");
-	write_service_reading(page, readings, READING_THREADS);
+	write_service_reading(page, facts, READING_THREADS);
 	family(page, METRIC_GAUGE, PREFIX "service_processes", NULL,
 		"Processes of the service: its session and whoever descends from it, zombies included.");
-	write_service_reading(page, readings, READING_PROCESSES);
+	write_service_reading(page, facts, READING_PROCESSES);
 }
 
-static void write_stop(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_stop(struct exposition *page, const struct page_facts *facts)
 {
 	family(page, METRIC_GAUGE, PREFIX "time_to_ready_seconds", "seconds",
 		"From the service's start to the first time that it was ready. Absent until then.");
-	write_time_to_ready(page, snapshot);
+	write_each_service(page, facts, write_time_to_ready);
 	family(page, METRIC_GAUGE, PREFIX "shutdown_deadline_timestamp_seconds", "seconds",
 		"When SIGKILL falls due, seconds since the epoch. Absent unless a stop was asked for.");
-	write_deadline(page, snapshot);
+	write_each_service(page, facts, write_deadline);
 	family(page, METRIC_GAUGE, PREFIX "shutdown_duration_seconds", "seconds",
 		"From the last request to stop to the end of the service's main process. Absent before.");
-	write_stop_duration(page, snapshot);
+	write_each_service(page, facts, write_stop_duration);
 	family(page, METRIC_COUNTER, PREFIX "deadlines_passed", NULL,
 		"Deadlines of a stop that passed, so that somebody was killed.");
-	write_deadlines_passed(page, snapshot);
+	write_deadlines_passed(page, facts->snapshot);
 	family(page, METRIC_COUNTER, PREFIX "leftover_processes_killed", NULL,
 		"Processes that were left when the time of a stop was over, and got SIGKILL.");
-	write_leftovers(page, snapshot);
+	write_leftovers(page, facts->snapshot);
 }
 
 static void write_reaped_and_signals(struct exposition *page, const struct wire_snapshot *snapshot)
@@ -468,23 +519,25 @@ static void write_checks(struct exposition *page, const struct page_facts *facts
 	write_check_sums(page, facts, names, write_check_duration);
 }
 
-static void write_confinement(struct exposition *page, const struct wire_snapshot *snapshot)
+static void write_confinement(struct exposition *page, const struct page_facts *facts)
 {
+	uint64_t bounding;
+
 	family(page, METRIC_GAUGE, PREFIX "hardening_requested", NULL, "1 if this layer of confinement was asked for.");
-	write_requested(page, snapshot);
+	write_layers(page, page_layers_requested(facts));
 	family(page, METRIC_GAUGE, PREFIX "hardening_enforced", NULL,
 		"1 if this layer of confinement is in force. Less than requested only after --best-effort.");
-	write_enforced(page, snapshot);
+	write_layers(page, page_layers_enforced(facts));
 	family(page, METRIC_GAUGE, PREFIX "capability_bounding", NULL,
 		"1 for each capability in the service's bounding set: what it could still get hold of.");
-	if (snapshot->starts > 0) /* the set of a workload that was never there is not known */
-		write_capabilities(page, snapshot->capability_bounding);
+	if (bounding_sets(facts, &bounding))
+		write_capabilities(page, bounding);
 	family(page, METRIC_GAUGE, PREFIX "own_capability", NULL,
 		"1 for each capability that PID 1 itself still holds: what it keeps to signal and to start again.");
-	write_capabilities(page, snapshot->own_capabilities);
+	write_capabilities(page, facts->snapshot->own_capabilities);
 	family(page, METRIC_GAUGE, PREFIX "landlock_abi", NULL,
 		"Version of Landlock that the kernel offers; 0 if it has none.");
-	write_landlock(page, snapshot);
+	write_landlock(page, facts->snapshot);
 }
 
 static void write_monitor(struct exposition *page, const struct page_facts *facts)
@@ -536,16 +589,16 @@ static void write_all(struct exposition *page, const struct page_facts *facts, c
 	write_build_and_start(page, facts);
 	write_readiness(page, facts);
 	if (facts->snapshot != NULL)
-		write_service(page, facts->snapshot);
-	if (facts->readings != NULL)
-		write_service_readings(page, facts->readings);
+		write_services(page, facts);
+	if (facts->service_readings != NULL)
+		write_service_readings(page, facts);
 	if (facts->snapshot != NULL) {
-		write_stop(page, facts->snapshot);
+		write_stop(page, facts);
 		write_reaped_and_signals(page, facts->snapshot);
 	}
 	write_checks(page, facts, names);
 	if (facts->snapshot != NULL)
-		write_confinement(page, facts->snapshot);
+		write_confinement(page, facts);
 	write_monitor(page, facts);
 	if (facts->readings != NULL)
 		write_cgroup(page, facts->readings);

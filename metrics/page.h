@@ -19,12 +19,6 @@ struct page_build {
 	const char *arch;     /* "amd64", "arm64" */
 };
 
-struct page_seccomp {
-	const char *profile;        /* name or file; NULL: there is none, and no sample */
-	const char *sha256;         /* of the program that is loaded, hexadecimal; "" if not known */
-	const char *default_action; /* "errno", "kill_process": as seccomp(2) has it, lower case */
-};
-
 #define PAGE_DENIALS_MAX 65
 
 struct page_denial {
@@ -35,17 +29,24 @@ struct page_denial {
 struct page_facts { /* everything is borrowed; NULL: not known, and its families are left out */
 	const struct page_build *build;
 	const struct wire_snapshot *snapshot;
+	const struct wire_service *services; /* all of them, once there is a snapshot */
+	size_t service_count;
 	bool ready; /* the verdict that /readyz gives: health_is_good(..., CHECK_READY) */
 	const struct wire_check *checks;
-	size_t check_count; /* at most MODEL_CHECKS_MAX, else -E2BIG */
-	const struct readings *readings;
-	const struct page_seccomp *seccomp;
+	size_t check_count;                      /* at most MODEL_CHECKS_MAX, else -E2BIG */
+	const struct readings *readings;         /* of the container */
+	const struct readings *service_readings; /* of each service */
 	const struct page_denial *denials;
 	size_t denial_count;
 	const struct app_scrape *scrapes; /* of the applications' pages */
 	size_t scrape_count;
 	const struct merge *merge; /* what they hold: it comes behind all that is ours */
 };
+
+/* A bit for each enum layer, of all services together: what any of them asks for; and what is in force for all that
+ * do. */
+uint32_t page_layers_requested(const struct page_facts *facts);
+uint32_t page_layers_enforced(const struct page_facts *facts);
 
 /* Writes the page: whole or not at all. Returns 0 or -errno as exposition_close() does. */
 int metrics_page(const struct page_facts *facts, enum exposition_format format, char **ret_text, size_t *ret_length);

@@ -18,6 +18,15 @@ bool readings_get(const struct readings *readings, enum reading which, uint64_t 
 	return true;
 }
 
+void readings_add_service(struct readings *readings, const struct readings *service)
+{
+	uint64_t value, sum;
+
+	for (enum reading which = READING_CPU_USER_NS; which <= READING_PROCESSES; which++)
+		if (readings_get(service, which, &value))
+			readings_set(readings, which, value + (readings_get(readings, which, &sum) ? sum : 0));
+}
+
 static void hold(struct readings *readings, enum reading which, uint64_t *mark)
 {
 	uint64_t value;

@@ -41,5 +41,8 @@ void readings_set(struct readings *readings, enum reading which, uint64_t value)
 /* Returns true and the figure if it is known. */
 bool readings_get(const struct readings *readings, enum reading which, uint64_t *ret_value);
 
+/* Adds a service's figures to those of others. */
+void readings_add_service(struct readings *readings, const struct readings *service);
+
 /* Raises both CPU figures to the mark, and the mark to them; another main process begins at 0 again. */
 void readings_hold_cpu(struct readings *readings, struct cpu_mark *mark, pid_t main_pid, uint64_t started);

@@ -48,7 +48,9 @@ static int execute(char **argv, struct complaint *ret_why)
 
 static void signal_rest(int signal)
 {
-	descendants_signal(signal, 0, 0);
+	static const struct descendants all;
+
+	descendants_signal(&all, signal, 0);
 }
 
 /* ---- the summary ---- */

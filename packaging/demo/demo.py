@@ -174,7 +174,7 @@ class Demo:
         check("main is ready", done.returncode == 0 and "main is ready" in done.stdout, "exit 0, main is ready",
               f"exit {done.returncode}")
         known = run_json(self.exec("nest-init status --json"), show=False)
-        layers = known.get("confinement", {})
+        layers = known["services"][0]["confinement"] if known else {}
         asked = {name for name, layer in layers.items() if layer["requested"]}
         enforced = {name for name, layer in layers.items() if layer["enforced"]}
         check(f"for machines the same: {', '.join(sorted(enforced))} enforced", len(asked) >= 5 and asked <= enforced,

@@ -318,7 +318,7 @@ def status(container):
     """`nest-init status --json`, its confinement."""
     done = container.exec("/nest-init", "status", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)["confinement"]
+    return json.loads(done.stdout)["services"][0]["confinement"]
 
 
 def layers(container):

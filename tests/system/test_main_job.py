@@ -105,7 +105,7 @@ def test_what_was_asked_for_is_in_force(container):
     assert {kernel[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert (kernel["NoNewPrivs"], kernel["Seccomp"]) == ("1", "2")
     known = json.loads(container.exec("nest-init", "status", "--json", user="1001:1001").stdout)
-    layers = known["confinement"]
+    layers = known["services"][0]["confinement"]
     assert [name for name, layer in layers.items() if layer["requested"] and layer["enforced"]] == \
         ["user", "capabilities", "no_new_privs", "seccomp", "read_only"]
     assert (layers["seccomp"]["profile"], layers["capabilities"]["bounding"]) == ("node", [])

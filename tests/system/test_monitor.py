@@ -926,10 +926,10 @@ def test_status_is_for_people_and_machines(start):
     known = json.loads(container.exec("/nest-init", "status", "--json").stdout)
     assert known["state"] == "running"
     assert known["health"] == {"live": True, "ready": True, "startup": True}
-    assert known["confinement"]["seccomp"] == {"requested": True, "enforced": True, "profile": "node",
+    assert known["services"][0]["confinement"]["seccomp"] == {"requested": True, "enforced": True, "profile": "node",
                                                "default_action": "SCMP_ACT_ERRNO"}
-    assert known["confinement"]["capabilities"] == {"requested": True, "enforced": True, "bounding": []}
-    assert known["confinement"]["tmpfs"] == {"requested": True, "enforced": False}
+    assert known["services"][0]["confinement"]["capabilities"] == {"requested": True, "enforced": True, "bounding": []}
+    assert known["services"][0]["confinement"]["tmpfs"] == {"requested": True, "enforced": False}
     assert [(check["kind"], check["healthy"]) for check in known["checks"]] == [("ready", True), ("live", True)]
 
 

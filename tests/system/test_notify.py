@@ -219,8 +219,8 @@ def test_a_new_life_begins_anew(either, tmp_path):
         n.process.stdin.write(b"os._exit(0)\n")
         n.process.stdin.flush()
         wait_until(lambda: sum(line.startswith("up") for line in n.lines()) == 2)
-        wait_until(lambda: status(n)["service"]["starts"] == 2 and status(n)["state"] == "running")
-        assert status(n)["service"]["says"] == {"state": "starting", "status": "", "errno": 0}
+        wait_until(lambda: status(n)["services"][0]["starts"] == 2 and status(n)["state"] == "running")
+        assert status(n)["services"][0]["says"] == {"state": "starting", "status": "", "errno": 0}
         assert reason(n, "--ready") == "not ready: notify: no READY=1 yet"
         n.says("READY=1")
         assert ready(n) is True and n.workload() != first
@@ -240,7 +240,7 @@ def test_its_words_are_shown(either):
     with Speaking(either, *NOTIFY) as n:
         n.up()
         n.says("STATUS=loading 3 of 7", "ERRNO=13")
-        assert status(n)["service"]["says"] == {"state": "starting", "status": "loading 3 of 7", "errno": 13}
+        assert status(n)["services"][0]["says"] == {"state": "starting", "status": "loading 3 of 7", "errno": 13}
         assert "it says         starting: loading 3 of 7 (error 13: Permission denied)\n" in inside(n, n.init, "status").stdout
         n.says("READY=1\nSTATUS=\nERRNO=0")
         assert "it says         ready\n" in inside(n, n.init, "status").stdout
@@ -255,14 +255,14 @@ def test_its_words_do_no_harm(either, text, shown):
     with Speaking(either, *NOTIFY) as n:
         n.up()
         n.says(text)
-        assert status(n)["service"]["says"]["status"] == shown
+        assert status(n)["services"][0]["says"]["status"] == shown
         assert f"starting: {shown}\n" in inside(n, n.init, "status").stdout
 
 
 def test_nothing_is_shown_of_a_service_that_is_not_asked(either):
     with Namespace(either, "sleep", "1000", options=["--ready", "file:/etc/passwd"]) as n:
         wait_until(lambda: ready(n))
-        assert "says" not in status(n)["service"]
+        assert "says" not in status(n)["services"][0]
         assert "it says" not in inside(n, n.init, "status").stdout
 
 
@@ -383,7 +383,7 @@ def test_nobody_else_speaks_for_it(either, who):
             n.wait_for("child done")
         n.wait_for_error("a message to NOTIFY_SOCKET is not heard: pid ")
         assert ready(n) is False
-        assert status(n)["service"]["says"]["status"] == ""
+        assert status(n)["services"][0]["says"]["status"] == ""
         n.says("READY=1")
         assert ready(n) is True
         assert n.errors().count("is not heard") == 1  # once a life
@@ -434,7 +434,7 @@ def test_the_main_process_is_who_it_is(either):
         n.says("READY=1\nMAINPID=77", "MAINPID=78")
         assert ready(n) is True
         assert n.errors() == ("nest-init monitor: MAINPID=77 is passed over: the main process is the one that PID 1 started\n")
-        assert status(n)["service"]["pid"] == 2
+        assert status(n)["services"][0]["pid"] == 2
 
 
 # --- what does harm elsewhere -------------------------------------------------------------------------------------
@@ -490,7 +490,7 @@ def test_a_flood_of_others_does_not_drown_it(either):
                 n.wait_for_error("is not heard")
                 n.says("STATUS=mine\nREADY=1")
                 assert ready(n) is True
-                assert status(n)["service"]["says"]["status"] == "mine"
+                assert status(n)["services"][0]["says"]["status"] == "mine"
             finally:
                 flooding.kill()
 
@@ -508,7 +508,7 @@ def test_its_own_flood_does_not_keep_pid_1_busy(either):
         n.does("barrier()")
         seconds = time.monotonic() - start
         assert turns() - before <= 10 * (seconds + 1) * 3
-        assert status(n)["service"]["says"]["status"] == "19999"
+        assert status(n)["services"][0]["says"]["status"] == "19999"
         n.kill(signal.SIGTERM)
         assert n.wait() == 143
 
@@ -529,7 +529,7 @@ def test_what_was_said_outlives_the_monitor(either):
         time.sleep(0.3)  # a new STATUS= alone may wait so long to be told
         kill_monitor(n)
         assert wait_until(lambda: health(n, "--ready").stdout) == "ready\n"  # nobody hears the contrary in between
-        assert status(n)["service"]["says"] == {"state": "ready", "status": "serving", "errno": 7}
+        assert status(n)["services"][0]["says"] == {"state": "ready", "status": "serving", "errno": 7}
         n.says("STOPPING=1")
         kill_monitor(n)
         wait_until(lambda: "STOPPING=1" in reason(n, "--ready"))
@@ -616,7 +616,7 @@ def test_systemd_notify_speaks_for_a_script(either):
     with Namespace(either, "sh", "-c", script, options=[*NOTIFY, "--watchdog", "1h"], stdin=subprocess.PIPE) as n:
         n.wait_for("heard")
         assert ready(n) is True
-        assert status(n)["service"]["says"]["status"] == "half way"
+        assert status(n)["services"][0]["says"]["status"] == "half way"
         n.process.stdin.write(b"\n")
         n.process.stdin.close()
         n.wait_for("heard again")
@@ -637,7 +637,7 @@ def test_redis_speaks_for_itself(either, public, options):
     with Namespace(either, "redis-server", "--supervised", "systemd", "--port", "0", "--save", "", "--unixsocket",
                    public / "socket", options=[*NOTIFY, *options, "--writable", public, "--metrics", metrics]) as n:
         wait_until(lambda: ready(n))
-        assert "Ready to accept connections" in status(n)["service"]["says"]["status"]
+        assert "Ready to accept connections" in status(n)["services"][0]["says"]["status"]
 
 
 def test_node_speaks_through_a_child(either):
@@ -649,7 +649,7 @@ http.createServer((request, reply) => reply.end("hello")).listen(0, "127.0.0.1",
     with Namespace(either, shutil.which("node"), "-e", program, options=NOTIFY) as n:
         n.wait_for("heard")
         assert ready(n) is True
-        assert status(n)["service"]["says"] == {"state": "ready", "status": "listening", "errno": 0}
+        assert status(n)["services"][0]["says"] == {"state": "ready", "status": "listening", "errno": 0}
 
 
 def test_where_nest_init_is_not_pid_1(either):

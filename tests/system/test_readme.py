@@ -39,8 +39,8 @@ def test_the_five_steps_of_the_readme_confine_answer_and_stop_a_service():
         health = container.exec(*healthcheck)
         assert (health.returncode, health.stdout) == (0, "ready\n"), container.errors()
         status = json.loads(container.exec("/sbin/nest-init", "status", "--json").stdout)
-        asked = {layer for layer, state in status["confinement"].items() if state["requested"]}
-        in_force = {layer for layer, state in status["confinement"].items() if state["enforced"]}
+        asked = {layer for layer, state in status["services"][0]["confinement"].items() if state["requested"]}
+        in_force = {layer for layer, state in status["services"][0]["confinement"].items() if state["enforced"]}
         assert asked == in_force == {"user", "capabilities", "no_new_privs", "seccomp", "read_only"}
         container.kill("TERM")
         assert container.wait() == 0, container.errors()
@@ -54,7 +54,7 @@ def test_the_file_of_the_readme_says_what_the_five_steps_do(tmp_path):
     with Container(["/sbin/nest-init"], rootfs=image(), files={"/etc/nest-init.json": path}, cwd="/app/backend") as container:
         container.wait_http("http://127.0.0.1:9911/readyz")
         status = json.loads(container.exec("/sbin/nest-init", "status", "--json").stdout)
-        in_force = {layer for layer, state in status["confinement"].items() if state["enforced"]}
+        in_force = {layer for layer, state in status["services"][0]["confinement"].items() if state["enforced"]}
         assert in_force == {"user", "capabilities", "no_new_privs", "seccomp", "read_only", "limits"}
         assert [check["name"] for check in status["checks"]] == ["api"]
         container.kill("TERM")

@@ -200,7 +200,7 @@ def test_an_unhealthy_service_is_started_again(either, tmp_path, public):
         assert re.search(r"sh \(pid \d+\) ended with status 3 after .*, \S+ after a check found it unhealthy; "
                          r"starting it again in \d+ms\n", n.errors())
         shown = status(n)
-        assert shown["state"] == "running" and shown["service"]["starts"] == 2
+        assert shown["state"] == "running" and shown["services"][0]["starts"] == 2
         n.kill(signal.SIGTERM)
         assert n.wait() == 3
 
@@ -258,7 +258,7 @@ def test_counters_go_on_over_lives(nest_init, tmp_path, public):
     script = 'echo up; [ "$(wc -l <"$0")" -lt 3 ] && { sleep 0.3; exit 1; }; while :; do sleep 0.02; done'
     with restarting(nest_init, log, script, "--live", f"file:{beat}", "--restart", "on-failure", *SOON) as n:
         wait_until(lambda: n.lines().count("up") == 3)
-        wait_until(lambda: status(n)["service"]["starts"] == 3)
+        wait_until(lambda: status(n)["services"][0]["starts"] == 3)
         shown = status(n)
         assert shown["checks"][0]["successes"] > 20
         assert shown["monitor_restarts"] == 0

@@ -22,32 +22,16 @@ static const char *golden_dir = "tests/unit/golden";
 static bool golden_write;
 
 static const struct page_build build = { "1.2.3", "64d1af5", "musl", "amd64" };
-static const struct page_seccomp seccomp = { "node", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-	"errno" };
-
-/* A service in the middle of its life: draining, and everything on the page known. */
+/* PID 1 in the middle of its life: draining, and everything on the page known. */
 static struct wire_snapshot full_snapshot(void)
 {
 	struct wire_snapshot snapshot = {
 		.state = WIRE_STATE_DRAINING,
-		.main_pid = 7,
 		.start_time_ns = INT64_C(1732331234123456789),
-		.service_start_time_ns = INT64_C(1732331234200000000),
-		.stop_deadline_ns = INT64_C(1732334842000000000),
-		.time_to_ready_ns = 1250 * NS_PER_MS,
-		.starts = 2,
-		.exits = 5,
-		.exit = { { WIRE_CAUSE_OOM, 137, 1 }, { WIRE_CAUSE_EXIT, 1, 2 } },
 		.deadlines_passed = { [WIRE_DEADLINE_STOP_TIMEOUT] = 1 },
 		.leftovers_killed = 3,
-		.stop_duration_ns = 8100 * NS_PER_MS,
-		.last_status = SIGKILL, /* a wait status: killed */
-		.layers_requested = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP |
-			1 << LAYER_READ_ONLY,
-		.layers_enforced = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP,
 		.landlock_abi = 7,
 		.own_capabilities = UINT64_C(1) << 5,
-		.capability_bounding = UINT64_C(1) << 10 | UINT64_C(1) << 45,
 		.reaped_services = 1,
 		.reaped_orphans = 4711,
 		.monitor_restarts = 3,
@@ -59,6 +43,27 @@ static struct wire_snapshot full_snapshot(void)
 	snapshot.signals_forwarded[SIGHUP] = 2;
 	return snapshot;
 }
+
+/* And its service. */
+static const struct wire_service full_service = {
+	.state = WIRE_STATE_DRAINING,
+	.main_pid = 7,
+	.start_time_ns = INT64_C(1732331234200000000),
+	.stop_deadline_ns = INT64_C(1732334842000000000),
+	.time_to_ready_ns = 1250 * NS_PER_MS,
+	.starts = 2,
+	.exits = 5,
+	.exit = { { WIRE_CAUSE_OOM, 137, 1 }, { WIRE_CAUSE_EXIT, 1, 2 } },
+	.stop_duration_ns = 8100 * NS_PER_MS,
+	.last_status = SIGKILL, /* a wait status: killed */
+	.layers_requested = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP | 1 << LAYER_READ_ONLY,
+	.layers_enforced = 1 << LAYER_USER | 1 << LAYER_CAPABILITIES | 1 << LAYER_SECCOMP,
+	.capability_bounding = UINT64_C(1) << 10 | UINT64_C(1) << 45,
+	.name = "main",
+	.seccomp_profile = "node",
+	.seccomp_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+	.seccomp_default_action = "errno",
+};
 
 static const struct wire_check checks[] = {
 	{ .kind = CHECK_READY,
@@ -139,8 +144,8 @@ static void the_page_is_the_golden_one(void **state)
 	};
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
-	struct page_facts facts = { &build, &snapshot, false, checks, COUNT(checks), &readings, &seccomp, denials,
-		COUNT(denials), scrapes, COUNT(scrapes), NULL };
+	struct page_facts facts = { &build, &snapshot, &full_service, 1, false, checks, COUNT(checks), &readings,
+		&readings, denials, COUNT(denials), scrapes, COUNT(scrapes), NULL };
 
 	(void)state;
 	for (enum exposition_format format = 0; format < EXPOSITION_FORMAT_COUNT; format++) {
@@ -155,7 +160,10 @@ static void the_page_is_the_golden_one(void **state)
 static void what_is_not_known_is_left_out(void **state)
 {
 	struct page_facts facts = { .snapshot = NULL };
-	struct wire_snapshot snapshot = { .last_status = -1, .time_to_ready_ns = -1, .stop_duration_ns = -1 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_STARTING };
+	const struct wire_service service = {
+		.last_status = -1, .time_to_ready_ns = -1, .stop_duration_ns = -1, .name = "main"
+	};
 	struct readings readings = { 0 };
 	cleanup_free char *nothing = NULL, *early = NULL;
 	size_t length;
@@ -169,7 +177,9 @@ static void what_is_not_known_is_left_out(void **state)
 		"# TYPE nest_init_ready gauge\n"
 		"nest_init_ready 0\n");
 	facts.snapshot = &snapshot;
-	facts.readings = &readings;
+	facts.services = &service;
+	facts.service_count = 1;
+	facts.readings = facts.service_readings = &readings;
 	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &early, &length), 0);
 	for (size_t i = 0; i < COUNT(absent); i++)
 		assert_null(strstr(early, absent[i]));
@@ -204,9 +214,10 @@ static void the_longest_page_is_within_its_limit(void **state)
 	static struct wire_check longest[MODEL_CHECKS_MAX];
 	static struct page_denial many[PAGE_DENIALS_MAX];
 	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service service = full_service;
 	struct readings readings = full_readings();
-	struct page_facts facts = { &build, &snapshot, true, longest, MODEL_CHECKS_MAX, &readings, &seccomp, many,
-		PAGE_DENIALS_MAX, scrapes, COUNT(scrapes), NULL };
+	struct page_facts facts = { &build, &snapshot, &service, 1, true, longest, MODEL_CHECKS_MAX, &readings,
+		&readings, many, PAGE_DENIALS_MAX, scrapes, COUNT(scrapes), NULL };
 	cleanup_free char *text = NULL;
 	size_t length = 0;
 
@@ -217,7 +228,7 @@ static void the_longest_page_is_within_its_limit(void **state)
 			UINT64_MAX };
 	memset(snapshot.signals_received, 0xff, sizeof snapshot.signals_received);
 	memset(snapshot.signals_forwarded, 0xff, sizeof snapshot.signals_forwarded);
-	snapshot.capability_bounding = snapshot.own_capabilities = UINT64_MAX;
+	service.capability_bounding = snapshot.own_capabilities = UINT64_MAX;
 	for (size_t i = 0; i < MODEL_CHECKS_MAX; i++) {
 		longest[i].kind = i % CHECK_KIND_COUNT;
 		longest[i].name[i % 500] = (char)('x' + i / 500); /* each has a name of its own */
@@ -261,7 +272,7 @@ static void ready_needs_a_running_init_and_alive_does_not(void **state)
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 
 	(void)state;
-	static_assert(COUNT(rows) == WIRE_STATE_COUNT, "a row for every state");
+	static_assert(COUNT(rows) == WIRE_STATE_INIT_COUNT, "a row for every state");
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct wire_snapshot snapshot = { .state = rows[i].state };
 		struct health_facts facts = { .snapshot = &snapshot, .healthy = healthy };
@@ -421,12 +432,13 @@ static struct history full_history(size_t count)
 
 static const uint32_t runs[COUNT(checks)] = { 0xfffffffb, 0, 0x3ff, 1, 3 };
 
-static char *make_front(const struct wire_snapshot *snapshot, const struct wire_check *checked, size_t check_count,
-	const struct history *history)
+static char *make_front(const struct wire_snapshot *snapshot, const struct wire_service *services, size_t service_count,
+	const struct wire_check *checked, size_t check_count, const struct history *history)
 {
-	struct readings readings = { .known = 0 };
-	const struct page_facts known = { &build, snapshot, snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING,
-		checked, check_count, &readings, &seccomp, denials, COUNT(denials), NULL, 0, NULL };
+	struct readings readings = { .known = 0 }, own[2] = { { .known = 0 } };
+	const struct page_facts known = { &build, snapshot, services, service_count,
+		snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING, checked, check_count, &readings, own,
+		denials, COUNT(denials), NULL, 0, NULL };
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 	const struct front_facts facts = { &known, healthy, runs, history, INT64_C(1732334812000000000) };
 	char *text;
@@ -434,8 +446,8 @@ static char *make_front(const struct wire_snapshot *snapshot, const struct wire_
 
 	readings_set(&readings, READING_CGROUP_MEMORY_BYTES, UINT64_C(98) << 20);
 	readings_set(&readings, READING_CGROUP_MEMORY_LIMIT_BYTES, UINT64_C(512) << 20);
-	readings_set(&readings, READING_PROCESSES, 1);
-	readings_set(&readings, READING_THREADS, 22);
+	readings_set(own, READING_PROCESSES, 1);
+	readings_set(own, READING_THREADS, 22);
 	assert_int_equal(front_page(&facts, &text, &length), 0);
 	assert_int_equal(strlen(text), length);
 	return text;
@@ -444,24 +456,72 @@ static char *make_front(const struct wire_snapshot *snapshot, const struct wire_
 static void the_front_page_is_the_golden_one(void **state)
 {
 	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service service = full_service;
 	const struct history history = full_history(60);
 	cleanup_free char *text = NULL;
 
 	(void)state;
-	snprintf(snapshot.last_death, sizeof snapshot.last_death,
+	snprintf(service.last_death, sizeof service.last_death,
 		"node (pid 7) was killed by SIGKILL after 3h2m: out of memory, most likely");
-	snprintf(snapshot.seccomp_profile, sizeof snapshot.seccomp_profile, "node");
-	text = make_front(&snapshot, checks, COUNT(checks), &history);
+	text = make_front(&snapshot, &service, 1, checks, COUNT(checks), &history);
 	assert_golden("front.html", text, strlen(text));
+}
+
+static void several_services_are_listed(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service services[2] = { full_service, { .state = WIRE_STATE_WAITING, .name = "<cache>" } };
+	const struct history history = full_history(60);
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	snprintf(services[0].last_death, sizeof services[0].last_death, "backend (pid 7) ended with status 1");
+	services[1].time_to_ready_ns = -1;
+	text = make_front(&snapshot, services, 2, checks, COUNT(checks), &history);
+	assert_non_null(strstr(text, "<h1>the container is draining</h1><p class=\"soft\">2 services</p>"));
+	assert_non_null(strstr(text, "<b>main</b> <span class=\"soft\">pid 7, up "));
+	assert_non_null(strstr(text, "<b>&lt;cache&gt;</b> <span class=\"soft\">no process</span>"));
+	assert_non_null(strstr(text, ">waiting</span>"));
+	assert_non_null(strstr(text, "<p>backend (pid 7) ended with status 1</p>"));
+}
+
+static void figures_of_several_services_have_their_names(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service services[2] = { full_service, full_service };
+	struct readings own[2] = { { .known = 0 } };
+	struct page_facts facts = {
+		.snapshot = &snapshot, .services = services, .service_count = 2, .service_readings = own
+	};
+	cleanup_free char *text = NULL;
+	size_t length;
+
+	(void)state;
+	snprintf(services[1].name, sizeof services[1].name, "cache");
+	services[1].layers_requested = services[1].layers_enforced = 1 << LAYER_READ_ONLY | 1 << LAYER_LIMITS;
+	services[1].capability_bounding = UINT64_C(1) << 12;
+	readings_set(&own[1], READING_THREADS, 4);
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &text, &length), 0);
+	assert_non_null(strstr(text, "service_up{service=\"main\"} 1\nnest_init_service_up{service=\"cache\"} 1\n"));
+	assert_non_null(strstr(text, "\nnest_init_service_threads{service=\"cache\"} 4\n"));
+	assert_null(strstr(text, "service_threads{service=\"main\"}"));
+	/* In force is what is for all that ask for it. */
+	assert_non_null(strstr(text, "hardening_requested{layer=\"read_only\"} 1\n"));
+	assert_non_null(strstr(text, "hardening_enforced{layer=\"read_only\"} 0\n"));
+	assert_non_null(strstr(text, "hardening_enforced{layer=\"limits\"} 1\n"));
+	assert_non_null(strstr(text, "bounding{capability=\"net_bind_service\"} 1\n"));
+	assert_non_null(strstr(text, "bounding{capability=\"net_admin\"} 1\n"));
+	/* One filter is one series. */
+	assert_null(strstr(strstr(text, "seccomp_info{") + 1, "\nnest_init_seccomp_info{"));
 }
 
 static void a_front_page_without_anything_is_one_too(void **state)
 {
 	const struct history none = { .count = 0 };
-	cleanup_free char *text = make_front(NULL, NULL, 0, &none);
+	cleanup_free char *text = make_front(NULL, NULL, 0, NULL, 0, &none);
 
 	(void)state;
-	assert_non_null(strstr(text, "<h1>main is not known yet</h1>"));
+	assert_non_null(strstr(text, "<h1>the container is not known yet</h1>"));
 	assert_null(strstr(text, "Checks"));
 	assert_null(strstr(text, "<svg"));
 }
@@ -472,13 +532,14 @@ static void what_others_wrote_stays_text(void **state)
 		{ .name = "<script>alert('1')</script>", .reason = "\"&\x1b[31m\xff<b>" },
 	};
 	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service service = full_service;
 	const struct history none = { .count = 0 };
 	cleanup_free char *text = NULL;
 
 	(void)state;
-	snprintf(snapshot.last_death, sizeof snapshot.last_death, "<i> ended");
-	snprintf(snapshot.seccomp_profile, sizeof snapshot.seccomp_profile, "/tmp/<u>");
-	text = make_front(&snapshot, evil, COUNT(evil), &none);
+	snprintf(service.last_death, sizeof service.last_death, "<i> ended");
+	snprintf(service.seccomp_profile, sizeof service.seccomp_profile, "/tmp/<u>");
+	text = make_front(&snapshot, &service, 1, evil, COUNT(evil), &none);
 	assert_null(strstr(text, "<script"));
 	assert_null(strstr(text, "<i>"));
 	assert_null(strstr(text, "<u>"));
@@ -539,6 +600,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(several_kinds_are_one_answer),
 		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
 		cmocka_unit_test(the_front_page_is_the_golden_one),
+		cmocka_unit_test(several_services_are_listed),
+		cmocka_unit_test(figures_of_several_services_have_their_names),
 		cmocka_unit_test(a_front_page_without_anything_is_one_too),
 		cmocka_unit_test(what_others_wrote_stays_text),
 		cmocka_unit_test(history_keeps_the_last_and_is_asked_seldom),

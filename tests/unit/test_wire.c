@@ -14,6 +14,7 @@
 
 static const size_t sizes[] = {
 	[WIRE_SNAPSHOT] = sizeof(struct wire_snapshot),
+	[WIRE_SERVICE] = sizeof(struct wire_service),
 	[WIRE_REFRESH] = sizeof(struct wire_refresh),
 	[WIRE_HEALTH] = sizeof(struct wire_health),
 	[WIRE_ASK] = sizeof(struct wire_ask),
@@ -42,15 +43,21 @@ struct range {
 #define LAYERS ((1U << LAYER_COUNT) - 1)
 
 #define EXIT(i)                                                                                                        \
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, exit[i].cause, WIRE_CAUSE_COUNT - 1),                                      \
-		FIELD(WIRE_SNAPSHOT, wire_snapshot, exit[i].code, 255)
+	FIELD(WIRE_SERVICE, wire_service, exit[i].cause, WIRE_CAUSE_COUNT - 1),                                        \
+		FIELD(WIRE_SERVICE, wire_service, exit[i].code, 255)
 static_assert(WIRE_EXITS_MAX == 8, "a range for every exit");
 
 static const struct range ranges[] = {
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, state, WIRE_STATE_COUNT - 1),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, main_pid, INT32_MAX),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, layers_requested, LAYERS),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, layers_enforced, LAYERS),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, state, WIRE_STATE_INIT_COUNT - 1),
+	FIELD(WIRE_SERVICE, wire_service, state, WIRE_STATE_COUNT - 1),
+	FIELD(WIRE_SERVICE, wire_service, service, MODEL_SERVICES_MAX - 1),
+	FIELD(WIRE_SERVICE, wire_service, reserved, 0),
+	FIELD(WIRE_SERVICE, wire_service, name, 0),
+	FIELD(WIRE_CHECK, wire_check, service, MODEL_SERVICES_MAX - 1),
+	FIELD(WIRE_CHECK, wire_check, reserved, 0),
+	FIELD(WIRE_SERVICE, wire_service, main_pid, INT32_MAX),
+	FIELD(WIRE_SERVICE, wire_service, layers_requested, LAYERS),
+	FIELD(WIRE_SERVICE, wire_service, layers_enforced, LAYERS),
 	EXIT(0),
 	EXIT(1),
 	EXIT(2),
@@ -59,20 +66,16 @@ static const struct range ranges[] = {
 	EXIT(5),
 	EXIT(6),
 	EXIT(7),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, securebits, 255),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, reserved, 0),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_profile, 0),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_sha256, 0),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, seccomp_default_action, 0),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, read_only_how, 0),
-	FIELD(WIRE_SNAPSHOT, wire_snapshot, last_death, 0),
+	FIELD(WIRE_SERVICE, wire_service, securebits, 255),
+	FIELD(WIRE_SERVICE, wire_service, seccomp_profile, 0),
+	FIELD(WIRE_SERVICE, wire_service, seccomp_sha256, 0),
+	FIELD(WIRE_SERVICE, wire_service, seccomp_default_action, 0),
+	FIELD(WIRE_SERVICE, wire_service, read_only_how, 0),
+	FIELD(WIRE_SERVICE, wire_service, last_death, 0),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_LIVE], 1),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_READY], 1),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_STARTUP], 1),
-	FIELD(WIRE_HEALTH, wire_health, reserved[0], 0),
-	FIELD(WIRE_HEALTH, wire_health, reserved[1], 0),
-	FIELD(WIRE_HEALTH, wire_health, reserved[2], 0),
-	FIELD(WIRE_HEALTH, wire_health, reserved[3], 0),
+	FIELD(WIRE_HEALTH, wire_health, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_HEALTH, wire_health, unhealthy, 1),
 	FIELD(WIRE_ASK, wire_ask, question, WIRE_QUESTION_COUNT - 1),
 	FIELD(WIRE_ASK, wire_ask, kind, CHECK_KIND_COUNT - 1),
@@ -93,7 +96,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_NOTIFIED, wire_notified, said, WIRE_SAID_COUNT - 1),
 	FIELD(WIRE_NOTIFIED, wire_notified, error, WIRE_ERROR_MAX),
 	FIELD(WIRE_NOTIFIED, wire_notified, watchdog_ms, WIRE_WATCHDOG_MS_MAX),
-	FIELD(WIRE_NOTIFIED, wire_notified, reserved, 0),
+	FIELD(WIRE_NOTIFIED, wire_notified, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_NOTIFIED, wire_notified, status, 0),
 };
 
@@ -350,7 +353,8 @@ static void accepts_bytes_only_if_they_are_a_record(void **state)
 
 static void names_the_states(void **state)
 {
-	static const char names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting" };
+	static const char names[][16] = { "starting", "running", "draining", "stopping", "killing", "restarting",
+		"waiting", "ended" };
 	static const char said[][16] = { "starting", "ready", "reloading", "stopping" };
 
 	(void)state;
@@ -392,21 +396,21 @@ static void names_layers_and_kinds(void **state)
 
 static void counts_exits_by_cause_and_code(void **state)
 {
-	struct wire_snapshot snapshot = { 0 };
+	struct wire_service service = { 0 };
 
 	(void)state;
-	wire_count_exit(&snapshot, WIRE_CAUSE_SIGNAL, 139);
-	wire_count_exit(&snapshot, WIRE_CAUSE_EXIT, 0);
-	wire_count_exit(&snapshot, WIRE_CAUSE_SIGNAL, 139);
+	wire_count_exit(&service, WIRE_CAUSE_SIGNAL, 139);
+	wire_count_exit(&service, WIRE_CAUSE_EXIT, 0);
+	wire_count_exit(&service, WIRE_CAUSE_SIGNAL, 139);
 	for (uint32_t code = 1; code <= 10; code++)
-		wire_count_exit(&snapshot, WIRE_CAUSE_EXIT, code);
-	assert_int_equal(snapshot.exits, 13);
-	assert_int_equal(snapshot.exit[0].count, 2);
-	assert_int_equal(snapshot.exit[0].cause, WIRE_CAUSE_SIGNAL);
-	assert_int_equal(snapshot.exit[1].count, 1);
-	assert_int_equal(snapshot.exit[1].code, 0);
-	assert_int_equal(snapshot.exit[7].code, 6); /* those after it are in the sum alone */
-	assert_int_equal(snapshot.exit[7].count, 1);
+		wire_count_exit(&service, WIRE_CAUSE_EXIT, code);
+	assert_int_equal(service.exits, 13);
+	assert_int_equal(service.exit[0].count, 2);
+	assert_int_equal(service.exit[0].cause, WIRE_CAUSE_SIGNAL);
+	assert_int_equal(service.exit[1].count, 1);
+	assert_int_equal(service.exit[1].code, 0);
+	assert_int_equal(service.exit[7].code, 6); /* those after it are in the sum alone */
+	assert_int_equal(service.exit[7].count, 1);
 }
 
 static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
@@ -415,6 +419,7 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 
 	(void)state;
 	model_defaults(&model);
+	expected.main.essential = true;
 	expected.main.confinement.no_new_privs = true;
 	expected.main.stop.timeout_ns = TIME_NEVER;
 	expected.log_level = LOG_LEVEL_NOTICE;

@@ -1,0 +1,354 @@
+#include "init/coordinate.h"
+
+#include <string.h>
+
+/* What a container ends with where the status 0 of a unit kept another one from starting. */
+#define STATUS_BLOCKED 1
+
+static bool is_active(const struct coordinate_unit *unit)
+{
+	return unit->phase >= COORDINATE_STARTING && unit->phase <= COORDINATE_STOPPING;
+}
+
+static bool is_over(const struct coordinate_unit *unit)
+{
+	return unit->phase >= COORDINATE_ENDED;
+}
+
+/* ---- circles ---- */
+
+enum mark { UNSEEN, ON_PATH, LEFT };
+
+/* Where the path goes on from its last unit: the next edge that leads to somebody who was not left yet. */
+static const struct coordinate_edge *find_way(
+	const struct coordinate_edge *edge, size_t edge_count, uint16_t from, const uint8_t *mark)
+{
+	for (size_t i = 0; i < edge_count; i++)
+		if (edge[i].unit == from && mark[edge[i].on] != LEFT)
+			return &edge[i];
+	return NULL;
+}
+
+size_t coordinate_find_circle(
+	const struct coordinate_edge *edge, size_t edge_count, size_t unit_count, uint16_t *ret_circle)
+{
+	uint8_t mark[MODEL_SERVICES_MAX] = { UNSEEN };
+	uint16_t *path = ret_circle;
+
+	for (size_t root = 0; root < unit_count; root++) {
+		size_t depth = 0;
+
+		if (mark[root] != UNSEEN)
+			continue;
+		path[depth++] = (uint16_t)root;
+		mark[root] = ON_PATH;
+		while (depth > 0) {
+			const struct coordinate_edge *way = find_way(edge, edge_count, path[depth - 1], mark);
+			size_t first = 0;
+
+			if (way == NULL) {
+				mark[path[--depth]] = LEFT;
+				continue;
+			}
+			if (mark[way->on] == UNSEEN) {
+				mark[way->on] = ON_PATH;
+				path[depth++] = way->on;
+				continue;
+			}
+			while (path[first] != way->on)
+				first++;
+			memmove(ret_circle, path + first, (depth - first) * sizeof *path);
+			return depth - first;
+		}
+	}
+	return 0;
+}
+
+/* ---- what became of the units ---- */
+
+void coordinate_started(struct coordinator *coordinator, size_t unit)
+{
+	if (coordinator->unit[unit].phase == COORDINATE_STARTING)
+		coordinator->unit[unit].phase = COORDINATE_STARTED;
+	coordinator->unit[unit].was_started = true;
+}
+
+void coordinate_ready(struct coordinator *coordinator, size_t unit)
+{
+	if (coordinator->unit[unit].phase == COORDINATE_STARTED)
+		coordinator->unit[unit].phase = COORDINATE_READY;
+}
+
+void coordinate_again(struct coordinator *coordinator, size_t unit)
+{
+	if (is_active(&coordinator->unit[unit]) && coordinator->unit[unit].phase != COORDINATE_STOPPING)
+		coordinator->unit[unit].phase = COORDINATE_STARTING;
+}
+
+/* A unit has ended that nobody had asked to, or that cannot be started: the container cannot go on. */
+static void lose(struct coordinator *coordinator, const struct coordinate_unit *unit)
+{
+	if (!unit->essential || coordinator->stopping)
+		return;
+	coordinator->stopping = true;
+	coordinator->has_cause = true;
+	coordinator->status = unit->status;
+}
+
+void coordinate_ended(struct coordinator *coordinator, size_t number, int status)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+
+	if (!is_active(unit))
+		return;
+	unit->status = status;
+	unit->phase = COORDINATE_ENDED;
+	if (unit->kind == SERVICE_SCHEDULED && !coordinator->stopping && !unit->held)
+		unit->phase = COORDINATE_WAITING;
+	else if (!unit->held && (unit->kind == SERVICE_LASTING || status != 0))
+		lose(coordinator, unit);
+}
+
+bool coordinate_due(struct coordinator *coordinator, size_t number)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+
+	if (coordinator->stopping || unit->phase != COORDINATE_WAITING)
+		return false;
+	unit->due = true;
+	return true;
+}
+
+bool coordinate_hold(struct coordinator *coordinator, size_t number)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+
+	if (coordinator->stopping || is_over(unit) || unit->phase == COORDINATE_STOPPING)
+		return false;
+	unit->held = true;
+	if (!is_active(unit))
+		unit->phase = COORDINATE_ENDED;
+	return true;
+}
+
+bool coordinate_release(struct coordinator *coordinator, size_t number)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+
+	if (coordinator->stopping || !is_over(unit))
+		return false;
+	unit->held = false;
+	unit->phase = COORDINATE_WAITING;
+	unit->due = true;
+	return true;
+}
+
+void coordinate_stop(struct coordinator *coordinator)
+{
+	coordinator->stopping = true;
+}
+
+/* ---- what is to be done ---- */
+
+enum answer { YES, NOT_YET, NEVER };
+
+static enum answer is_met(const struct coordinator *coordinator, const struct coordinate_edge *edge)
+{
+	const struct coordinate_unit *on = &coordinator->unit[edge->on];
+
+	if (edge->condition == DEPENDS_STOPPED)
+		return YES; /* looked at when the container stops */
+	if (edge->condition == DEPENDS_STARTED && on->was_started)
+		return YES;
+	if (edge->condition == DEPENDS_READY && on->phase == COORDINATE_READY)
+		return YES;
+	if (edge->condition == DEPENDS_COMPLETED && on->phase == COORDINATE_ENDED && on->status == 0 && !on->held)
+		return YES;
+	return is_over(on) && !on->held ? NEVER : NOT_YET;
+}
+
+/* *ret_why: the edge that answers, unless it is YES. */
+static enum answer may_start(
+	const struct coordinator *coordinator, size_t number, const struct coordinate_edge **ret_why)
+{
+	enum answer answer = YES;
+
+	for (size_t i = 0; i < coordinator->edge_count; i++) {
+		const struct coordinate_edge *edge = &coordinator->edge[i];
+		enum answer this_one = edge->unit == number ? is_met(coordinator, edge) : YES;
+
+		if (this_one > answer) {
+			answer = this_one;
+			*ret_why = edge;
+		}
+	}
+	return answer;
+}
+
+static void block(struct coordinator *coordinator, struct coordinate_unit *unit, const struct coordinate_edge *why)
+{
+	const int status = coordinator->unit[why->on].status;
+
+	unit->phase = COORDINATE_BLOCKED;
+	unit->status = status != 0 ? status : STATUS_BLOCKED;
+	lose(coordinator, unit);
+}
+
+/* A task for the end, or for its time, waits for that. */
+static bool is_called(const struct coordinate_unit *unit)
+{
+	if (unit->phase != COORDINATE_WAITING || unit->kind == SERVICE_AFTER)
+		return false;
+	return unit->kind != SERVICE_SCHEDULED || unit->due;
+}
+
+static bool start_one(struct coordinator *coordinator, size_t *ret_unit)
+{
+	for (size_t i = 0; i < coordinator->unit_count && !coordinator->stopping; i++) {
+		struct coordinate_unit *unit = &coordinator->unit[i];
+		const struct coordinate_edge *why = NULL;
+		enum answer answer;
+
+		if (!is_called(unit))
+			continue;
+		answer = may_start(coordinator, i, &why);
+		if (answer == NEVER)
+			block(coordinator, unit, why);
+		if (answer != YES)
+			continue;
+		unit->phase = COORDINATE_STARTING;
+		unit->due = false;
+		*ret_unit = i;
+		return true;
+	}
+	return false;
+}
+
+/* In a stop: a task for the end is still to come. */
+static bool is_to_come(const struct coordinate_unit *unit)
+{
+	return unit->kind == SERVICE_AFTER && unit->phase == COORDINATE_WAITING;
+}
+
+/* All that it comes after are gone. Where none of them ever was there is nothing to do after them. */
+static enum answer may_come(const struct coordinator *coordinator, size_t number)
+{
+	bool any_was = false;
+
+	for (size_t i = 0; i < coordinator->edge_count; i++) {
+		const struct coordinate_edge *edge = &coordinator->edge[i];
+		const struct coordinate_unit *on = &coordinator->unit[edge->on];
+
+		if (edge->unit != number || edge->condition != DEPENDS_STOPPED)
+			continue;
+		if (is_active(on))
+			return NOT_YET;
+		any_was = any_was || on->was_started;
+	}
+	return any_was ? YES : NEVER;
+}
+
+static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		struct coordinate_unit *unit = &coordinator->unit[i];
+		enum answer answer = is_to_come(unit) ? may_come(coordinator, i) : NOT_YET;
+
+		if (answer == NEVER)
+			unit->phase = COORDINATE_ENDED;
+		if (answer != YES)
+			continue;
+		unit->phase = COORDINATE_STARTING;
+		*ret_unit = i;
+		return true;
+	}
+	return false;
+}
+
+/* Somebody who depends on it is still there, or still to come. */
+static bool is_needed(const struct coordinator *coordinator, size_t number)
+{
+	for (size_t i = 0; i < coordinator->edge_count; i++) {
+		const struct coordinate_edge *edge = &coordinator->edge[i];
+		const struct coordinate_unit *unit = &coordinator->unit[edge->unit];
+
+		if (edge->on == number && edge->condition != DEPENDS_STOPPED && (is_active(unit) || is_to_come(unit)))
+			return true;
+	}
+	return false;
+}
+
+/* A task for the end is left to do its work. */
+static bool is_to_stop(const struct coordinator *coordinator, size_t number)
+{
+	const struct coordinate_unit *unit = &coordinator->unit[number];
+
+	if (!is_active(unit) || unit->phase == COORDINATE_STOPPING)
+		return false;
+	if (!coordinator->stopping)
+		return unit->held;
+	return unit->kind != SERVICE_AFTER && !is_needed(coordinator, number);
+}
+
+static bool stop_one(struct coordinator *coordinator, size_t *ret_unit)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		if (!is_to_stop(coordinator, i))
+			continue;
+		coordinator->unit[i].phase = COORDINATE_STOPPING;
+		*ret_unit = i;
+		return true;
+	}
+	return false;
+}
+
+/* All is done that was to be done: no task waits for its time, and nobody for a hand. */
+static bool has_nothing_left(const struct coordinator *coordinator)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		const struct coordinate_unit *unit = &coordinator->unit[i];
+
+		if (unit->held || unit->kind == SERVICE_SCHEDULED || (unit->kind != SERVICE_AFTER && !is_over(unit)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_quiet(const struct coordinator *coordinator)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++)
+		if (is_active(&coordinator->unit[i]) || is_to_come(&coordinator->unit[i]))
+			return false;
+	return true;
+}
+
+/* Where no unit's end is the cause: the first failure among those that matter. */
+static int final_status(const struct coordinator *coordinator)
+{
+	for (size_t i = 0; i < coordinator->unit_count && !coordinator->has_cause; i++)
+		if (coordinator->unit[i].essential && coordinator->unit[i].status != 0)
+			return coordinator->unit[i].status;
+	return coordinator->status;
+}
+
+bool coordinate_next(struct coordinator *coordinator, struct coordinate_action *ret_action)
+{
+	if (coordinator->exited)
+		return false;
+	ret_action->type = COORDINATE_START;
+	if (start_one(coordinator, &ret_action->unit))
+		return true;
+	if (!coordinator->stopping && has_nothing_left(coordinator))
+		coordinator->stopping = true;
+	ret_action->type = COORDINATE_STOP;
+	if (stop_one(coordinator, &ret_action->unit))
+		return true;
+	if (!coordinator->stopping)
+		return false;
+	ret_action->type = COORDINATE_START;
+	if (start_one_after(coordinator, &ret_action->unit))
+		return true;
+	coordinator->exited = is_quiet(coordinator);
+	*ret_action = (struct coordinate_action){ .type = COORDINATE_EXIT, .status = final_status(coordinator) };
+	return coordinator->exited;
+}

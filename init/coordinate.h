@@ -1,0 +1,87 @@
+/* Which unit is started and which is stopped, when: what depends_on, essential and tasks mean for the container as a
+ * whole. Pure: told what became of the units, it says what is to be done next, one action at a time.
+ *
+ * Units are started as soon as what they depend on is as far as they ask for, all that can be at the same time; a stop
+ * goes the other way: who depends on somebody is gone before him. */
+#pragma once
+
+#include "base/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum coordinate_phase {
+	COORDINATE_WAITING, /* for what it depends on, for its time, or for nothing any more once the container stops */
+	COORDINATE_STARTING, /* asked to start; and again while it waits for its next life */
+	COORDINATE_STARTED,
+	COORDINATE_READY,
+	COORDINATE_STOPPING, /* asked to stop */
+	COORDINATE_ENDED,    /* for good, with its status */
+	COORDINATE_BLOCKED,  /* what it depends on will never be that far */
+	COORDINATE_PHASE_COUNT,
+};
+
+struct coordinate_unit {
+	/* Set by the caller: */
+	enum service_kind kind;
+	bool essential; /* without it the container stops */
+	/* Its own: */
+	enum coordinate_phase phase;
+	bool was_started; /* ever */
+	bool due;         /* SERVICE_SCHEDULED: its time has come */
+	bool held;        /* somebody stopped it by hand: that it ends is no failure */
+	int status;       /* exit status, once it ended or is blocked */
+};
+
+struct coordinate_edge {
+	uint16_t unit, on; /* the first depends on the second */
+	uint8_t condition; /* enum dependency_condition */
+};
+
+struct coordinator {
+	/* Set by the caller, borrowed: */
+	struct coordinate_unit *unit;
+	size_t unit_count;
+	const struct coordinate_edge *edge;
+	size_t edge_count;
+	/* Its own, zero at first: */
+	bool stopping;
+	bool has_cause; /* a unit's end is why, with this status */
+	bool exited;
+	int status;
+};
+
+enum coordinate_action_type { COORDINATE_START, COORDINATE_STOP, COORDINATE_EXIT };
+
+struct coordinate_action {
+	enum coordinate_action_type type;
+	union {
+		size_t unit; /* START, STOP */
+		int status;  /* EXIT: what the container ends with */
+	};
+};
+
+/* Finds units that depend on each other in a circle. Returns how many they are, 0 if there are none; *ret_circle (room
+ * for as many as there are units) has them, each of which depends on the next, and the last on the first. */
+size_t coordinate_find_circle(
+	const struct coordinate_edge *edge, size_t edge_count, size_t unit_count, uint16_t *ret_circle);
+
+/* What became of a unit. What means nothing in its phase changes nothing. */
+void coordinate_started(struct coordinator *coordinator, size_t unit);
+void coordinate_ready(struct coordinator *coordinator, size_t unit);
+void coordinate_again(struct coordinator *coordinator, size_t unit); /* it has ended, and will be started again */
+void coordinate_ended(struct coordinator *coordinator, size_t unit, int status);
+
+/* A scheduled unit's time has come. Returns false if it still runs from the last time, or the container stops. */
+bool coordinate_due(struct coordinator *coordinator, size_t unit);
+
+/* Somebody stops a unit by hand, or starts it. Returns false where there is nothing to stop or to start. */
+bool coordinate_hold(struct coordinator *coordinator, size_t unit);
+bool coordinate_release(struct coordinator *coordinator, size_t unit);
+
+/* Everything is to stop. */
+void coordinate_stop(struct coordinator *coordinator);
+
+/* The next thing to do, which is taken to be done. Returns false if there is none now. EXIT comes once, as the last. */
+bool coordinate_next(struct coordinator *coordinator, struct coordinate_action *ret_action);

@@ -1,0 +1,385 @@
+#include "init/unit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/signame.h"
+#include "init/certificate.h"
+#include "init/loop.h"
+#include "init/pre_stop.h"
+#include "init/report.h"
+#include "init/unit_signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
+{
+	const struct confine_filter *filter = &unit->spawn.plan->filter;
+
+	unit->loop = loop;
+	unit->news_fd = -1;
+	unit->pre_stop_news_fd = -1;
+	unit->live = true;
+	unit->record = (struct wire_service){
+		.service = (uint32_t)index, .time_to_ready_ns = -1, .last_status = -1, .stop_duration_ns = -1
+	};
+	snprintf(unit->record.name, sizeof unit->record.name, "%s", name);
+	snprintf(unit->record.seccomp_profile, sizeof unit->record.seccomp_profile, "%s", filter->profile);
+	snprintf(unit->record.seccomp_sha256, sizeof unit->record.seccomp_sha256, "%s", filter->sha256);
+	snprintf(unit->record.seccomp_default_action, sizeof unit->record.seccomp_default_action, "%s",
+		filter->default_action);
+}
+
+/* ---- what others are told ---- */
+
+static uint32_t public_state(const struct unit *unit)
+{
+	switch (unit->machine.state) {
+	case SUPERVISE_IDLE:
+		return WIRE_STATE_WAITING;
+	case SUPERVISE_RETRY:
+	case SUPERVISE_STARTING:
+		return WIRE_STATE_STARTING;
+	case SUPERVISE_BACKOFF:
+		return WIRE_STATE_RESTARTING;
+	case SUPERVISE_RUNNING:
+		return WIRE_STATE_RUNNING;
+	case SUPERVISE_DRAINING:
+	case SUPERVISE_PRE_STOP:
+		return WIRE_STATE_DRAINING;
+	case SUPERVISE_KILLING:
+		return WIRE_STATE_KILLING;
+	case SUPERVISE_DONE:
+		return WIRE_STATE_ENDED;
+	default:
+		return WIRE_STATE_STOPPING;
+	}
+}
+
+struct wire_service *unit_report(struct unit *unit)
+{
+	const struct confine_plan *plan = unit->spawn.plan;
+	struct wire_service *record = &unit->record;
+
+	record->state = public_state(unit);
+	record->main_pid = unit->main_pid;
+	record->layers_requested = plan->requested;
+	/* Nothing is in force before the child has said so by executing the workload. Between two lives it is what was.
+	 */
+	if (unit->machine.state >= SUPERVISE_RUNNING)
+		record->layers_enforced = plan->requested & ~plan->weakened & ~unit->not_enforced;
+	record->capability_bounding = plan->capabilities.bounding;
+	record->securebits = plan->asked->securebits;
+	return record;
+}
+
+static void become_ready(struct unit *unit)
+{
+	if (unit->was_ready || unit->machine.state != SUPERVISE_RUNNING)
+		return;
+	unit->was_ready = true;
+	unit->record.time_to_ready_ns = clock_now_ns() - unit->started_at_ns;
+	unit->changed = true;
+	loop_unit_ready(unit->loop, unit);
+}
+
+/* ---- actions ---- */
+
+static int64_t wall_of(int64_t monotonic_ns)
+{
+	return monotonic_ns == TIME_NEVER ? 0 : clock_wall_ns() + (monotonic_ns - clock_now_ns());
+}
+
+static void act_spawn(struct unit *unit)
+{
+	/* fork(2) does not wait for anything; the child does all that may take time. */
+	int error = spawn_workload(&unit->spawn, &unit->main_pid, &unit->news_fd);
+
+	if (error < 0) {
+		if (unit->machine.state != SUPERVISE_RETRY)
+			log_line(LOG_LEVEL_ERROR, "%scannot start the workload: %s%s", unit->prefix, strerror(-error),
+				error == -EAGAIN || error == -ENOMEM
+					? "; trying again (is the pids or memory limit too low?)"
+					: "");
+		unit_step(
+			unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWN_FAILED, .error = -error }, NULL);
+		return;
+	}
+	/* Under another name every signal is simply passed on, now that there is somebody to hear it. */
+	if (unit->personality->kind != NULL)
+		unit->machine.policy.stop_signals = 0;
+	unit->started_at_ns = clock_now_ns();
+	unit->record.start_time_ns = clock_wall_ns();
+	unit->record.starts++;
+	report(unit->personality, PERSONALITY_SPAWNED, unit->main_pid, 0, 0);
+	loop_unit_spawned(unit->loop, unit);
+	unit->spawn.again = true;
+	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SPAWNED }, NULL);
+	unit_take_news(unit); /* a vforked child has mostly executed by now: no need to sleep for it */
+}
+
+/* What the next life is to find as the first one did. */
+static void forget_life(struct unit *unit)
+{
+	unit->main_pid = 0;
+	unit->not_enforced = 0;
+	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = false;
+	unit->live = true;
+	unit->signal_trouble_told = unit->orphans_trouble_told = false;
+	unit->signals_sent = 0;
+	unit->asked_signal = 0;
+	unit->stop_began_at_ns = 0;
+	unit->passed = 0;
+	unit->leftovers.count = 0;
+	unit->record.stop_deadline_ns = 0;
+	unit->record.time_to_ready_ns = -1;
+}
+
+void unit_start(struct unit *unit)
+{
+	if (unit->machine.state == SUPERVISE_DONE) {
+		const struct supervise_policy policy = unit->machine.policy;
+
+		supervise_init(&unit->machine, &policy);
+		forget_life(unit);
+	}
+	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_START }, NULL);
+}
+
+static void act_not_ready(struct unit *unit, int signal)
+{
+	if (unit->stop_began_at_ns == 0)
+		unit->stop_began_at_ns = clock_now_ns();
+	unit->asked_signal = signal;
+	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
+	unit->changed = true;
+	if (!unit->machine.restart)
+		loop_tell_stopping(unit->loop);
+	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
+	if (signal == 0)
+		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", unit->called,
+			unit->machine.restart ? "it is started again" : "stopping");
+	else
+		loop_say_stopping(unit->loop, unit, signal);
+}
+
+static void act_restarting(struct unit *unit)
+{
+	certificate_tell(unit);
+	forget_life(unit);
+	loop_unit_again(unit->loop, unit);
+}
+
+static void act_exit(struct unit *unit, int status)
+{
+	const struct personality *personality = unit->personality;
+
+	unit->exit_status = status;
+	if (personality->kind != NULL && unit->machine.main_ended) {
+		report(personality, PERSONALITY_END, 0, status, 0);
+		/* A refusal of ours is never an expected status. */
+		if (!unit->refused)
+			unit->exit_status = personality_exit_status(personality, unit->machine.main_status);
+	}
+	if (unit->main_pid > 0)
+		certificate_tell(unit);
+	unit->main_pid = 0;
+	unit->changed = true;
+	loop_unit_ended(unit->loop, unit);
+}
+
+/* first: with this action a new state begins. */
+static void perform(struct unit *unit, const struct supervise_action *action, const siginfo_t *info, bool first)
+{
+	switch (action->type) {
+	case SUPERVISE_SPAWN:
+		act_spawn(unit);
+		break;
+	case SUPERVISE_NOT_READY:
+		act_not_ready(unit, action->signal);
+		break;
+	case SUPERVISE_PRE_STOP_START:
+		pre_stop_start(unit);
+		break;
+	case SUPERVISE_PRE_STOP_KILL:
+		pre_stop_kill(unit);
+		break;
+	case SUPERVISE_SIGNAL_LEADER:
+		unit_pass_on(unit, action->signal, info);
+		break;
+	case SUPERVISE_SIGNAL_GROUP:
+		if (unit->machine.policy.main_end == SUPERVISE_TERM_AND_END)
+			unit_last_word(unit, action->signal);
+		else
+			unit_signal_group(unit, action->signal, first);
+		break;
+	case SUPERVISE_SIGNAL_ORPHANS:
+		unit_signal_orphans(unit, action->signal, first);
+		break;
+	case SUPERVISE_END_MONITOR:
+		loop_end_monitor(unit->loop, unit);
+		break;
+	case SUPERVISE_RESTARTING:
+		act_restarting(unit);
+		break;
+	case SUPERVISE_EXIT:
+		act_exit(unit, action->status);
+		break;
+	default:
+		break;
+	}
+}
+
+void unit_step(struct unit *unit, struct supervise_event event, const siginfo_t *info)
+{
+	enum supervise_state before = unit->machine.state, state;
+	struct supervise_actions actions;
+	int64_t now = supervise_needs_time(&unit->machine, event) ? clock_now_ns() : 0;
+
+	supervise_step(&unit->machine, event, now, &actions);
+	if (unit->machine.state == SUPERVISE_KILLING && before != SUPERVISE_KILLING)
+		certificate_killing(unit);
+	if (before == SUPERVISE_PRE_STOP && unit->machine.state == SUPERVISE_STOPPING &&
+		event.type == SUPERVISE_EVENT_TIME)
+		certificate_deadline(unit, WIRE_DEADLINE_PRE_STOP);
+	state = unit->machine.state; /* an action may lead to the next step at once */
+	for (size_t i = 0; i < actions.count; i++)
+		perform(unit, &actions.list[i], info, state != before);
+	if (unit->machine.state == before)
+		return;
+	unit->changed = true;
+	loop_send(unit->loop);
+}
+
+/* ---- what the child tells ---- */
+
+bool unit_may_live_again(const struct unit *unit)
+{
+	return unit->machine.policy.restart.kind != RESTART_NEVER || unit->on_unhealthy == UNHEALTHY_RESTART;
+}
+
+uint64_t unit_needs_capabilities(const struct unit *unit)
+{
+	const bool again = unit->loop->unit_count > 1 || unit->pre_stop.argv != NULL || unit->checks.count > 0 ||
+		unit_may_live_again(unit);
+
+	return confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor, again);
+}
+
+static void take_one(struct unit *unit, const struct spawn_news *news, int listener)
+{
+	struct wire_service *record = &unit->record;
+
+	switch (news->type) {
+	case SPAWN_LISTENER:
+		monitor_link_take_listener(&unit->loop->monitor, listener);
+		loop_start_monitor(unit->loop);
+		return;
+	case SPAWN_NO_LISTENER:
+		log_line(LOG_LEVEL_WARNING, "%snot reported: seccomp: %s", unit->prefix, news->text.text);
+		return;
+	case SPAWN_READ_ONLY:
+		if (record->starts > 1)
+			return; /* "already", by the first life */
+		memset(record->read_only_how, 0, sizeof record->read_only_how);
+		memccpy(record->read_only_how, news->text.text, '\0', sizeof record->read_only_how - 1);
+		return;
+	case SPAWN_REFUSED:
+		unit->refused = true; /* the certificate says it, once the child has ended */
+		unit->refusal = news->text;
+		return;
+	default:
+		unit->not_enforced |= 1U << news->layer;
+		log_line(LOG_LEVEL_WARNING, "%snot in force: %s", unit->prefix, news->text.text);
+	}
+}
+
+bool unit_take_news(struct unit *unit)
+{
+	const bool reported = spawn_is_reported(&unit->spawn);
+	struct spawn_news news;
+	bool any = false;
+	int taken, listener = -1;
+
+	while ((taken = spawn_read_news(unit->news_fd, &news, reported ? &listener : NULL)) == 1) {
+		any = true;
+		take_one(unit, &news, listener);
+	}
+	if (taken == -EAGAIN)
+		return any;
+	close(unit->news_fd);
+	unit->news_fd = -1;
+	if (unit->refused)
+		return true;
+	if (reported && unit->loop->monitor.listener < 0)
+		loop_start_monitor(unit->loop);
+	unit->executed = true;
+	certificate_begin(unit);
+	loop_unit_executed(unit->loop, unit);
+	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
+	if (!unit->ready_follows_health)
+		become_ready(unit);
+	return true;
+}
+
+/* ---- its end ---- */
+
+void unit_main_ended(struct unit *unit, bool alone)
+{
+	unit->was_reaped = false;
+	unit->changed = true;
+	unit->loop->snapshot.reaped_services++;
+	unit->record.last_status = unit->main_status;
+	unit->held_signal = 0; /* whom it was for is gone */
+	exec_probes_kill(&unit->loop->probes, &unit->checks);
+	if (unit->news_fd >= 0)
+		unit_take_news(unit); /* why it never came to executing the workload */
+	certificate_end(unit, unit->main_status);
+	if (unit->pre_stop.argv != NULL &&
+		(unit->machine.state == SUPERVISE_DRAINING || unit->machine.state == SUPERVISE_PRE_STOP))
+		log_line(LOG_LEVEL_NOTICE, "%sthe main process ended before --pre-stop %s was done", unit->prefix,
+			unit->pre_stop.argv[0]);
+	unit_step(unit,
+		(struct supervise_event){
+			.type = SUPERVISE_EVENT_MAIN_ENDED, .status = unit->main_status, .alone = alone },
+		NULL);
+}
+
+/* ---- health ---- */
+
+/* Once in a life, whatever the checks say afterwards: the next word is the service's. */
+static void become_unhealthy(struct unit *unit)
+{
+	const bool again = unit->on_unhealthy == UNHEALTHY_RESTART;
+
+	if (unit->was_unhealthy || unit->machine.state != SUPERVISE_RUNNING)
+		return;
+	unit->was_unhealthy = true;
+	if (unit->on_unhealthy == UNHEALTHY_SIGNAL) {
+		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: it is sent a signal", unit->called);
+		unit_deliver(unit, unit->unhealthy_signal, NULL);
+	} else if (unit->on_unhealthy != UNHEALTHY_NONE) {
+		unit_step(unit,
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER,
+				.order = again ? SUPERVISE_ORDER_RESTART : SUPERVISE_ORDER_STOP },
+			NULL);
+	}
+}
+
+void unit_take_health(struct unit *unit, const struct wire_health *health)
+{
+	if (health->life != unit->record.starts)
+		return;
+	unit->live = health->healthy[CHECK_LIVE] == 1;
+	if (health->healthy[CHECK_READY] == 1)
+		become_ready(unit);
+	if (health->unhealthy == 1)
+		become_unhealthy(unit);
+}
+
+bool unit_may_be_probed(const struct unit *unit)
+{
+	return unit->machine.state >= SUPERVISE_RUNNING && unit->machine.state <= SUPERVISE_STOPPING;
+}

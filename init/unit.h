@@ -1,0 +1,102 @@
+/* A unit: one service, as PID 1 runs it. It drives its own state machine (init/supervise.h), carries its actions out,
+ * and counts in the record that reports it. What concerns the whole container it leaves to the loop. */
+#pragma once
+
+#include "init/death.h"
+#include "init/exec_probes.h"
+#include "init/spawn.h"
+#include "init/supervise.h"
+
+#include <signal.h>
+
+struct loop;
+
+struct unit {
+	/* Set by the caller: */
+	struct supervise machine;
+	struct spawn_request spawn;
+	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
+	struct exec_checks checks;             /* whose commands PID 1 runs */
+	const struct personality *personality; /* borrowed */
+	const char *called;        /* in messages: its program, or its name where there are several; borrowed */
+	const char *prefix;        /* of messages about it: "NAME: " where there are several, else "" */
+	bool ready_follows_health; /* a check decides when it is ready; without one, it is when it runs */
+	enum unhealthy_action on_unhealthy;
+	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
+
+	/* Its own: */
+	struct loop *loop;     /* borrowed */
+	pid_t main_pid;        /* 0 while there is none */
+	int news_fd;           /* -1 unless a child is between fork and exec */
+	int exit_status;       /* once it ended for good, and nothing of it is left */
+	uint32_t not_enforced; /* a bit for each enum layer */
+	bool executed;         /* the child is the workload: all that was asked for is in force */
+	bool refused;          /* the child said that it will not execute the workload */
+	bool was_ready;        /* in this life */
+	bool live;             /* the verdict; in a new life the service is not dead yet */
+	bool was_unhealthy;    /* in this life */
+	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
+	bool signal_trouble_told;
+	bool orphans_trouble_told;
+	bool changed;    /* the monitor was not told of the record as it is */
+	bool was_reaped; /* its main process was, and its machine has not heard of it yet */
+	int main_status; /* its wait status then */
+	int held_signal; /* one that the workload's full queue could not take yet; 0: none */
+	siginfo_t held_info;
+	pid_t pre_stop_pid; /* 0 while it does not run */
+	int64_t pre_stop_ends_ns;
+	int pre_stop_news_fd;                 /* -1 while it does not run */
+	int asked_signal;                     /* that asked for the stop; 0: none did */
+	uint64_t oom_kills_before, oom_kills; /* at its start; while it lived */
+	enum wire_cause cause;                /* once it ended */
+	bool oom_is_known;
+	unsigned passed; /* a bit for each enum wire_deadline that did */
+	struct leftovers leftovers;
+	struct complaint refusal; /* of the child, once refused */
+	int64_t main_ended_at_ns; /* once it ended */
+	int64_t started_at_ns;
+	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
+	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
+	struct wire_service record;    /* what is counted, kept in the very record that reports it */
+};
+
+/* Sets the unit's own fields. index: of its service in the model; name: borrowed for this call. */
+void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name);
+
+/* ---- beyond the point of no return: nothing below this exits, blocks for anybody, or allocates ---- */
+
+/* Starts it, also again once it has ended for good. */
+void unit_start(struct unit *unit);
+
+/* Hands an event to the machine and does what it says. info: of a signal that is passed on, or NULL. */
+void unit_step(struct unit *unit, struct supervise_event event, const siginfo_t *info);
+
+/* Takes what the child tells on its way to exec. Returns whether there was any. */
+bool unit_take_news(struct unit *unit);
+
+/* Its main process was reaped (was_reaped, main_status), and with it whoever else had ended. alone: nobody is left. */
+void unit_main_ended(struct unit *unit, bool alone);
+
+/* The monitor's verdicts; what it says of an earlier life is passed over. */
+void unit_take_health(struct unit *unit, const struct wire_health *health);
+
+/* Offers the signal that waits once more. */
+void unit_pass_on_held(struct unit *unit);
+
+/* Sends the signal to its leader, or group, as it is; what is counted and told is told. */
+void unit_deliver(struct unit *unit, int signal, const siginfo_t *info);
+
+/* In SUPERVISE_GROUP: is anybody left in it? The machine hears if not. */
+void unit_look_at_group(struct unit *unit);
+
+/* It may be started again, by its policy or by a check. */
+bool unit_may_live_again(const struct unit *unit);
+
+/* The capabilities that PID 1 needs for it from now on: to start it again, or what it may yet run beside it. */
+uint64_t unit_needs_capabilities(const struct unit *unit);
+
+/* True if there is a service that the commands of checks may look at. */
+bool unit_may_be_probed(const struct unit *unit);
+
+/* The record as it is now. */
+struct wire_service *unit_report(struct unit *unit);
