@@ -1,34 +1,98 @@
 #include "base/config.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/config_reader.h"
 #include "base/option_setters.h"
 #include "base/option_values.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ATTEMPTS_MAX 1000
 #define SHORTEST_TIME 1000000 /* 1 ms */
 #define STATUSES_SIZE 256
-#define SERVICE_NAME_MAX 63
+#define RETRIES_MAX 1000
 
 /* ---- what a key sets ---- */
 
-/* Where the value of an option goes: what was said before it stays. */
+struct service *config_service(const struct config_reader *reader)
+{
+	return reader->service == 0 ? &reader->model->main : &reader->model->more[reader->service - 1];
+}
+
+struct config_said *config_said(const struct config_reader *reader)
+{
+	return &reader->config->said[reader->service];
+}
+
+/* Where the value of an option goes: what was said before it stays. That is said of the first service alone: where
+ * there are others it is refused (config_check_services()). */
+static struct service *service_for(const struct config_reader *reader, enum option option)
+{
+	return reader->said_before[option] ? &reader->ignored->main : config_service(reader);
+}
+
 static struct model *model_for(const struct config_reader *reader, enum option option)
 {
 	return reader->said_before[option] ? reader->ignored : reader->model;
 }
 
-static int set_extra(struct config_reader *reader, enum config_extra extra, const char *text, struct complaint *ret_why)
+/* Of a task: it is done again until it is done, within no window. */
+static int set_retries(const char *text, struct restart_policy *policy, struct complaint *ret_why)
 {
-	struct restart_policy *policy = &reader->model->main.restart;
+	int error = value_read_number(text, 0, RETRIES_MAX, (int *)&policy->attempts, ret_why);
+
+	if (error == 0) {
+		policy->kind = policy->attempts > 0 ? RESTART_ON_FAILURE : RESTART_NEVER;
+		policy->window_ns = TIME_NEVER;
+	}
+	return error;
+}
+
+static int add_target(struct config_reader *reader, char *text, struct complaint *ret_why)
+{
+	struct service *service = config_service(reader);
+	struct target target;
+	char **longer;
+	size_t count = 0;
+	int error = target_parse(text, &target, ret_why);
+
+	while (error == 0 && service->wait_for != NULL && service->wait_for[count] != NULL)
+		count++;
+	if (error < 0)
+		return error;
+	longer = realloc(service->wait_for, (count + 2) * sizeof *longer);
+	if (longer == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	longer[count] = text;
+	longer[count + 1] = NULL;
+	service->wait_for = longer;
+	return 0;
+}
+
+static int set_extra(struct config_reader *reader, enum config_extra extra, char *text, struct complaint *ret_why)
+{
+	struct service *service = config_service(reader);
+	struct restart_policy *policy = &service->restart;
 
 	switch (extra) {
+	case EXTRA_ESSENTIAL:
+		return value_read_bool(text, &service->essential, ret_why);
+	case EXTRA_WAIT_FOR:
+		return add_target(reader, text, ret_why);
+	case EXTRA_SCHEDULE:
+		service->kind = SERVICE_SCHEDULED;
+		service->schedule = text;
+		return 0;
+	case EXTRA_RUN_TIME:
+		return value_read_duration(text, SHORTEST_TIME, &service->run_ns, ret_why);
+	case EXTRA_RETRIES:
+		return set_retries(text, policy, ret_why);
 	case EXTRA_ATTEMPTS: /* they are a part of --restart */
-		policy = &model_for(reader, OPTION_RESTART)->main.restart;
+		policy = &service_for(reader, OPTION_RESTART)->restart;
 		return value_read_number(text, 0, ATTEMPTS_MAX, (int *)&policy->attempts, ret_why);
 	case EXTRA_MAX_BACKOFF:
 		return value_read_duration(text, SHORTEST_TIME, &policy->max_backoff_ns, ret_why);
@@ -39,7 +103,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, cons
 
 static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
 {
-	struct model *model;
+	const enum option option = (enum option)key->sets;
 
 	if (key->group == GROUP_CHECK && key->sets == EXTRA_TARGET)
 		return check_set_target(text, reader->check, ret_why);
@@ -47,9 +111,8 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
 	if (key->sets >= OPTION_COUNT)
 		return set_extra(reader, (enum config_extra)key->sets, text, ret_why);
-	model = model_for(reader, (enum option)key->sets);
-	return option_set(option_rows[key->sets].setter, text,
-		option_member((enum option)key->sets, model, &model->main), ret_why);
+	return option_set(option_rows[option].setter, text,
+		option_member(option, model_for(reader, option), service_for(reader, option)), ret_why);
 }
 
 /* The same with a finding where it is refused. */
@@ -166,22 +229,22 @@ static void read_command(struct config_reader *reader, const struct config_key *
 		json_complain(node, &why, "names no command");
 		config_refuse(reader, &why);
 	} else if (key->sets == OPTION_PRE_STOP) {
-		model_for(reader, OPTION_PRE_STOP)->main.stop.pre_stop = words;
-	} else if (reader->model->main.command == NULL || *reader->model->main.command == NULL) {
-		reader->model->main.command = words;
+		service_for(reader, OPTION_PRE_STOP)->stop.pre_stop = words;
+	} else if (config_service(reader)->command == NULL || *config_service(reader)->command == NULL) {
+		config_service(reader)->command = words;
 	}
 }
 
 /* ---- objects ---- */
 
-static void refuse_unknown(struct config_reader *reader, enum config_group group, const struct json_node *member)
+void config_refuse_unknown(struct config_reader *reader, enum config_group group, const struct json_node *member)
 {
-	const char *known[32] = { NULL }, *here = config_key_elsewhere(json_key(member));
+	const char *known[40] = { NULL }, *here = config_key_elsewhere(json_key(member));
 	struct complaint why;
 	size_t count = 0;
 
 	for (size_t i = 0; i < config_key_count; i++)
-		if (config_keys[i].group == group && config_keys[i].form != FORM_LATER)
+		if (config_key_is_in(&config_keys[i], group) && config_keys[i].form != FORM_LATER)
 			known[count++] = config_keys[i].name;
 	if (here != NULL)
 		json_complain_key(member, &why, "unknown key; did you mean \"%s\"?", here);
@@ -192,7 +255,7 @@ static void refuse_unknown(struct config_reader *reader, enum config_group group
 
 static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node);
 
-static void read_object(struct config_reader *reader, enum config_group group, const struct json_node *object)
+void config_read_object(struct config_reader *reader, enum config_group group, const struct json_node *object)
 {
 	if (!config_is_kind(reader, object, JSON_OBJECT))
 		return;
@@ -205,7 +268,7 @@ static void read_object(struct config_reader *reader, enum config_group group, c
 		if (key != NULL)
 			read_value(reader, key, member);
 		else
-			refuse_unknown(reader, group, member);
+			config_refuse_unknown(reader, group, member);
 	}
 }
 
@@ -215,7 +278,7 @@ static void read_group(struct config_reader *reader, const struct config_key *ke
 	const struct config_key *first = config_keys;
 
 	if ((key->flags & CONFIG_SHORT) == 0 || json_kind(node) != JSON_STRING) {
-		read_object(reader, (enum config_group)key->sets, node);
+		config_read_object(reader, (enum config_group)key->sets, node);
 		return;
 	}
 	while (first->group != key->sets)
@@ -238,7 +301,7 @@ static void read_check(struct config_reader *reader, enum option option, const s
 	if (json_kind(node) == JSON_STRING)
 		read_one(reader, config_key_find(GROUP_CHECK, "target"), FORM_TEXT, node);
 	else
-		read_object(reader, GROUP_CHECK, node);
+		config_read_object(reader, GROUP_CHECK, node);
 	if (reader->config->error_count > errors || reader->config->warning_count > warnings || reader->out_of_memory)
 		return;
 	if (check.text == NULL)
@@ -246,7 +309,7 @@ static void read_check(struct config_reader *reader, enum option option, const s
 	if (error == 0)
 		error = check_complete(&check, &plain);
 	if (error == 0)
-		error = option_add_check(&check, &model_for(reader, option)->main, &plain);
+		error = option_add_check(&check, service_for(reader, option), &plain);
 	if (error == 0)
 		return;
 	json_complain(node, &why, "%.250s", plain.text);
@@ -259,45 +322,6 @@ static void read_checks(struct config_reader *reader, const struct config_key *k
 		return;
 	for (const struct json_node *node = json_first(array); node != NULL; node = json_next(node))
 		read_check(reader, (enum option)key->sets, node);
-}
-
-/* ---- services ---- */
-
-static bool is_service_name(const char *name)
-{
-	const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
-
-	return length > 0 && name[length] == '\0' && length <= SERVICE_NAME_MAX;
-}
-
-/* The model has room for one. */
-static void read_services(struct config_reader *reader, const struct json_node *object)
-{
-	struct complaint why;
-	size_t count = 0;
-
-	if (!config_is_kind(reader, object, JSON_OBJECT))
-		return;
-	for (const struct json_node *node = json_first(object); node != NULL; node = json_next(node)) {
-		if (!config_is_said(reader, node))
-			continue;
-		if (count++ == 0 && is_service_name(json_key(node))) {
-			reader->model->main.name = strdup(json_key(node));
-			reader->out_of_memory = reader->out_of_memory || reader->model->main.name == NULL;
-			read_object(reader, GROUP_SERVICE, node);
-			continue;
-		}
-		if (count > 1)
-			json_complain_key(node, &why, "a second service is not supported yet: one a file");
-		else
-			json_complain_key(node, &why, "a service's name has letters, digits, _ . and -, %d at the most",
-				SERVICE_NAME_MAX);
-		config_refuse(reader, &why);
-	}
-	if (count > 0)
-		return;
-	json_complain(object, &why, "expected a service");
-	config_refuse(reader, &why);
 }
 
 /* ---- the file ---- */
@@ -314,15 +338,23 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 {
 	char **variables = config_variables(reader, node);
 
-	reader->model->main.confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+	config_service(reader)->confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+}
+
+/* What is said of the container is noted with the first service. */
+static void note(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	struct config_said *said = config_said(reader);
+
+	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && key->sets < OPTION_COUNT) {
+		said->seen[key->sets] = true;
+		said->where[key->sets] = node;
+	}
 }
 
 static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
-	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && key->sets < OPTION_COUNT) {
-		reader->seen[key->sets] = true;
-		reader->config->where[key->sets] = node;
-	}
+	note(reader, key, node);
 	switch (key->form) {
 	case FORM_SCHEMA:
 		free(config_text(reader, node, FORM_TEXT, true));
@@ -352,7 +384,16 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
 		read_checks(reader, key, node);
 		return;
 	case FORM_SERVICES:
-		read_services(reader, node);
+		if (key->sets == GROUP_TASK)
+			reader->tasks = node;
+		else
+			config_read_services(reader, GROUP_SERVICE, node);
+		return;
+	case FORM_DEPENDENCIES:
+		config_read_dependencies(reader, node);
+		return;
+	case FORM_NAMES:
+		config_read_names(reader, (enum config_extra)key->sets, node);
 		return;
 	case FORM_LATER:
 		refuse_later(reader, node);
@@ -367,32 +408,33 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
 
 static void read_root(struct config_reader *reader, const struct json_node *root)
 {
-	struct complaint why;
-
-	read_object(reader, GROUP_ROOT, root);
-	if (json_kind(root) != JSON_OBJECT || json_member(root, "services") != NULL)
-		return;
-	json_complain(root, &why, "\"services\" is missing");
-	config_refuse(reader, &why);
+	config_read_object(reader, GROUP_ROOT, root);
+	if (json_kind(root) == JSON_OBJECT && !reader->out_of_memory)
+		config_check_services(reader, root);
 }
 
-int config_read(const struct config_input *input, bool seen[static OPTION_COUNT], struct model *model,
+int config_read(const struct config_input *input, const bool seen[static OPTION_COUNT], struct model *model,
 	struct config *ret_config)
 {
-	struct config_reader reader = { .input = input, .config = ret_config, .seen = seen, .model = model };
+	struct config_reader reader = { .input = input, .config = ret_config, .said_before = seen, .model = model };
 	struct complaint why;
 	int error;
 
-	*ret_config = (struct config){ .json = NULL };
+	reader.has_command = model->main.command != NULL && *model->main.command != NULL;
+	*ret_config = (struct config){ .said_count = 1 };
 	reader.ignored = calloc(1, sizeof *reader.ignored);
-	if (reader.ignored == NULL)
+	ret_config->said = calloc(1, sizeof *ret_config->said);
+	if (reader.ignored == NULL || ret_config->said == NULL) {
+		free(reader.ignored);
 		return -ENOMEM;
-	memcpy(reader.said_before, seen, sizeof reader.said_before);
+	}
+	memcpy(ret_config->said->seen, seen, sizeof ret_config->said->seen);
 	error = json_parse_repeats(input->file, input->text, input->length, &ret_config->json, &why);
 	if (error == 0)
 		read_root(&reader, json_root(ret_config->json));
 	else if (error != -ENOMEM)
 		config_refuse(&reader, &why);
+	free(reader.reference);
 	free(reader.ignored->main.check);
 	free(reader.ignored);
 	return error == -ENOMEM || reader.out_of_memory ? -ENOMEM : 0;
@@ -413,5 +455,6 @@ int config_complain(const struct config *config, const char *file, struct compla
 void config_free(struct config *config)
 {
 	json_free(config->json);
+	free(config->said);
 	free(config->finding);
 }

@@ -6,33 +6,41 @@
 
 const struct config_key config_keys[] = {
 	{ "$schema", GROUP_ROOT, FORM_SCHEMA, 0, EXTRA_NOTHING },
-	{ "services", GROUP_ROOT, FORM_SERVICES, 0, EXTRA_NOTHING },
-	{ "tasks", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
+	{ "services", GROUP_ROOT, FORM_SERVICES, 0, GROUP_SERVICE },
+	{ "tasks", GROUP_ROOT, FORM_SERVICES, 0, GROUP_TASK },
 	{ "secrets", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
 	{ "metrics", GROUP_ROOT, FORM_OBJECT, 0, GROUP_METRICS },
 	{ "log", GROUP_ROOT, FORM_OBJECT, 0, GROUP_LOG },
 
-	{ "command", GROUP_SERVICE, FORM_COMMAND, 0, EXTRA_COMMAND },
-	{ "user", GROUP_SERVICE, FORM_WORD, 0, OPTION_USER },
-	{ "group_add", GROUP_SERVICE, FORM_WORD, CONFIG_LIST, OPTION_GROUP_ADD },
-	{ "working_dir", GROUP_SERVICE, FORM_TEXT, 0, OPTION_WORKDIR },
-	{ "umask", GROUP_SERVICE, FORM_TEXT, 0, OPTION_UMASK },
-	{ "environment", GROUP_SERVICE, FORM_VARIABLES, 0, EXTRA_NOTHING },
-	{ "depends_on", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
-	{ "essential", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
-	{ "capabilities", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_CAPABILITIES },
-	{ "securebits", GROUP_SERVICE, FORM_TEXT, CONFIG_LIST, OPTION_SECUREBITS },
-	{ "no_new_privs", GROUP_SERVICE, FORM_FLAG, 0, OPTION_NO_NEW_PRIVS },
-	{ "seccomp", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_SECCOMP },
-	{ "filesystem", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_FILESYSTEM },
-	{ "network", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_NETWORK },
-	{ "limits", GROUP_SERVICE, FORM_LIMITS, 0, OPTION_ULIMIT },
-	{ "oom_score_adj", GROUP_SERVICE, FORM_NUMBER, 0, OPTION_OOM_SCORE_ADJ },
-	{ "security_level", GROUP_SERVICE, FORM_TEXT, 0, OPTION_SECURITY_LEVEL },
-	{ "best_effort", GROUP_SERVICE, FORM_FLAG, 0, OPTION_BEST_EFFORT },
+	{ "command", GROUP_SERVICE, FORM_COMMAND, CONFIG_TASK, EXTRA_COMMAND },
+	{ "user", GROUP_SERVICE, FORM_WORD, CONFIG_TASK, OPTION_USER },
+	{ "group_add", GROUP_SERVICE, FORM_WORD, CONFIG_LIST | CONFIG_TASK, OPTION_GROUP_ADD },
+	{ "working_dir", GROUP_SERVICE, FORM_TEXT, CONFIG_TASK, OPTION_WORKDIR },
+	{ "umask", GROUP_SERVICE, FORM_TEXT, CONFIG_TASK, OPTION_UMASK },
+	{ "environment", GROUP_SERVICE, FORM_VARIABLES, CONFIG_TASK, EXTRA_NOTHING },
+	{ "depends_on", GROUP_SERVICE, FORM_DEPENDENCIES, CONFIG_TASK, EXTRA_NOTHING },
+	{ "essential", GROUP_SERVICE, FORM_FLAG, CONFIG_TASK, EXTRA_ESSENTIAL },
+	{ "wait_for", GROUP_SERVICE, FORM_TEXT, CONFIG_LIST | CONFIG_TASK, EXTRA_WAIT_FOR },
+	{ "capabilities", GROUP_SERVICE, FORM_OBJECT, CONFIG_TASK, GROUP_CAPABILITIES },
+	{ "securebits", GROUP_SERVICE, FORM_TEXT, CONFIG_LIST | CONFIG_TASK, OPTION_SECUREBITS },
+	{ "no_new_privs", GROUP_SERVICE, FORM_FLAG, CONFIG_TASK, OPTION_NO_NEW_PRIVS },
+	{ "seccomp", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT | CONFIG_TASK, GROUP_SECCOMP },
+	{ "filesystem", GROUP_SERVICE, FORM_OBJECT, CONFIG_TASK, GROUP_FILESYSTEM },
+	{ "network", GROUP_SERVICE, FORM_OBJECT, CONFIG_TASK, GROUP_NETWORK },
+	{ "limits", GROUP_SERVICE, FORM_LIMITS, CONFIG_TASK, OPTION_ULIMIT },
+	{ "oom_score_adj", GROUP_SERVICE, FORM_NUMBER, CONFIG_TASK, OPTION_OOM_SCORE_ADJ },
+	{ "security_level", GROUP_SERVICE, FORM_TEXT, CONFIG_TASK, OPTION_SECURITY_LEVEL },
+	{ "best_effort", GROUP_SERVICE, FORM_FLAG, CONFIG_TASK, OPTION_BEST_EFFORT },
 	{ "restart", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_RESTART },
-	{ "stop", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_STOP },
+	{ "stop", GROUP_SERVICE, FORM_OBJECT, CONFIG_TASK, GROUP_STOP },
 	{ "health", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_HEALTH },
+
+	{ "before", GROUP_TASK, FORM_NAMES, 0, EXTRA_BEFORE },
+	{ "after", GROUP_TASK, FORM_NAMES, 0, EXTRA_AFTER },
+	{ "schedule", GROUP_TASK, FORM_TEXT, 0, EXTRA_SCHEDULE },
+	{ "timeout", GROUP_TASK, FORM_TIME, 0, EXTRA_RUN_TIME },
+	{ "retries", GROUP_TASK, FORM_NUMBER, 0, EXTRA_RETRIES },
+	{ "backoff", GROUP_TASK, FORM_TIME, 0, OPTION_RESTART_BACKOFF },
 
 	{ "drop", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_DROP },
 	{ "add", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_ADD },
@@ -124,10 +132,16 @@ static const struct {
 	{ "workdir", "working_dir" },
 };
 
+bool config_key_is_in(const struct config_key *key, enum config_group group)
+{
+	return key->group == group ||
+		(group == GROUP_TASK && key->group == GROUP_SERVICE && (key->flags & CONFIG_TASK) != 0);
+}
+
 const struct config_key *config_key_find(enum config_group group, const char *name)
 {
 	for (size_t i = 0; i < config_key_count; i++)
-		if (config_keys[i].group == group && strcmp(config_keys[i].name, name) == 0)
+		if (config_key_is_in(&config_keys[i], group) && strcmp(config_keys[i].name, name) == 0)
 			return &config_keys[i];
 	return NULL;
 }

@@ -9,6 +9,7 @@
 enum config_group {
 	GROUP_ROOT,
 	GROUP_SERVICE,
+	GROUP_TASK, /* and those of a service that are marked so */
 	GROUP_CAPABILITIES,
 	GROUP_SECCOMP,
 	GROUP_FILESYSTEM,
@@ -42,7 +43,9 @@ enum config_form {
 	FORM_LIMITS,
 	FORM_CHECKS,
 	FORM_SERVICES,
-	FORM_LATER, /* what the design has and this version has not */
+	FORM_DEPENDENCIES, /* an array of services, or an object of SERVICE to how far it is to be */
+	FORM_NAMES,        /* of services: one, or an array */
+	FORM_LATER,        /* what the design has and this version has not */
 	FORM_COUNT,
 };
 
@@ -53,12 +56,20 @@ enum config_extra {
 	EXTRA_MAX_BACKOFF,
 	EXTRA_WINDOW,
 	EXTRA_TARGET, /* of a check */
+	EXTRA_ESSENTIAL,
+	EXTRA_WAIT_FOR,
+	EXTRA_BEFORE,
+	EXTRA_AFTER,
+	EXTRA_SCHEDULE,
+	EXTRA_RUN_TIME,
+	EXTRA_RETRIES,
 	EXTRA_NOTHING,
 };
 
 /* Flags of a row. */
 #define CONFIG_LIST 1  /* one value, or an array of them */
 #define CONFIG_SHORT 2 /* an object; a string in its place is the value of that group's first key */
+#define CONFIG_TASK 4  /* of a service, and of a task as well */
 
 /* Arrays, not pointers: a table without relocations. */
 struct config_key {
@@ -72,6 +83,9 @@ struct config_key {
 
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
+
+/* True if the key may stand in an object of that group. */
+bool config_key_is_in(const struct config_key *key, enum config_group group);
 
 /* The key of that name in that group, or NULL. */
 const struct config_key *config_key_find(enum config_group group, const char *name);

@@ -4,14 +4,27 @@
 #include "base/config.h"
 #include "base/config_keys.h"
 
+/* A service names another one, which may stand further down. */
+struct config_reference {
+	const struct json_node *node; /* the name, or the member whose key it is */
+	const char *name;
+	size_t service; /* that names it */
+	enum dependency_condition condition;
+	bool before; /* it is the other one that depends on this one */
+};
+
 struct config_reader {
 	const struct config_input *input;
 	struct config *config;
-	bool said_before[OPTION_COUNT]; /* by an option or a variable */
-	bool *seen;                     /* by those or the file */
+	const bool *said_before; /* by an option or a variable */
+	bool has_command;        /* the command line has one */
 	struct model *model;
-	struct model *ignored; /* takes what was said before */
-	struct check *check;   /* that is being read */
+	struct model *ignored;              /* takes what was said before */
+	size_t service;                     /* the index of the one that is being read */
+	const struct json_node *tasks;      /* they are read when all services are */
+	struct config_reference *reference; /* to services by their names: reference_count of them */
+	size_t reference_count;
+	struct check *check; /* that is being read */
 	bool out_of_memory;
 };
 
@@ -39,6 +52,24 @@ char **config_variables(struct config_reader *reader, const struct json_node *no
 
 /* "NAME=SOFT:HARD" of a member of limits; NULL after a finding. */
 char *config_limit(struct config_reader *reader, const struct json_node *member);
+
+/* Reads an object's members by the keys of that group. */
+void config_read_object(struct config_reader *reader, enum config_group group, const struct json_node *object);
+
+/* An unknown key of an object of that group. */
+void config_refuse_unknown(struct config_reader *reader, enum config_group group, const struct json_node *member);
+
+/* The service that is being read, and what is said of it. */
+struct service *config_service(const struct config_reader *reader);
+struct config_said *config_said(const struct config_reader *reader);
+
+/* The services or the tasks of the file, and whom they name. */
+void config_read_services(struct config_reader *reader, enum config_group group, const struct json_node *object);
+void config_read_dependencies(struct config_reader *reader, const struct json_node *node);
+void config_read_names(struct config_reader *reader, enum config_extra extra, const struct json_node *node);
+
+/* Once all are read: who is whom, and what nothing but the whole shows. */
+void config_check_services(struct config_reader *reader, const struct json_node *root);
 
 /* Memory for the life of the process, zeroed; NULL where there is none, which ends the reading with -ENOMEM. */
 void *config_allocate(struct config_reader *reader, size_t size);

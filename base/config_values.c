@@ -39,9 +39,9 @@ void config_refuse(struct config_reader *reader, const struct complaint *why)
 		reader->out_of_memory = true;
 }
 
-int config_add(struct config *config, enum option option, const char *sentence)
+int config_add(struct config *config, size_t service, enum option option, const char *sentence)
 {
-	const struct json_node *node = option < OPTION_COUNT ? config->where[option] : NULL;
+	const struct json_node *node = option < OPTION_COUNT ? config->said[service].where[option] : NULL;
 	struct complaint why;
 
 	if (node != NULL)

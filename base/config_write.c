@@ -386,34 +386,117 @@ static void check(struct writer *writer, const struct check *check)
 	json_write_end(&writer->json);
 }
 
-static void on_unhealthy(struct writer *writer, const struct model *model)
+static void on_unhealthy(struct writer *writer, const struct service *service)
 {
 	static const char actions[][8] = { "none", "stop", "restart" };
 
-	if (model->main.on_unhealthy == UNHEALTHY_SIGNAL)
-		signal_text(writer, "on_unhealthy", model->main.unhealthy_signal);
+	if (service->on_unhealthy == UNHEALTHY_SIGNAL)
+		signal_text(writer, "on_unhealthy", service->unhealthy_signal);
 	else
-		json_write_text(&writer->json, "on_unhealthy", actions[model->main.on_unhealthy]);
+		json_write_text(&writer->json, "on_unhealthy", actions[service->on_unhealthy]);
 }
 
 /* By kind: whoever reads it has the same order if the model's is that (options.c). */
-static void health(struct writer *writer, const struct model *model)
+static void health(struct writer *writer, const struct service *service)
 {
 	json_write_object(&writer->json, "health");
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++) {
 		json_write_array(&writer->json, check_kind_name(kind));
-		for (size_t i = 0; i < model->main.check_count; i++)
-			if (model->main.check[i].kind == kind && !check_is_watchdog(&model->main.check[i]))
-				check(writer, &model->main.check[i]);
+		for (size_t i = 0; i < service->check_count; i++)
+			if (service->check[i].kind == kind && !check_is_watchdog(&service->check[i]))
+				check(writer, &service->check[i]);
 		json_write_end(&writer->json);
 	}
-	if (model->main.watchdog_ns > 0)
-		duration(writer, "watchdog", model->main.watchdog_ns);
-	on_unhealthy(writer, model);
-	timing(writer, &model->main.timing);
-	expected(writer, &model->main.expected);
+	if (service->watchdog_ns > 0)
+		duration(writer, "watchdog", service->watchdog_ns);
+	on_unhealthy(writer, service);
+	timing(writer, &service->timing);
+	expected(writer, &service->expected);
 	json_write_end(&writer->json);
 }
+
+/* ---- services and tasks ---- */
+
+static void depends_on(struct writer *writer, const struct model *model, const struct service *service)
+{
+	static const char conditions[][10] = { "started", "ready", "completed" };
+	bool open = false;
+
+	for (size_t i = 0; i < service->depends_on_count; i++) {
+		const struct dependency *dependency = &service->depends_on[i];
+
+		if (dependency->condition == DEPENDS_STOPPED)
+			continue;
+		if (!open)
+			json_write_object(&writer->json, "depends_on");
+		open = true;
+		json_write_text(&writer->json, service_name(model_service(model, dependency->on)),
+			conditions[dependency->condition]);
+	}
+	if (open)
+		json_write_end(&writer->json);
+}
+
+static void after(struct writer *writer, const struct model *model, const struct service *service)
+{
+	json_write_array(&writer->json, "after");
+	for (size_t i = 0; i < service->depends_on_count; i++)
+		if (service->depends_on[i].condition == DEPENDS_STOPPED)
+			json_write_text(
+				&writer->json, NULL, service_name(model_service(model, service->depends_on[i].on)));
+	json_write_end(&writer->json);
+}
+
+static void task(struct writer *writer, const struct model *model, const struct service *service)
+{
+	if (service->kind == SERVICE_AFTER)
+		after(writer, model, service);
+	if (service->kind == SERVICE_SCHEDULED)
+		text(writer, "schedule", service->schedule);
+	if (service->run_ns > 0)
+		duration(writer, "timeout", service->run_ns);
+	json_write_u64(
+		&writer->json, "retries", service->restart.kind == RESTART_ON_FAILURE ? service->restart.attempts : 0);
+	duration(writer, "backoff", service->restart.backoff_ns);
+}
+
+static void service(struct writer *writer, const struct model *model, const struct service *service)
+{
+	json_write_object(&writer->json, service_name(service));
+	words(writer, "command", service->command);
+	depends_on(writer, model, service);
+	json_write_bool(&writer->json, "essential", service->essential);
+	words(writer, "wait_for", service->wait_for);
+	confinement(writer, &service->confinement);
+	stop(writer, &service->stop);
+	if (service->kind == SERVICE_LASTING) {
+		restart(writer, &service->restart);
+		health(writer, service);
+	} else {
+		task(writer, model, service);
+	}
+	json_write_end(&writer->json);
+}
+
+/* The file has its services before its tasks, whatever it says first (config.c). */
+static void services(struct writer *writer, const struct model *model)
+{
+	const size_t count = model_service_count(model);
+	size_t first_task = 0;
+
+	json_write_object(&writer->json, "services");
+	for (; first_task < count && model_service(model, first_task)->kind == SERVICE_LASTING; first_task++)
+		service(writer, model, model_service(model, first_task));
+	json_write_end(&writer->json);
+	if (first_task == count)
+		return;
+	json_write_object(&writer->json, "tasks");
+	for (; first_task < count; first_task++)
+		service(writer, model, model_service(model, first_task));
+	json_write_end(&writer->json);
+}
+
+/* ---- metrics ---- */
 
 /* A value may hold blanks, or one kind of quote (check.h). */
 static void setting(FILE *out, const char *key, const char *value)
@@ -468,15 +551,7 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 	struct writer writer = { .whom = whom };
 
 	json_write_begin(&writer.json, out);
-	json_write_object(&writer.json, "services");
-	json_write_object(&writer.json, model->main.name != NULL ? model->main.name : "main");
-	words(&writer, "command", model->main.command);
-	confinement(&writer, &model->main.confinement);
-	restart(&writer, &model->main.restart);
-	stop(&writer, &model->main.stop);
-	health(&writer, model);
-	json_write_end(&writer.json);
-	json_write_end(&writer.json);
+	services(&writer, model);
 	metrics(&writer, model);
 	json_write_object(&writer.json, "log");
 	json_write_text(&writer.json, "format", log_format_name(model->log_format));

@@ -152,7 +152,7 @@ enum dependency_condition {
 };
 
 struct dependency {
-	const char *name;
+	uint16_t on; /* index of the service */
 	enum dependency_condition condition;
 };
 
@@ -172,6 +172,9 @@ struct service {
 	bool essential;                /* without it the container stops */
 	struct dependency *depends_on; /* depends_on_count of them */
 	size_t depends_on_count;
+	char **wait_for; /* targets (base/target.h) that are to answer before it is started; NULL-terminated, or NULL */
+	int64_t run_ns;  /* how long a task may take; 0: as long as it likes */
+	const char *schedule; /* of SERVICE_SCHEDULED: a cron expression */
 	struct stop_policy stop;
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;

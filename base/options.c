@@ -251,10 +251,10 @@ static void harden(const bool seen[static OPTION_COUNT], struct confinement *con
 		confinement->read_only = READ_ONLY_AUTO;
 }
 
-static bool has_check_of_life(const struct model *model)
+static bool has_check_of_life(const struct service *service)
 {
-	for (size_t i = 0; i < model->main.check_count; i++)
-		if (model->main.check[i].kind != CHECK_READY)
+	for (size_t i = 0; i < service->check_count; i++)
+		if (service->check[i].kind != CHECK_READY)
 			return true;
 	return false;
 }
@@ -268,21 +268,21 @@ static int compare_checks(const void *a, const void *b)
 }
 
 /* Kind and name tell a check from another in pages and metrics. */
-static int check_names(const struct model *model, enum option *ret_option, struct complaint *ret_why)
+static int check_names(const struct service *service, enum option *ret_option, struct complaint *ret_why)
 {
 	static const uint8_t options[] = { OPTION_LIVE, OPTION_READY, OPTION_STARTUP };
 	const struct check **sorted;
 	int error = 0;
 
-	if (model->main.check_count < 2)
+	if (service->check_count < 2)
 		return 0; /* a plain start allocates nothing */
-	sorted = calloc(model->main.check_count, sizeof *sorted);
+	sorted = calloc(service->check_count, sizeof *sorted);
 	if (sorted == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	for (size_t i = 0; i < model->main.check_count; i++)
-		sorted[i] = &model->main.check[i];
-	qsort(sorted, model->main.check_count, sizeof *sorted, compare_checks);
-	for (size_t i = 1; error == 0 && i < model->main.check_count; i++) {
+	for (size_t i = 0; i < service->check_count; i++)
+		sorted[i] = &service->check[i];
+	qsort(sorted, service->check_count, sizeof *sorted, compare_checks);
+	for (size_t i = 1; error == 0 && i < service->check_count; i++) {
 		if (compare_checks(&sorted[i - 1], &sorted[i]) != 0)
 			continue;
 		*ret_option = (enum option)options[sorted[i]->kind];
@@ -294,27 +294,20 @@ static int check_names(const struct model *model, enum option *ret_option, struc
 	return error;
 }
 
-/* What only the whole of it shows. */
-static int check_together(const struct model *model, enum option *ret_option, struct complaint *ret_why)
+/* What only the whole of a service shows. */
+static int check_service(const struct service *service, enum option *ret_option, struct complaint *ret_why)
 {
-	const struct stop_policy *stop = &model->main.stop;
-	const struct confinement *confinement = &model->main.confinement;
+	const struct stop_policy *stop = &service->stop;
+	const struct confinement *confinement = &service->confinement;
 
 	*ret_option = OPTION_SECCOMP_REPORT;
 	if (confinement->seccomp_report &&
 		(confinement->seccomp == NULL || strcmp(confinement->seccomp, "unconfined") == 0))
 		return complain(ret_why, EINVAL, "--seccomp-report: there is no filter to report on; give a --seccomp");
-	*ret_option = OPTION_METRICS_MERGE;
-	if (model->merge_count > 0 && model->listen_count == 0)
-		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
 	*ret_option = OPTION_ON_UNHEALTHY;
-	if (model->main.on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
+	if (service->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(service))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
-	*ret_option = OPTION_METRICS;
-	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
-		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
-			model->users != NULL ? "users" : "tokens");
 	*ret_option = OPTION_DRAIN;
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
@@ -327,58 +320,87 @@ static int check_together(const struct model *model, enum option *ret_option, st
 	return 0;
 }
 
-/* What follows from all that is said. *ret_option: which one is wrong. */
-static int complete(struct parse *parse, char **env, enum option *ret_option, struct complaint *ret_why)
+/* And of the container. */
+static int check_container(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
-	struct model *model = parse->model;
+	*ret_option = OPTION_METRICS_MERGE;
+	if (model->merge_count > 0 && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
+	*ret_option = OPTION_METRICS;
+	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
+		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
+			model->users != NULL ? "users" : "tokens");
+	return 0;
+}
+
+/* What follows from all that is said of a service. *ret_option: which one is wrong. */
+static int complete_service(const bool seen[static OPTION_COUNT], char **env, struct service *service,
+	enum option *ret_option, struct complaint *ret_why)
+{
 	int error;
 
+	if (!seen[OPTION_SECURITY_LEVEL])
+		take_foreign_level(env, &service->confinement);
+	if (service->confinement.hardened)
+		harden(seen, &service->confinement);
+	for (size_t i = 0; i < service->check_count; i++)
+		check_inherit(&service->check[i], &service->timing, &service->expected);
 	*ret_option = OPTION_COUNT;
-	if (!parse->seen[OPTION_SECURITY_LEVEL])
-		take_foreign_level(env, &model->main.confinement);
-	if (model->main.confinement.hardened)
-		harden(parse->seen, &model->main.confinement);
-	for (size_t i = 0; i < model->main.check_count; i++)
-		check_inherit(&model->main.check[i], &model->main.timing, &model->main.expected);
-	error = check_names(model, ret_option, ret_why);
-	return error < 0 ? error : check_together(model, ret_option, ret_why);
+	error = check_names(service, ret_option, ret_why);
+	return error < 0 ? error : check_service(service, ret_option, ret_why);
 }
 
 /* ---- the file ---- */
 
 /* By kind, each in its order, the watchdog behind the live ones: so the monitor, which reads them again
  * (config_write()), counts them as we do. */
-static int sort_checks(struct model *model)
+static int sort_checks(struct service *service)
 {
-	struct check *sorted = calloc(model->main.check_count + 1, sizeof *sorted);
+	struct check *sorted = calloc(service->check_count + 1, sizeof *sorted);
 	size_t count = 0;
 
 	if (sorted == NULL)
 		return -ENOMEM;
 	for (enum check_kind kind = 0; kind < CHECK_KIND_COUNT; kind++)
 		for (int watchdog = 0; watchdog <= 1; watchdog++)
-			for (size_t i = 0; i < model->main.check_count; i++)
-				if (model->main.check[i].kind == kind &&
-					check_is_watchdog(&model->main.check[i]) == watchdog)
-					sorted[count++] = model->main.check[i];
-	free(model->main.check);
-	model->main.check = sorted;
+			for (size_t i = 0; i < service->check_count; i++)
+				if (service->check[i].kind == kind && check_is_watchdog(&service->check[i]) == watchdog)
+					sorted[count++] = service->check[i];
+	free(service->check);
+	service->check = sorted;
 	return 0;
+}
+
+static int complete_file(struct model *model, char **env, struct config *config)
+{
+	struct complaint why;
+	enum option option;
+	int error = check_container(model, &option, &why);
+
+	if (error < 0)
+		error = config_add(config, 0, option, why.text);
+	for (size_t i = 0; error == 0 && i < config->said_count; i++) {
+		struct service *service = i == 0 ? &model->main : &model->more[i - 1];
+
+		error = complete_service(config->said[i].seen, env, service, &option, &why);
+		if (error < 0 && error != -ENOMEM)
+			error = config_add(config, i, option, why.text);
+	}
+	return error;
 }
 
 /* All findings of a file whose text is there. */
 static int take_file(struct parse *parse, const struct config_input *input, struct config *ret_config)
 {
-	struct complaint why;
-	enum option option;
-	int error = config_read(input, parse->seen, parse->model, ret_config);
+	struct model *model = parse->model;
+	int error = config_read(input, parse->seen, model, ret_config);
 
-	if (error == 0)
-		error = sort_checks(parse->model);
-	if (error < 0 || ret_config->error_count > 0)
+	for (size_t i = 0; error == 0 && i < model_service_count(model); i++)
+		error = sort_checks(i == 0 ? &model->main : &model->more[i - 1]);
+	if (error < 0)
 		return error;
-	error = complete(parse, input->env, &option, &why);
-	return error == 0 || error == -ENOMEM ? error : config_add(ret_config, option, why.text);
+	memcpy(parse->seen, ret_config->said->seen, sizeof parse->seen);
+	return ret_config->error_count > 0 ? 0 : complete_file(model, input->env, ret_config);
 }
 
 static int take_text(struct parse *parse, const struct config_input *input, struct complaint *ret_why)
@@ -419,8 +441,10 @@ static int finish(struct parse *parse, char **env, const char *default_file, str
 		error = find_file(default_file, parse->model, &text, &input.length, ret_why);
 	if (error < 0)
 		return error;
-	if (text == NULL)
-		return complete(parse, env, &option, ret_why);
+	if (text == NULL) {
+		error = complete_service(parse->seen, env, &parse->model->main, &option, ret_why);
+		return error < 0 ? error : check_container(parse->model, &option, ret_why);
+	}
 	input.file = parse->model->config;
 	input.text = text;
 	return take_text(parse, &input, ret_why);
@@ -433,7 +457,9 @@ int options_parse_text(
 	struct parse parse = { .model = ret_model };
 
 	model_defaults(ret_model);
-	return take_text(&parse, &(struct config_input){ .file = file, .text = text, .length = length, .env = nothing },
+	return take_text(&parse,
+		&(struct config_input){
+			.file = file, .text = text, .length = length, .env = nothing, .without_commands = true },
 		ret_why);
 }
 

@@ -1,7 +1,5 @@
 #include "init/coordinate.h"
 
-#include <string.h>
-
 /* What a container ends with where the status 0 of a unit kept another one from starting. */
 #define STATUS_BLOCKED 1
 
@@ -13,55 +11,6 @@ static bool is_active(const struct coordinate_unit *unit)
 static bool is_over(const struct coordinate_unit *unit)
 {
 	return unit->phase >= COORDINATE_ENDED;
-}
-
-/* ---- circles ---- */
-
-enum mark { UNSEEN, ON_PATH, LEFT };
-
-/* Where the path goes on from its last unit: the next edge that leads to somebody who was not left yet. */
-static const struct coordinate_edge *find_way(
-	const struct coordinate_edge *edge, size_t edge_count, uint16_t from, const uint8_t *mark)
-{
-	for (size_t i = 0; i < edge_count; i++)
-		if (edge[i].unit == from && mark[edge[i].on] != LEFT)
-			return &edge[i];
-	return NULL;
-}
-
-size_t coordinate_find_circle(
-	const struct coordinate_edge *edge, size_t edge_count, size_t unit_count, uint16_t *ret_circle)
-{
-	uint8_t mark[MODEL_SERVICES_MAX] = { UNSEEN };
-	uint16_t *path = ret_circle;
-
-	for (size_t root = 0; root < unit_count; root++) {
-		size_t depth = 0;
-
-		if (mark[root] != UNSEEN)
-			continue;
-		path[depth++] = (uint16_t)root;
-		mark[root] = ON_PATH;
-		while (depth > 0) {
-			const struct coordinate_edge *way = find_way(edge, edge_count, path[depth - 1], mark);
-			size_t first = 0;
-
-			if (way == NULL) {
-				mark[path[--depth]] = LEFT;
-				continue;
-			}
-			if (mark[way->on] == UNSEEN) {
-				mark[way->on] = ON_PATH;
-				path[depth++] = way->on;
-				continue;
-			}
-			while (path[first] != way->on)
-				first++;
-			memmove(ret_circle, path + first, (depth - first) * sizeof *path);
-			return depth - first;
-		}
-	}
-	return 0;
 }
 
 /* ---- what became of the units ---- */
@@ -152,7 +101,7 @@ void coordinate_stop(struct coordinator *coordinator)
 
 enum answer { YES, NOT_YET, NEVER };
 
-static enum answer is_met(const struct coordinator *coordinator, const struct coordinate_edge *edge)
+static enum answer is_met(const struct coordinator *coordinator, const struct dependency_edge *edge)
 {
 	const struct coordinate_unit *on = &coordinator->unit[edge->on];
 
@@ -169,12 +118,12 @@ static enum answer is_met(const struct coordinator *coordinator, const struct co
 
 /* *ret_why: the edge that answers, unless it is YES. */
 static enum answer may_start(
-	const struct coordinator *coordinator, size_t number, const struct coordinate_edge **ret_why)
+	const struct coordinator *coordinator, size_t number, const struct dependency_edge **ret_why)
 {
 	enum answer answer = YES;
 
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
-		const struct coordinate_edge *edge = &coordinator->edge[i];
+		const struct dependency_edge *edge = &coordinator->edge[i];
 		enum answer this_one = edge->unit == number ? is_met(coordinator, edge) : YES;
 
 		if (this_one > answer) {
@@ -185,7 +134,7 @@ static enum answer may_start(
 	return answer;
 }
 
-static void block(struct coordinator *coordinator, struct coordinate_unit *unit, const struct coordinate_edge *why)
+static void block(struct coordinator *coordinator, struct coordinate_unit *unit, const struct dependency_edge *why)
 {
 	const int status = coordinator->unit[why->on].status;
 
@@ -206,7 +155,7 @@ static bool start_one(struct coordinator *coordinator, size_t *ret_unit)
 {
 	for (size_t i = 0; i < coordinator->unit_count && !coordinator->stopping; i++) {
 		struct coordinate_unit *unit = &coordinator->unit[i];
-		const struct coordinate_edge *why = NULL;
+		const struct dependency_edge *why = NULL;
 		enum answer answer;
 
 		if (!is_called(unit))
@@ -236,7 +185,7 @@ static enum answer may_come(const struct coordinator *coordinator, size_t number
 	bool any_was = false;
 
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
-		const struct coordinate_edge *edge = &coordinator->edge[i];
+		const struct dependency_edge *edge = &coordinator->edge[i];
 		const struct coordinate_unit *on = &coordinator->unit[edge->on];
 
 		if (edge->unit != number || edge->condition != DEPENDS_STOPPED)
@@ -248,15 +197,19 @@ static enum answer may_come(const struct coordinator *coordinator, size_t number
 	return any_was ? YES : NEVER;
 }
 
+static void dismiss(struct coordinator *coordinator)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++)
+		if (is_to_come(&coordinator->unit[i]) && may_come(coordinator, i) == NEVER)
+			coordinator->unit[i].phase = COORDINATE_ENDED;
+}
+
 static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 {
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
 		struct coordinate_unit *unit = &coordinator->unit[i];
-		enum answer answer = is_to_come(unit) ? may_come(coordinator, i) : NOT_YET;
 
-		if (answer == NEVER)
-			unit->phase = COORDINATE_ENDED;
-		if (answer != YES)
+		if (!is_to_come(unit) || may_come(coordinator, i) != YES)
 			continue;
 		unit->phase = COORDINATE_STARTING;
 		*ret_unit = i;
@@ -269,7 +222,7 @@ static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 static bool is_needed(const struct coordinator *coordinator, size_t number)
 {
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
-		const struct coordinate_edge *edge = &coordinator->edge[i];
+		const struct dependency_edge *edge = &coordinator->edge[i];
 		const struct coordinate_unit *unit = &coordinator->unit[edge->unit];
 
 		if (edge->on == number && edge->condition != DEPENDS_STOPPED && (is_active(unit) || is_to_come(unit)))
@@ -340,6 +293,8 @@ bool coordinate_next(struct coordinator *coordinator, struct coordinate_action *
 		return true;
 	if (!coordinator->stopping && has_nothing_left(coordinator))
 		coordinator->stopping = true;
+	if (coordinator->stopping)
+		dismiss(coordinator);
 	ret_action->type = COORDINATE_STOP;
 	if (stop_one(coordinator, &ret_action->unit))
 		return true;

@@ -5,7 +5,7 @@
  * goes the other way: who depends on somebody is gone before him. */
 #pragma once
 
-#include "base/model.h"
+#include "base/dependencies.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,16 +34,11 @@ struct coordinate_unit {
 	int status;       /* exit status, once it ended or is blocked */
 };
 
-struct coordinate_edge {
-	uint16_t unit, on; /* the first depends on the second */
-	uint8_t condition; /* enum dependency_condition */
-};
-
 struct coordinator {
 	/* Set by the caller, borrowed: */
 	struct coordinate_unit *unit;
 	size_t unit_count;
-	const struct coordinate_edge *edge;
+	const struct dependency_edge *edge;
 	size_t edge_count;
 	/* Its own, zero at first: */
 	bool stopping;
@@ -61,11 +56,6 @@ struct coordinate_action {
 		int status;  /* EXIT: what the container ends with */
 	};
 };
-
-/* Finds units that depend on each other in a circle. Returns how many they are, 0 if there are none; *ret_circle (room
- * for as many as there are units) has them, each of which depends on the next, and the last on the first. */
-size_t coordinate_find_circle(
-	const struct coordinate_edge *edge, size_t edge_count, size_t unit_count, uint16_t *ret_circle);
 
 /* What became of a unit. What means nothing in its phase changes nothing. */
 void coordinate_started(struct coordinator *coordinator, size_t unit);

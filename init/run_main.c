@@ -2,6 +2,7 @@
 #include "init/commands.h"
 
 #include "base/clock.h"
+#include "base/dependencies.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
@@ -277,6 +278,16 @@ static int blame_service(const struct service *service, int error, struct compla
 	return model.more_count == 0 ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
 }
 
+/* Who waits for whom. */
+static int prepare_order(struct complaint *ret_why)
+{
+	struct dependency_edge *edge = NULL;
+	int error = dependencies_list(&model, &edge, &loop.coordinator.edge_count);
+
+	loop.coordinator.edge = edge;
+	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
+}
+
 static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 {
 	static struct unit first_unit;
@@ -306,7 +317,7 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 		loop.coordinator.unit[i].kind = service->kind;
 		loop.coordinator.unit[i].essential = service->essential;
 	}
-	return 0;
+	return prepare_order(ret_why);
 }
 
 /* Everything that may fail. Returns 0, or -errno with a sentence. */

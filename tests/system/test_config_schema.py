@@ -32,12 +32,22 @@ def ready(**members):
     return service(health={"ready": [{"target": "http://h/", **members}]})
 
 
+def several(b=None, **task):
+    return {"services": {"a": {"command": "x"}, "b": {"command": "x", **(b or {})}},
+            "tasks": {"t": {"command": "x", **task}}}
+
+
 def nested(group, **members):
     return service(**{group: members})
 
 
 GOOD = [
-    service(), {"$schema": "x", **service()}, {"// why": [1], **service()}, {"services": {"//": "x", "a.b-C_1": {}}},
+    service(), several({}), several({"depends_on": "a"}), several({"depends_on": ["a", "t"]}), several({"essential": False}),
+    several({"depends_on": {"a": "ready", "//": 1, "t": {"condition": "completed"}}}), {"tasks": {"a": {"command": "x"}}},
+    several({"wait_for": ["tcp://db:5432", "file:/a"]}), several({"wait_for": "unix:/a"}),
+    several(before="a"), several(before=["a", "b"], timeout="2m", retries=5, backoff="1s"), several(after=["a"]),
+    several(schedule="0 3 * * *"), several(stop={"timeout": "1s"}, user="1:2", essential=False, depends_on=["a"]),
+    {"services": {"//": "x", "a": {}, "// b": 1}}, {"$schema": "x", **service()}, {"// why": [1], **service()}, {"services": {"//": "x", "a.b-C_1": {}}},
     service(command=["a", "", "b"]), service(command="a b"), service(command="${X:-a}"), service(user="1:2"), service(user=3),
     service(group_add=["a", 4]), service(group_add="a"), service(working_dir="/a"), service(working_dir="${X:-/a}"),
     service(umask="027"), service(umask="0"), service(umask="0777"),
@@ -68,8 +78,12 @@ GOOD = [
 
 BAD = [
     [], "x", {}, {"services": {}}, {"services": []}, {"services": {"a b": {}}}, {"services": {"a" * 64: {}}},
-    {"services": {"a": {}, "b": {}}}, {"services": {"a": 1}}, {**service(), "tasks": {}}, {**service(), "secrets": {}},
-    {**service(), "x": 1}, {"$schema": 1, **service()}, service(essential=True), service(depends_on={}), service(usr=1),
+    {"services": {"a": 1}}, {**service(), "secrets": {}}, several({"depends_on": {"a": "healthy"}}),
+    several({"depends_on": {"a": {}}}), several({"depends_on": {"a": {"condition": "ready", "x": 1}}}), several({"depends_on": 1}),
+    several({"essential": "yes"}), several({"wait_for": "ftp://a"}), several(before="a", schedule="@daily"),
+    several(before="a", after="b"), several(after="b", schedule="@daily"), several(retries=1001), several(timeout=5),
+    several(health={}), several(restart="no"), several(before=1), several({"before": "a"}),
+    {**service(), "x": 1}, {"$schema": 1, **service()}, service(usr=1),
     service(command=[]), service(command=""), service(command=" "), service(command=[""]), service(command=["a", 1]),
     service(command=1), service(user=""), service(user=None), service(user=[1]), service(user=1.5), service(group_add=[[]]),
     service(working_dir="a"), service(working_dir=1), service(umask=27), service(umask="8"), service(umask="1000"),
@@ -138,8 +152,8 @@ def test_the_schema_is_one():
 # ---- keys ----
 
 TABLE = (ROOT / "base/config_keys.c").read_text()
-ROWS = re.findall(r'\{ "([^"]+)", GROUP_(\w+), FORM_(\w+),\s+\w+(?: \| \w+)*, (\w+) \}', TABLE)
-OBJECT = {sets.removeprefix("GROUP_"): (group, name) for name, group, form, sets in ROWS if form == "OBJECT"}
+ROWS = re.findall(r'\{ "([^"]+)", GROUP_(\w+), FORM_(\w+),\s+(\w+(?: \| \w+)*), (\w+) \}', TABLE)
+OBJECT = {sets.removeprefix("GROUP_"): (group, name) for name, group, form, _, sets in ROWS if form == "OBJECT"}
 
 
 def resolve(schema):
@@ -159,17 +173,18 @@ def object_of(schema):
 def schema_of(group):
     if group == "ROOT":
         return SCHEMA
-    if group == "SERVICE":
-        return resolve(SCHEMA["$defs"]["service"])
+    if group in ("SERVICE", "TASK"):
+        return SCHEMA["$defs"][group.lower()]
     if group == "CHECK":
         return next(choice for choice in SCHEMA["$defs"]["check"]["anyOf"] if "properties" in choice)
     above, name = OBJECT[group]
     return object_of(schema_of(above)["properties"][name])
 
 
-@pytest.mark.parametrize("group", sorted({group for _, group, _, _ in ROWS}))
+@pytest.mark.parametrize("group", sorted({group for _, group, *_ in ROWS}))
 def test_a_group_has_the_same_keys_in_both(group):
-    keys = {name for name, of, form, _ in ROWS if of == group and form != "LATER"}
+    keys = {name for name, of, form, flags, _ in ROWS
+            if form != "LATER" and (of == group or group == "TASK" and of == "SERVICE" and "CONFIG_TASK" in flags)}
     assert keys and keys == set(schema_of(group)["properties"])
 
 

@@ -36,7 +36,11 @@ static struct complaint why;
 static const char *read_as(const char *text, bool unset_is_no_error)
 {
 	static char findings[8192];
-	const struct config_input input = { "f", text, strlen(text), (char **)environment, unset_is_no_error };
+	const struct config_input input = { .file = "f",
+		.text = text,
+		.length = strlen(text),
+		.env = (char **)environment,
+		.unset_is_no_error = unset_is_no_error };
 	char *const nothing[] = { NULL };
 	size_t at = 0;
 
@@ -285,6 +289,51 @@ static void a_restart_has_its_whole_policy(void **state)
 	assert_int_equal(model.main.restart.kind, RESTART_NEVER);
 }
 
+static void services_and_tasks_name_each_other(void **state)
+{
+	const struct service *web, *migrate, *backup, *clean;
+
+	(void)state;
+	assert_string_equal(read_as("{\"tasks\": {\"migrate\": {\"command\": \"m\", \"before\": [\"web\"], "
+				    "\"wait_for\": \"tcp://db:1\","
+				    "  \"timeout\": \"2m\", \"retries\": 5, \"backoff\": \"2s\"},"
+				    " \"backup\": {\"command\": \"b\", \"schedule\": \"0 3 * * *\"},"
+				    " \"clean\": {\"command\": \"c\", \"after\": [\"web\", \"cache\"]}},"
+				    "\"services\": {\"web\": {\"command\": \"w\", \"depends_on\": {\"cache\": "
+				    "{\"condition\": \"ready\"}}},"
+				    " \"cache\": {\"command\": \"k\", \"essential\": false}}}",
+				    false),
+		"");
+	assert_int_equal(model_service_count(&model), 5);
+	web = model_service(&model, 0);
+	migrate = model_service(&model, 2);
+	backup = model_service(&model, 3);
+	clean = model_service(&model, 4);
+	assert_string_equal(web->name, "web");
+	assert_int_equal(web->depends_on_count, 2);
+	assert_int_equal(web->depends_on[0].on, 1);
+	assert_int_equal(web->depends_on[0].condition, DEPENDS_READY);
+	assert_int_equal(web->depends_on[1].on, 2);
+	assert_int_equal(web->depends_on[1].condition, DEPENDS_COMPLETED);
+	assert_true(web->essential);
+	assert_false(model_service(&model, 1)->essential);
+	assert_int_equal(migrate->kind, SERVICE_ONCE);
+	assert_true(migrate->essential);
+	assert_string_equal(migrate->wait_for[0], "tcp://db:1");
+	assert_null(migrate->wait_for[1]);
+	assert_int_equal(migrate->run_ns, INT64_C(120000000000));
+	assert_int_equal(migrate->restart.kind, RESTART_ON_FAILURE);
+	assert_int_equal(migrate->restart.attempts, 5);
+	assert_int_equal(migrate->restart.backoff_ns, INT64_C(2000000000));
+	assert_int_equal(backup->kind, SERVICE_SCHEDULED);
+	assert_false(backup->essential);
+	assert_string_equal(backup->schedule, "0 3 * * *");
+	assert_int_equal(clean->kind, SERVICE_AFTER);
+	assert_int_equal(clean->depends_on_count, 2);
+	assert_int_equal(clean->depends_on[1].on, 1);
+	assert_int_equal(clean->depends_on[1].condition, DEPENDS_STOPPED);
+}
+
 static void comments_are_passed_over(void **state)
 {
 	(void)state;
@@ -307,12 +356,30 @@ static const struct refusal {
 	{ "{}", "f:1:1: \"services\" is missing" },
 	{ "{\"services\": {}}", "f:1:14: services: expected a service" },
 	{ "{\"services\": {\"a b\": {}}}",
-		"f:1:15: services.a b: a service's name has letters, digits, _ . and -, 63 at the most" },
-	{ "{\"services\": {\"a\": {}, \"b\": {}}}",
-		"f:1:24: services.b: a second service is not supported yet: one a file" },
+		"f:1:15: services.a b: a name has letters, digits, _ . and -, 63 at the most" },
 	{ "{\"services\": {\"a\": []}}", "f:1:20: services.a: expected an object, not an array" },
 	{ "{\"services\": {\"a\": {}},\n \"tasks\": {}, \"secrets\": {}, \"metrics\": {\"merge\": []}}",
-		"f:2:2: tasks: not supported yet\nf:2:15: secrets: not supported yet" },
+		"f:2:15: secrets: not supported yet" },
+	/* several services */
+	{ "{\"services\": {\"a\": {}, \"b\": {\"command\": \"x\"}}}", "f:1:1: \"command\" of a is missing" },
+	{ "{\"services\": {\"a\": {\"command\": \"x\"}}, \"tasks\": {\"a\": {\"command\": \"x\"}}}",
+		"f:1:49: tasks.a: a service has this name already" },
+	{ "{\"services\": {\"web\": {\"command\": \"x\", \"depends_on\": [\"cahce\", 5]},\n\"cache\": {\"command\": "
+	  "\"y\"}}}",
+		"f:1:63: services.web.depends_on[1]: expected a string, not 5\n"
+		"f:1:54: services.web.depends_on[0]: there is no service or task \"cahce\"; did you mean \"cache\"?" },
+	{ "{\"services\": {\"a\": {\"command\": \"x\", \"depends_on\": {\"b\": \"healthy\", \"a\": {\"condition\": "
+	  "\"ready\"}}}}}",
+		"f:1:57: services.a.depends_on.b: 'healthy': expected started, ready or completed\n"
+		"f:1:1: services depend on each other in a circle: a -> a" },
+	{ "{\"services\": {\"a\": {\"command\": \"x\", \"depends_on\": [\"b\"]}, \"b\": {\"command\": \"x\", "
+	  "\"depends_on\": [\"t\"]}},\n"
+	  "\"tasks\": {\"t\": {\"command\": \"x\", \"depends_on\": {\"a\": \"ready\"}}}}",
+		"f:1:1: services depend on each other in a circle: a -> b -> t -> a" },
+	{ "{\"tasks\": {\"t\": {\"command\": \"x\", \"before\": \"web\", \"health\": {}, \"restart\": \"no\"}}}",
+		"f:1:51: tasks.t.health: unknown key\nf:1:65: tasks.t.restart: unknown key\n"
+		"f:1:34: tasks.t.before: there is no service or task \"web\"" },
+	{ "{\"services\": {\"a\": {}}, \"tasks\": {\"t\": {\"before\": \"a\", \"schedule\": \"@daily\"}}}", NULL },
 	/* all at once, in the order of the text */
 	{ "{\"services\": {\"a\": {\"usr\": 1, \"user\": [], \"user\": 2,\n  \"stop\": {\"drain\": 8, \"timeut\": "
 	  "1}}},\n "
@@ -331,8 +398,10 @@ static const struct refusal service_refusals[] = {
 	{ "\"healthcheck\": {}", "unknown key; did you mean \"health\"?" },
 	{ "\"cap_drop\": []", "unknown key; did you mean \"capabilities.drop\"?" },
 	{ "\"teleport\": 1", "unknown key" },
-	{ "\"essential\": true", "not supported yet" },
-	{ "\"depends_on\": {}", "not supported yet" },
+	{ "\"before\": []", "unknown key" },
+	{ "\"essential\": \"yes\"", "expected true or false, not \"yes\"" },
+	{ "\"depends_on\": {\"x\": {}}", "\"condition\" is missing" },
+	{ "\"wait_for\": [\"ftp://db\"]", NULL },
 	/* kinds */
 	{ "\"command\": 5", "expected an array of words, or a string that is split at blanks, not 5" },
 	{ "\"command\": []", "names no command" },
@@ -400,7 +469,7 @@ static void tells_all_that_is_wrong_with_its_place(void **state)
 	for (size_t i = 0; i < COUNT(refusals); i++) {
 		const char *findings = read_as(refusals[i].text, false);
 
-		if (strcmp(findings, refusals[i].findings) != 0)
+		if (refusals[i].findings == NULL ? *findings == '\0' : strcmp(findings, refusals[i].findings) != 0)
 			fail_msg("%s: %s", refusals[i].text, findings);
 	}
 }
@@ -716,6 +785,7 @@ int main(void)
 		cmocka_unit_test(a_command_is_words_or_split_at_blanks),
 		cmocka_unit_test(environment_is_an_object_or_an_array),
 		cmocka_unit_test(a_restart_has_its_whole_policy),
+		cmocka_unit_test(services_and_tasks_name_each_other),
 		cmocka_unit_test(comments_are_passed_over),
 		cmocka_unit_test(tells_all_that_is_wrong_with_its_place),
 		cmocka_unit_test(says_what_was_expected),
