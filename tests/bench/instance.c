@@ -69,6 +69,12 @@ void instance_make_way(bool away)
 		sched_setaffinity(0, sizeof our_cpu, away ? &other_cpus : &our_cpu);
 }
 
+void instance_send_away(pid_t pid)
+{
+	if (CPU_COUNT(&other_cpus) > 0)
+		sched_setaffinity(pid, sizeof other_cpus, &other_cpus);
+}
+
 /* What a program wants of whoever starts it. */
 static bool provide(const struct program *program)
 {
