@@ -104,6 +104,13 @@ void instance_make_way(bool away);
 /* The same for another process, for good. */
 void instance_send_away(pid_t pid);
 
+/* What is started meanwhile has no real-time priority, only the highest of the others: threads of one program would not
+ * take turns, and the kernel stops whoever takes all of a CPU for 50 ms a second (sched_rt_runtime_us). */
+void instance_take_turns(bool turns);
+/* For a child. A session is a group of its own to the scheduler: only what is said of the group counts against others
+ * (sched(7), "The autogroup feature"). */
+bool instance_begin_session(void);
+
 /* What the program that failed last said on stderr: its first line. */
 const char *instance_last_complaint(void);
 

@@ -59,6 +59,7 @@ static pid_t start_child(const char *const *argv, int out)
 		return pid;
 	nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	instance_begin_session();
 	dup2(nothing, STDIN_FILENO);
 	dup2(out >= 0 ? out : nothing, STDOUT_FILENO);
 	dup2(nothing, STDERR_FILENO);
@@ -230,12 +231,15 @@ static int run_wrk(const char *connections, struct load *ret_load)
 static int measure_load(const struct program *program, const char *connections, struct load *ret_load)
 {
 	struct subject subject;
-	int r = start_subject(program, &subject);
+	int r;
 
-	if (r < 0)
-		return r;
-	r = run_wrk(connections, ret_load);
-	end_subject(&subject);
+	instance_take_turns(true);
+	r = start_subject(program, &subject);
+	if (r == 0) {
+		r = run_wrk(connections, ret_load);
+		end_subject(&subject);
+	}
+	instance_take_turns(false);
 	return r;
 }
 
