@@ -22,7 +22,7 @@
 #define TRIES 1000 /* at 10 ms */
 #define SIGNALS 51
 #define SIGNAL_PAUSE_MS 2
-#define BUSY_NS 1e7 /* of the monitor's time, at least, while these are sent */
+#define BUSY_NS 1e7 /* of the monitor's time */
 #define SERIES 40000
 #define SERIES_WIDTH 100
 
@@ -221,7 +221,9 @@ static int run_wrk(const char *connections, struct load *ret_load)
 	pid = start_wrk(connections, "1s", out[1]);
 	close(out[1]);
 	file = fdopen(out[0], "r");
-	r = file ? read_wrk(file, ret_load) : -ENOMEM;
+	if (!file)
+		abort();
+	r = read_wrk(file, ret_load);
 	fclose(file);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -368,41 +370,67 @@ static int space_signals(struct instance *it, double *ret_median)
 	return r;
 }
 
-/* PID 1, its workload and we have one CPU; the monitor, the application and who asks another one. */
-static int signal_under(struct instance *it, bool scraped, double *ret_value)
+static pid_t await_monitor(pid_t pid)
 {
-	const pid_t monitor = monitor_of(it->pid);
-	double before, after;
-	pid_t load = 0;
-	int r;
+	for (int i = 0; i < TRIES && monitor_of(pid) < 0; i++)
+		pause_ms(10);
+	pause_ms(100); /* it has opened all that it wants by then */
+	return monitor_of(pid);
+}
 
-	instance_send_away(monitor);
-	if (scraped) {
-		load = start_wrk("64", "60s", -1);
-		pause_ms(300);
+/* Until it has worked for BUSY_NS. -EPROTO: it does not. */
+static int await_busy(pid_t monitor)
+{
+	double before, now;
+	int r = cpu_time(monitor, &before);
+
+	for (int i = 0; i < TRIES && r == 0; i++) {
+		pause_ms(10);
+		r = cpu_time(monitor, &now);
+		if (r == 0 && now - before >= BUSY_NS)
+			return 0;
 	}
-	r = cpu_time(monitor, &before);
+	return r < 0 ? r : -EPROTO;
+}
+
+/* PID 1, its workload and we have one CPU; the monitor, the application and who asks another one. */
+static int signal_under_load(struct instance *it, pid_t monitor, double *ret_value)
+{
+	const pid_t load = start_wrk("64", "60s", -1);
+	int r = await_busy(monitor);
+
 	if (r == 0)
 		r = space_signals(it, ret_value);
 	if (r == 0)
-		r = cpu_time(monitor, &after);
+		r = await_busy(monitor); /* it still is */
 	end_child(load);
-	return r == 0 && scraped && after - before < BUSY_NS ? -EPROTO : r;
+	return r;
+}
+
+static int signal_under(const struct program *program, struct instance *it, double *ret_value)
+{
+	const pid_t monitor = await_monitor(it->pid);
+
+	if (monitor < 0)
+		return -ESRCH;
+	instance_send_away(monitor);
+	return program == &programs[NEST_QUIET] ? space_signals(it, ret_value)
+						: signal_under_load(it, monitor, ret_value);
 }
 
 int measure_loaded_signal(const struct program *program, double *ret_value)
 {
 	static const char *const words[] = { workload_path, "signal", NULL };
-	const bool merging = program == &programs[NEST_MERGING];
-	pid_t application = merging ? start_application() : 0;
 	struct instance it;
+	pid_t application = 0;
 	int r = raise_loopback();
 
-	if (r == 0 && application >= 0)
+	if (r == 0 && program == &programs[NEST_MERGING])
+		r = (application = start_application()) < 0 ? -EADDRINUSE : 0;
+	if (r == 0)
 		r = instance_start(program, words, &it);
 	if (r == 0) {
-		pause_ms(100); /* the monitor is there by then */
-		r = signal_under(&it, program != &programs[NEST_QUIET], ret_value);
+		r = signal_under(program, &it, ret_value);
 		instance_destroy(&it);
 	}
 	end_child(application);
