@@ -42,22 +42,37 @@ void exposition_family(struct exposition *page, const struct family *family)
 		buffer_fail(&page->buffer, -EINVAL);
 }
 
-/* Escapes as both formats do in label values: backslash, quote and newline. HELP of the text format leaves quotes. */
+/* What stands for the character at `text`, of `length` bytes; NULL: it stands for itself. */
+static const char *escape_of(const char *text, size_t length, bool quotes)
+{
+	if (length == 0)
+		return UTF8_REPLACEMENT;
+	if (*text == '\n')
+		return "\\n";
+	if (*text == '\\')
+		return "\\\\";
+	return *text == '"' && quotes ? "\\\"" : NULL;
+}
+
+/* Escapes as both formats do in label values: backslash, quote and newline. HELP of the text format leaves quotes. What
+ * stands for itself is copied in one piece, which is nearly all there is. */
 static void add_escaped(struct buffer *buffer, const char *text, bool quotes)
 {
+	const char *piece = text;
+
 	while (*text != '\0') {
 		size_t length = utf8_step(text);
+		const char *escape = escape_of(text, length, quotes);
 
-		if (length == 0)
-			buffer_add_text(buffer, UTF8_REPLACEMENT);
-		else if (*text == '\n')
-			buffer_add_text(buffer, "\\n");
-		else if (*text == '\\' || (*text == '"' && quotes))
-			buffer_add(buffer, (const char[]){ '\\', *text }, 2);
-		else
-			buffer_add(buffer, text, length);
+		if (escape != NULL) {
+			buffer_add(buffer, piece, (size_t)(text - piece));
+			buffer_add_text(buffer, escape);
+		}
 		text += length > 0 ? length : 1;
+		if (escape != NULL)
+			piece = text;
 	}
+	buffer_add(buffer, piece, (size_t)(text - piece));
 }
 
 /* The name behind HELP, TYPE and UNIT: version 0.0.4 describes the counter's sample, OpenMetrics the family. */

@@ -20,6 +20,8 @@ static const enum program_id confined[] = { FLOOR, NEST_CONFINED, TINI, SETPRIV,
 static const enum program_id hardened[] = { FLOOR, NEST_DEFAULT, NEST_COMPILED, NEST_DOCKER, BWRAP_HARDENED,
 	SETPRIV_HARDENED, RUNC, CRUN };
 static const enum program_id clients[] = { CURL, NEST_CLIENT, WGET, WGET_SPIDER };
+static const enum program_id serving[] = { EXPORTER, NEST_SCRAPED };
+static const enum program_id loaded[] = { NEST_QUIET, NEST_BUSY, NEST_MERGING };
 static const enum program_id filtered[] = { FLOOR, NEST_NODE, NEST_DEFAULT, NEST_DOCKER, RUNC, CRUN };
 
 #define FLOOR_HEADING "times floor", "target    floor itself  pairs"
@@ -35,6 +37,8 @@ static const struct {
 	[TABLE_HARDENED] = { IDS(hardened), FLOOR, FLOOR_HEADING },
 	[TABLE_FILTERED] = { IDS(filtered), FLOOR, FLOOR_HEADING },
 	[TABLE_CLIENTS] = { IDS(clients), CURL, "times curl", "target     curl itself  pairs" },
+	[TABLE_SERVING] = { IDS(serving), EXPORTER, "times the exporter", "target      exporter's  pairs" },
+	[TABLE_LATENCY] = { IDS(loaded), NEST_QUIET, "times idle", "target     idle itself  pairs" },
 };
 
 struct column {
@@ -334,6 +338,24 @@ static bool run_ratios(enum table_id id, size_t pairs, const char *only)
 	return any;
 }
 
+static void print_serving_notes(void)
+{
+	size_t ours, theirs;
+
+	serving_sizes(&ours, &theirs);
+	if (ours > 0 && theirs > 0)
+		table_note("/metrics: the time for a request as wrk counts them, its 99th percentile, the peak of "
+			   "resident "
+			   "memory of PID 1 and");
+	if (ours > 0 && theirs > 0)
+		table_note("the monitor together; pages of %zu bytes, and of %zu the exporter's, whose collectors are "
+			   "chosen for that.",
+			ours, theirs);
+	table_note("A signal, under load: scraped by 64 connections without a pause, and so with a page of 4 MB to "
+		   "merge; who asks and");
+	table_note("the monitor have another CPU than PID 1 and its workload, where there is one.");
+}
+
 static void print_notes(const char *settled)
 {
 	printf("\n");
@@ -359,6 +381,7 @@ static void print_notes(const char *settled)
 		   "of it "
 		   "is above %.2f.",
 		EQUAL);
+	print_serving_notes();
 	table_note("health: nest-init health asks PID 1's monitor, the others its page /readyz; probe: all look at one "
 		   "little server.");
 	table_note("spider is wget -q --spider, memory the peak of what was resident. A thousand checks: the monitor's "

@@ -1,5 +1,5 @@
 /* The parts of the bench: what runs (programs.c, runtime.c), one run (instance.c), one value (figures.c, calls.c,
- * http.c), many (bench.c), the table. */
+ * http.c, clients.c, serving.c), many (bench.c), the table. */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
@@ -41,6 +41,12 @@ enum program_id {
 	CURL,
 	WGET,
 	WGET_SPIDER,
+	EXPORTER,
+	NEST_SCRAPED,
+	NEST_QUIET, /* a signal's latency: nobody asks, many do, and a great page is merged for them */
+	NEST_BUSY,
+	NEST_MERGING,
+	WRK, /* who asks */
 	PROGRAMS
 };
 
@@ -95,6 +101,15 @@ void instance_destroy(struct instance *instance); /* kills what is left of it */
 
 /* Leaves the one CPU to the instances where there is another, or comes back to it. */
 void instance_make_way(bool away);
+/* The same for another process, for good. */
+void instance_send_away(pid_t pid);
+
+/* What is started meanwhile has no real-time priority, only the highest of the others: threads of one program would not
+ * take turns, and the kernel stops whoever takes all of a CPU for 50 ms a second (sched_rt_runtime_us). */
+void instance_take_turns(bool turns);
+/* For a child. A session is a group of its own to the scheduler: only what is said of the group counts against others
+ * (sched(7), "The autogroup feature"). */
+bool instance_begin_session(void);
 
 /* What the program that failed last said on stderr: its first line. */
 const char *instance_last_complaint(void);
@@ -102,7 +117,16 @@ const char *instance_last_complaint(void);
 /* figures.c */
 
 /* The columns that a figure has. */
-enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLE_CLIENTS, TABLES };
+enum table_id {
+	TABLE_PLAIN,
+	TABLE_CONFINED,
+	TABLE_HARDENED,
+	TABLE_FILTERED,
+	TABLE_CLIENTS,
+	TABLE_SERVING,
+	TABLE_LATENCY,
+	TABLES
+};
 
 struct figure {
 	const char *key, *title;
@@ -136,6 +160,17 @@ int measure_health_memory(const struct program *program, double *ret_value);
 int measure_probe(const struct program *program, double *ret_value);
 int measure_probe_memory(const struct program *program, double *ret_value);
 
+pid_t monitor_of(pid_t pid); /* the child of that nest-init; -1: there is none */
+
+/* serving.c */
+int measure_request_1(const struct program *program, double *ret_value); /* ns for one, of one connection */
+int measure_request_64(const struct program *program, double *ret_value);
+int measure_slowest_1(const struct program *program, double *ret_value); /* ns, the 99th percentile */
+int measure_slowest_64(const struct program *program, double *ret_value);
+int measure_serving_memory(const struct program *program, double *ret_value);
+int measure_loaded_signal(const struct program *program, double *ret_value);
+void serving_sizes(size_t *ret_ours, size_t *ret_theirs); /* of the pages, in bytes; 0: not asked */
+
 #define CHECK_SCHEMES 2
 /* The percentage of a core that a monitor takes for a thousand checks of each scheme, at an interval of 10 s. */
 bool checks_measure(const char *const *schemes, size_t count, double *ret_percent);
@@ -145,6 +180,9 @@ bool checks_measure(const char *const *schemes, size_t count, double *ret_percen
 struct idle {
 	long dirty_kb, wakeups;
 };
+
+/* From kill(init) to the return of the workload's sigwaitinfo, in ns. */
+int time_signal(struct instance *instance, double *ret_value);
 
 /* The number after `key` in a file of /proc/PID; -1 if there is none. */
 long proc_number(pid_t pid, const char *name, const char *key);

@@ -237,7 +237,7 @@ static int start_checks(const char *scheme, struct instance *ret_instance)
 }
 
 /* Of its two children the one that is of its own name. */
-static pid_t monitor_of(pid_t pid)
+pid_t monitor_of(pid_t pid)
 {
 	char path[64], command[64];
 	int found = -1, child;

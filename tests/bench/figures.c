@@ -61,7 +61,7 @@ static int measure_run(const struct program *program, double *ret_value)
 	return r;
 }
 
-static int one_signal(struct instance *it, double *ret_value)
+int time_signal(struct instance *it, double *ret_value)
 {
 	int64_t received, sent = now_ns();
 	int r;
@@ -83,9 +83,9 @@ static int measure_signal(const struct program *program, double *ret_value)
 
 	if (r < 0)
 		return r;
-	r = one_signal(&it, &values[0]);
+	r = time_signal(&it, &values[0]);
 	for (int i = 0; i < SIGNALS && r == 0; i++)
-		r = one_signal(&it, &values[i]);
+		r = time_signal(&it, &values[i]);
 	if (r == 0)
 		*ret_value = median(values, SIGNALS);
 	instance_destroy(&it);
@@ -319,5 +319,42 @@ const struct figure figures[] = {
 		.is_memory = true,
 		.divisor = 30,
 		.target = 0.2 },
+	{ .key = "metrics-1",
+		.title = "/metrics, 1 connection",
+		.measure = measure_request_1,
+		.table = TABLE_SERVING,
+		.divisor = 20,
+		.target = 0.5 },
+	{ .key = "metrics-1-p99",
+		.title = "  99th percentile",
+		.measure = measure_slowest_1,
+		.table = TABLE_SERVING,
+		.divisor = 20,
+		.target = 1 },
+	{ .key = "metrics-64",
+		.title = "/metrics, 64 connections",
+		.measure = measure_request_64,
+		.table = TABLE_SERVING,
+		.divisor = 20,
+		.target = 0.5 },
+	{ .key = "metrics-64-p99",
+		.title = "  99th percentile",
+		.measure = measure_slowest_64,
+		.table = TABLE_SERVING,
+		.divisor = 20,
+		.target = 1 },
+	{ .key = "metrics-memory",
+		.title = "  memory at most",
+		.measure = measure_serving_memory,
+		.table = TABLE_SERVING,
+		.is_memory = true,
+		.divisor = 30,
+		.target = 0.1 },
+	{ .key = "latency",
+		.title = "a signal, under load",
+		.measure = measure_loaded_signal,
+		.table = TABLE_LATENCY,
+		.divisor = 5,
+		.target = 1.1 },
 };
 const size_t figure_count = sizeof figures / sizeof figures[0];

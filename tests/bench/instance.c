@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct launch {
 static char complaint[256];
 static volatile pid_t watched;
 static cpu_set_t our_cpu, other_cpus;
+static bool real_time, turns_are_taken;
 
 int64_t now_ns(void)
 {
@@ -43,9 +45,15 @@ static void kill_stuck(int signo)
 		kill(watched, SIGKILL);
 }
 
-const char *instance_settle_process(void)
+static bool be_real_time(void)
 {
 	const struct sched_param priority = { .sched_priority = 10 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+}
+
+const char *instance_settle_process(void)
+{
 	int last = -1;
 
 	signal(SIGALRM, kill_stuck);
@@ -58,7 +66,8 @@ const char *instance_settle_process(void)
 	CPU_CLR(last, &other_cpus);
 	if (sched_setaffinity(0, sizeof our_cpu, &our_cpu) != 0)
 		return "not pinned";
-	if (sched_setscheduler(0, SCHED_FIFO, &priority) != 0)
+	real_time = be_real_time();
+	if (!real_time)
 		return "pinned to one CPU, without real-time priority: other load disturbs";
 	return "pinned to one CPU, SCHED_FIFO";
 }
@@ -67,6 +76,40 @@ void instance_make_way(bool away)
 {
 	if (CPU_COUNT(&other_cpus) > 0)
 		sched_setaffinity(0, sizeof our_cpu, away ? &other_cpus : &our_cpu);
+}
+
+void instance_send_away(pid_t pid)
+{
+	if (CPU_COUNT(&other_cpus) > 0)
+		sched_setaffinity(pid, sizeof other_cpus, &other_cpus);
+}
+
+void instance_take_turns(bool turns)
+{
+	const struct sched_param none = { .sched_priority = 0 };
+
+	turns_are_taken = turns;
+	if (turns) {
+		sched_setscheduler(0, SCHED_OTHER, &none);
+		setpriority(PRIO_PROCESS, 0, -20);
+	} else if (real_time) {
+		be_real_time();
+	}
+}
+
+bool instance_begin_session(void)
+{
+	int fd;
+
+	if (setsid() < 0)
+		return false;
+	if (!turns_are_taken)
+		return true;
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC); /* not every kernel has it */
+	if (fd >= 0 && write(fd, "-20", 3) < 0)
+		return false;
+	close(fd);
+	return true;
 }
 
 /* What a program wants of whoever starts it. */
@@ -86,8 +129,8 @@ static int run_child(void *arg)
 
 	/* Private first: whatever a program remounts must stay in here. A session, as a container runtime gives it:
 	 * what the workload sends to its group must not reach the bench. */
-	if (setsid() > 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		mount("proc", "/proc", "proc", 0, NULL) == 0 && dup2(launch->in, STDIN_FILENO) >= 0 &&
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0 &&
+		instance_begin_session() && dup2(launch->in, STDIN_FILENO) >= 0 &&
 		dup2(launch->out, STDOUT_FILENO) >= 0 && dup2(launch->err, STDERR_FILENO) >= 0 &&
 		provide(launch->program)) {
 		signal(SIGPIPE, SIG_DFL);

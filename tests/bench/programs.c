@@ -9,6 +9,9 @@ char workload_path[256], node_path[256];
 /* What Docker's profile has beside it in a container: another user, no capability, a root that is read-only. */
 #define HARDENED "--user", "65534:65534", "--cap-drop", "all", "--read-only", "--tmpfs", "/tmp", "--seccomp"
 
+/* Not where NEST_SERVING listens, which stays until the end. */
+#define SERVING "--metrics", "127.0.0.1:9912", "--ready", "file:/"
+
 /* The confined ones do what they can of: no capability, no_new_privs, a seccomp filter, a read-only root. The notes
  * under the table say what each leaves out; all of it is in the peer's favour. */
 struct program programs[PROGRAMS] = {
@@ -61,6 +64,20 @@ struct program programs[PROGRAMS] = {
 	[NEST_CLIENT] = { .name = "nest-init", .ours = true },
 	[CURL] = { .name = "curl -f", .file = "curl", .options = { "-f", "-s", "-o", "/dev/null" } },
 	[WGET] = { .name = "wget -O", .file = "wget", .options = { "-q", "-O", "/dev/null" } },
+	/* As many bytes as nest-init's page: the quickest of its collectors, which read one file each, whatever the
+	 * machine. By itself it refuses what is more than 40 requests at once. */
+	[EXPORTER] = { .name = "exporter",
+		.file = "prometheus-node-exporter",
+		.options = { "--web.listen-address=127.0.0.1:9912", "--web.max-requests=0",
+			"--web.disable-exporter-metrics", "--collector.disable-defaults", "--collector.meminfo",
+			"--collector.vmstat", "--collector.pressure", "--collector.stat", "--collector.loadavg" } },
+	[NEST_SCRAPED] = { .name = "nest-init", .options = { SERVING, "--" }, .ours = true },
+	[NEST_QUIET] = { .name = "idle", .options = { SERVING, "--" }, .ours = true },
+	[NEST_BUSY] = { .name = "scraped", .options = { SERVING, "--" }, .ours = true },
+	[NEST_MERGING] = { .name = "merging",
+		.options = { SERVING, "--metrics-merge", "http://127.0.0.1:9913/metrics", "--" },
+		.ours = true },
+	[WRK] = { .name = "wrk", .file = "wrk" },
 	[WGET_SPIDER] = { .name = "spider", .file = "wget", .options = { "-q", "--spider" } },
 };
 

@@ -1,6 +1,7 @@
 """./dev bench runs, in its shortest form: every program of the rows that start containers gives values, and nothing is left."""
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,15 @@ def left_over(process):
     return [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]
 
 
+def row_of(row, pairs, directory):
+    """The rows of results.tsv, and what was printed."""
+    with bench(row, pairs, directory) as process:
+        output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    values = [line.split("\t") for line in (directory / "results.tsv").read_text().splitlines()]
+    return {program: float(ratio) for key, program, _, _, ratio, *_ in values if key == row}, output
+
+
 @pytest.mark.parametrize("row", COLUMNS)
 def test_a_row_has_all_its_columns(tmp_path, row):
     with bench(row, 1, tmp_path) as process:
@@ -52,15 +62,29 @@ def test_a_row_has_all_its_columns(tmp_path, row):
 @pytest.mark.parametrize("row", ["health", "health-memory", "probe", "probe-memory"])
 def test_a_client_takes_a_fifth_of_what_curl_takes(tmp_path, row):
     """In time and in memory, at the most. It is nearer to a twentieth: what else runs does not make a test of it."""
-    with bench(row, 60, tmp_path) as process:
-        output, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (0, "")
-    values = [line.split("\t") for line in (tmp_path / "results.tsv").read_text().splitlines()]
-    ratios = {program: float(ratio) for key, program, _, _, ratio, *_ in values if key == row}
+    ratios, output = row_of(row, 60, tmp_path)
     assert set(ratios) == {"curl -f", "nest-init", "wget -O", "spider"}
     if "release" in NEST_INIT:
         assert ratios["nest-init"] <= 0.2
     assert "times curl" in output
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("wrk", "prometheus-node-exporter"))), reason="needs wrk and an exporter")
+@pytest.mark.parametrize("row", ["metrics-1", "metrics-1-p99", "metrics-64", "metrics-64-p99", "metrics-memory"])
+def test_a_page_is_served_beside_an_exporters_of_the_same_size(tmp_path, row):
+    """How quickly is the bench's to say; a tenth of its memory is enough whatever else runs."""
+    ratios, output = row_of(row, 1, tmp_path)
+    assert set(ratios) == {"exporter", "nest-init"}
+    ours, theirs = map(int, re.search(r"pages of (\d+) bytes, and of (\d+) the exporter's", output).groups())
+    assert 0.9 < theirs / ours < 1.1
+    if row == "metrics-memory" and "release" in NEST_INIT:
+        assert ratios["nest-init"] <= 0.1
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="needs wrk")
+def test_a_signal_is_timed_under_load(tmp_path):
+    ratios, output = row_of("latency", 1, tmp_path)
+    assert set(ratios) == {"idle", "scraped", "merging"} and "times idle" in output
 
 
 def test_a_bench_that_is_stopped_leaves_nothing(tmp_path):

@@ -136,6 +136,15 @@ def request(path="/livez", method="GET", *fields):
 
 
 CLOSE = "Connection: close"
+GARBAGE = [request(), request("/metrics", "POST", "Content-Length: 9999999999999999999999"), b"GET", b"\r\n" * 50,
+           b"\0" * 100, b"GET  /livez  HTTP/9.9\r\n\r\n", b"GET /livez HTTP/1.1\r\n: \r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
+           b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /livez?" + b"&" * 3000 + b" HTTP/1.1\r\n", b"X: y\r\n" * 100,
+           b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", b"Host: \xff\xfe\r\n"]
+
+
+def garbage(chance):
+    """What looks more or less like a request, and is none."""
+    return b"".join(chance.choices(GARBAGE, k=3)) + chance.randbytes(chance.randrange(200))
 
 
 def status_of(answer):
@@ -311,15 +320,11 @@ def test_a_thousand_connections(container):
 def test_garbage_costs_nothing(container):
     """10,000 requests that are none: the monitor lives, and its memory stays what it was."""
     chance = random.Random(20241123)
-    pieces = [request(), request("/metrics", "POST", "Content-Length: 9999999999999999999999"), b"GET", b"\r\n" * 50,
-              b"\0" * 100, b"GET  /livez  HTTP/9.9\r\n\r\n", b"GET /livez HTTP/1.1\r\n: \r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
-              b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /livez?" + b"&" * 3000 + b" HTTP/1.1\r\n", b"X: y\r\n" * 100,
-              b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", b"Host: \xff\xfe\r\n"]
     resident = 0
     for i in range(10000):
         try:
             with container.connect(f"127.0.6.{i % 200 + 1}") as connection:
-                connection.sendall(b"".join(chance.choices(pieces, k=3)) + chance.randbytes(chance.randrange(200)))
+                connection.sendall(garbage(chance))
         except ConnectionError:
             pass
         if i == 2000:
