@@ -158,8 +158,9 @@ struct model {
 	size_t check_count;
 	size_t listen_count;
 	struct confinement confinement;
-	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
-	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
+	const char *listen[MODEL_LISTEN_MAX];  /* where the HTTP server listens (base/listen.h) */
+	const char *users, *tokens;            /* files of who may see /metrics (base/credentials.h); NULL: none */
+	const char *tls_certificate, *tls_key; /* files of what HTTPS is served with (base/tls.h); NULL: HTTP */
 	size_t merge_count;
 	struct check merge[MODEL_MERGE_MAX]; /* the applications' pages (CHECK_PAGE); a timeout of 0 is not said */
 };

@@ -296,6 +296,28 @@ static int check_names(const struct model *model, enum option *ret_option, struc
 	return error;
 }
 
+/* What is said of the HTTP pages. */
+static int check_serving(const struct model *model, enum option *ret_option, struct complaint *ret_why)
+{
+	const bool certificate = model->tls_certificate != NULL, key = model->tls_key != NULL;
+
+	*ret_option = OPTION_METRICS;
+	if (model->listen_count == 0 && (model->users != NULL || model->tokens != NULL || certificate || key))
+		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
+			model->users != NULL            ? "users"
+				: model->tokens != NULL ? "tokens"
+				: certificate           ? "tls-cert"
+							: "tls-key");
+	*ret_option = certificate ? OPTION_METRICS_TLS_CERT : OPTION_METRICS_TLS_KEY;
+	if (certificate && !key)
+		return complain(ret_why, EINVAL,
+			"--metrics-tls-cert: a certificate serves nothing without its key; give a --metrics-tls-key");
+	if (key && !certificate)
+		return complain(ret_why, EINVAL,
+			"--metrics-tls-key: a key serves nothing without its certificate; give a --metrics-tls-cert");
+	return 0;
+}
+
 /* What only the whole of it shows. */
 static int check_together(const struct model *model, enum option *ret_option, struct complaint *ret_why)
 {
@@ -313,10 +335,6 @@ static int check_together(const struct model *model, enum option *ret_option, st
 	if (model->on_unhealthy != UNHEALTHY_NONE && !has_check_of_life(model))
 		return complain(ret_why, EINVAL,
 			"--on-unhealthy: nothing says that the service is unhealthy; give a --live or a --startup");
-	*ret_option = OPTION_METRICS;
-	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
-		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
-			model->users != NULL ? "users" : "tokens");
 	*ret_option = OPTION_DRAIN;
 	if (stop->drain_ns >= stop->timeout_ns)
 		return complain(ret_why, EINVAL,
@@ -326,7 +344,7 @@ static int check_together(const struct model *model, enum option *ret_option, st
 		return complain(ret_why, EINVAL,
 			"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed "
 			"without a stop signal");
-	return 0;
+	return check_serving(model, ret_option, ret_why);
 }
 
 /* What follows from all that is said. *ret_option: which one is wrong. */

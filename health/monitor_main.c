@@ -58,8 +58,9 @@ static struct monitor {
 	struct checks checks;
 	struct control_server control;
 	struct notify_server notify;
-	struct serve *serve; /* NULL without --metrics */
-	struct gate *gate;   /* NULL: anybody may see its pages */
+	struct serve *serve;    /* NULL without --metrics */
+	struct gate *gate;      /* NULL: anybody may see its pages */
+	struct served_tls *tls; /* NULL: HTTP */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
@@ -588,8 +589,11 @@ static int open_server(struct complaint *ret_why)
 		fds[i] = monitor.first_listen + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	error = serve_open(
-		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
+	if (monitor.model.tls_certificate != NULL &&
+		served_tls_open(monitor.model.tls_certificate, monitor.model.tls_key, warn, &monitor.tls) < 0)
+		return complain(ret_why, ENOMEM, "--metrics-tls-cert: %s", strerror(ENOMEM));
+	error = serve_open(fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, monitor.tls,
+		&monitor.serve, ret_why);
 	return error < 0 ? error : open_gate(ret_why);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/signame.h"
+#include "base/tls.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
 #include "init/monitor_model.h"
@@ -239,8 +240,8 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 
 /* ---- before the point of no return: as the monitor will ---- */
 
-/* The files of who may see pages are read by the monitor, again and again. That it can read them, and what is wrong
- * with them, is found out by a child with no more rights than it will have. */
+/* The files of who may see pages, and of what they are served with, are read by the monitor, again and again. That it
+ * can read them, and what is wrong with them, is found out by a child with no more rights than it will have. */
 static int check_credentials(const struct model *model, struct complaint *ret_why)
 {
 	static struct credentials credentials;
@@ -249,7 +250,7 @@ static int check_credentials(const struct model *model, struct complaint *ret_wh
 	int ends[2];
 	pid_t pid;
 
-	if (model->users == NULL && model->tokens == NULL)
+	if (model->users == NULL && model->tokens == NULL && model->tls_certificate == NULL)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
@@ -260,10 +261,13 @@ static int check_credentials(const struct model *model, struct complaint *ret_wh
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
 	if (pid == 0) {
 		struct complaint why = { .text = "" };
+		struct tls *tls = NULL;
 		int error;
 
 		drop_privileges();
 		error = credentials_load(model->users, model->tokens, &credentials, &why);
+		if (error == 0 && model->tls_certificate != NULL)
+			error = tls_load(model->tls_certificate, model->tls_key, &tls, &why);
 		_exit(error < 0 && fd_write_all(writer, why.text, strlen(why.text)) == 0);
 	}
 	close(take_fd(&writer));

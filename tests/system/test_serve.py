@@ -43,10 +43,11 @@ def children(pid):
 class Container:
     """nest-init with --metrics in a PID namespace, and its monitor."""
 
-    def __init__(self, *command, options=()):
+    def __init__(self, *command, options=(), binary=NEST_INIT):
+        self.binary = binary
         self.port = free_port()
         self.process = subprocess.Popen(
-            ["unshare", "-pf", "--mount-proc", "--kill-child", NEST_INIT, "--metrics", f"127.0.0.1:{self.port}",
+            ["unshare", "-pf", "--mount-proc", "--kill-child", binary, "--metrics", f"127.0.0.1:{self.port}",
              *options, "--", *(command or ("sleep", "1000"))])
         try:
             self.wait_until(lambda: self.get("/livez")[0] == 200)
@@ -105,7 +106,7 @@ class Container:
     @property
     def monitor(self):
         for pid in children(self.pid1):
-            if os.path.samefile(f"/proc/{pid}/exe", NEST_INIT):
+            if os.path.samefile(f"/proc/{pid}/exe", self.binary):
                 return pid
         raise OSError("there is no monitor")
 
