@@ -19,6 +19,13 @@ struct tally {
 	uint64_t duration_bucket[WIRE_BUCKETS + 1];
 };
 
+/* Of one application's page (--metrics-merge): how often it was left out, by reason (metrics/app_scrape.h). */
+#define KEPT_ERRORS 8
+
+struct error_counts {
+	uint64_t count[KEPT_ERRORS];
+};
+
 /* The most that a service's CPU time has been. Its sum falls when an orphan of the service is reaped by PID 1, whose
  * own times take it up, and a counter that falls counts as a restart from 0: rate() would jump by the whole sum. */
 struct cpu_mark { /* all zero: nothing was seen */
@@ -38,9 +45,19 @@ struct kept_cpu {
 	struct cpu_mark copy[2];
 };
 
-struct kept { /* all zero: nothing was counted */
+struct kept_errors {
+	uint32_t current;
+	struct error_counts copy[2];
+};
+
+#define KEPT_VERSION 1
+
+struct kept {             /* all zero: nothing was counted */
+	uint32_t version; /* what has another one is no memory of ours, and is cleared */
+	uint32_t reserved;
 	struct kept_cpu cpu;
-	struct kept_tally tally[]; /* one for each check of the configuration */
+	struct kept_errors errors[MODEL_MERGE_MAX]; /* one for each page of the configuration */
+	struct kept_tally tally[];                  /* one for each check of the configuration */
 };
 
 /* Makes the memory, for PID 1. Returns a descriptor, CLOEXEC, or -errno. */
@@ -53,6 +70,9 @@ int kept_open(int fd, size_t check_count, struct kept **ret_kept);
 /* Nothing counted, if what lies there cannot be a tally. */
 struct tally kept_tally(const struct kept *kept, size_t check);
 void kept_put_tally(struct kept *kept, size_t check, const struct tally *tally);
+
+struct error_counts kept_errors(const struct kept *kept, size_t page);
+void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *counts);
 
 struct cpu_mark kept_cpu(const struct kept *kept);
 void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark);

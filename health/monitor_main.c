@@ -650,7 +650,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
 		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
-	app_pages_init(&monitor.model);
+	app_pages_init(&monitor.model, monitor.kept);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);

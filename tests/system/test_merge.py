@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -458,6 +459,23 @@ def test_a_harmful_page_is_left_out_and_counted(what):
             assert of_app(page) == {"good": "1"}
             assert (success(page, "bad"), errors(page, "bad")) == ("0", {reason: times})
         assert container.resident_kib() < 32 << 10
+
+
+def test_no_error_is_forgotten_when_the_monitor_is_killed():
+    with Target(answering("a 1\n", "404 Not Found")) as bad, Target(answering("a 1\na 2\n")) as twice:
+        container = Container(options=["--metrics-merge", f"name=bad {bad.url}", "--metrics-merge", f"name=twice {twice.url}"])
+        try:
+            for times in 1, 2, 3:
+                page = container.get("/metrics")[1]
+                assert (errors(page, "bad"), errors(page, "twice")) == ({"status": times}, {"duplicate": times})
+                old = container.monitor
+                os.kill(old, signal.SIGKILL)
+                container.wait_until(lambda: container.monitor != old)
+                container.wait_until(lambda: container.get("/metrics/self")[0] == 200)
+                page = container.get("/metrics/self")[1]
+                assert (errors(page, "bad"), errors(page, "twice")) == ({"status": times}, {"duplicate": times})
+        finally:
+            container.close()
 
 
 def test_a_token_that_leaves_no_room_for_the_request_is_refused(public):

@@ -43,11 +43,11 @@ def children(pid):
 class Container:
     """nest-init with --metrics in a PID namespace, and its monitor."""
 
-    def __init__(self, *command, options=(), binary=NEST_INIT):
-        self.binary = binary
+    def __init__(self, *command, options=(), binary=None):
+        self.binary = binary or NEST_INIT
         self.port = free_port()
         self.process = subprocess.Popen(
-            ["unshare", "-pf", "--mount-proc", "--kill-child", binary, "--metrics", f"127.0.0.1:{self.port}",
+            ["unshare", "-pf", "--mount-proc", "--kill-child", self.binary, "--metrics", f"127.0.0.1:{self.port}",
              *options, "--", *(command or ("sleep", "1000"))])
         try:
             self.wait_until(lambda: self.get("/livez")[0] == 200)
