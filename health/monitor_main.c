@@ -184,7 +184,8 @@ static void tell_health(void)
 		monitor.changed = true;
 }
 
-/* Of a first start there is nothing to wait for; the checks of a monitor that was started again have a result soon. */
+/* Of a first start there is nothing to wait for; what the checks of a monitor that was started again do not know from
+ * the one before it they know soon. */
 static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
