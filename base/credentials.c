@@ -48,13 +48,14 @@ static int add_user(const struct line *line, struct credentials *credentials, st
 {
 	const char *colon = memchr(line->text, ':', line->length);
 	const size_t name_length = colon != NULL ? (size_t)(colon - line->text) : 0;
-	const char *hash = colon + 1;
+	const char *hash;
 	int cost;
 
 	if (colon == NULL || name_length == 0 || name_length >= CREDENTIALS_NAME_SIZE)
 		return complain(ret_why, EINVAL,
 			"line %u: expected NAME:HASH, as htpasswd -B writes it, with a NAME of 1 to %d characters",
 			line->number, CREDENTIALS_NAME_SIZE - 1);
+	hash = colon + 1;
 	if (!is_bcrypt(hash, line->length - name_length - 1))
 		return complain(ret_why, EINVAL, "line %u: '%.*s' has no bcrypt hash: make it with htpasswd -B",
 			line->number, (int)name_length, line->text);
