@@ -169,6 +169,19 @@ struct model {
  * else is asked for. */
 void model_defaults(struct model *ret_model);
 
+/* The files that the monitor reads, by number; behind the last, one for each page's token. */
+enum model_file {
+	MODEL_FILE_USERS,
+	MODEL_FILE_TOKENS,
+	MODEL_FILE_TLS_CERTIFICATE,
+	MODEL_FILE_TLS_KEY,
+	MODEL_FILE_BEARER, /* the first that is the service's own: those before it are the operator's */
+};
+#define MODEL_FILES_MAX (MODEL_FILE_BEARER + MODEL_MERGE_MAX)
+
+/* Its path, or NULL: there is no such file. */
+const char *model_file(const struct model *model, uint32_t file);
+
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 

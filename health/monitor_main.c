@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/given_file.h"
 #include "base/kept.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
@@ -46,6 +47,8 @@
 #define MODEL_TEXT_MAX (64 * 1024 * 1024)
 /* A PID 1 that owes an answer for so long hangs: it answers in microseconds. */
 #define SILENCE_NS NS_PER_S
+/* How long the loop stands still for a file that PID 1 has to open: a child of it does so in a millisecond. */
+#define OPEN_WAIT_NS (250 * NS_PER_MS)
 /* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
  * checks begin one behind the other. */
 #define SETTLE_NS (500 * NS_PER_MS)
@@ -73,6 +76,11 @@ static struct monitor {
 	bool changed;         /* PID 1 has not been told of all */
 	int64_t settle_by_ns; /* it is told from then on, whatever is known */
 	int64_t asked_at_ns;  /* since then PID 1 owes an answer; 0: it does not */
+	struct {
+		bool awaited;
+		uint32_t file;
+		int fd; /* or -errno */
+	} opened;
 	struct wire_snapshot snapshot;
 	struct wire_health told; /* what PID 1 was told last */
 } monitor;
@@ -106,6 +114,18 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 		checks_stop(&monitor.checks);
 }
 
+/* What nobody waits for any more has come too late. */
+static void take_opened(const struct wire_opened *opened, int fd)
+{
+	if (!monitor.opened.awaited || monitor.opened.file != opened->file) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	monitor.opened.awaited = false;
+	monitor.opened.fd = fd >= 0 ? fd : -(int)opened->error;
+}
+
 /* Takes what PID 1 has sent, all of it: only the last one counts. */
 static void drain_channel(void)
 {
@@ -122,6 +142,8 @@ static void drain_channel(void)
 			checks_ran(&monitor.checks, &record.ran);
 		if (record.header.type == WIRE_NOTIFIED)
 			notify_server_restore(&monitor.notify, &record.notified);
+		if (record.header.type == WIRE_OPENED)
+			take_opened(&record.opened, take_fd(&listener));
 		if (listener >= 0 && monitor.denials.memory == NULL)
 			close(listener);
 		else if (listener >= 0)
@@ -149,6 +171,42 @@ static void refresh(void)
 
 	if (ask_init() && poll(&channel, 1, REFRESH_WAIT_MS) > 0)
 		drain_channel();
+}
+
+/* Asks once, and waits for the answer. */
+static int ask_init_for(uint32_t file, int64_t until)
+{
+	union wire_record record = { .open = { .file = file } };
+
+	wire_seal(&record, WIRE_OPEN);
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.open, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -EAGAIN;
+	monitor.opened.file = file;
+	monitor.opened.fd = -EAGAIN;
+	monitor.opened.awaited = true;
+	for (int64_t now; monitor.opened.awaited && !monitor.orphaned && (now = clock_now_ns()) < until;) {
+		struct pollfd channel = { .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
+
+		if (poll(&channel, 1, (int)((until - now) / NS_PER_MS) + 1) > 0)
+			drain_channel();
+	}
+	monitor.opened.awaited = false;
+	return monitor.opened.fd;
+}
+
+/* A file that this process may not open, for base/given_file.h. PID 1 has one opened at a time: the last child may not
+ * be gone yet. */
+static int ask_init_to_open(const char *path)
+{
+	const int64_t until = clock_now_ns() + OPEN_WAIT_NS;
+	uint32_t file = 0;
+	int fd;
+
+	while (file < MODEL_FILES_MAX && model_file(&monitor.model, file) != path)
+		file++;
+	while ((fd = ask_init_for(file, until)) == -EAGAIN && !monitor.orphaned && clock_now_ns() < until)
+		poll(NULL, 0, 1);
+	return fd;
 }
 
 static bool init_is_silent(void)
@@ -651,6 +709,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
 		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
+	given_file_ask(ask_init_to_open);
 	app_pages_init(&monitor.model, monitor.kept);
 	error = open_denials(ret_why);
 	if (error == 0)

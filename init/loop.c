@@ -640,7 +640,7 @@ static void reap(struct loop *loop)
 			continue;
 		} else if (pid == loop->monitor.pid) {
 			monitor_ended(loop, status);
-		} else {
+		} else if (!file_lender_ended(&loop->lender, pid)) {
 			loop->snapshot.reaped_orphans++;
 		}
 	}
@@ -725,6 +725,8 @@ static bool take_record(struct loop *loop)
 		send_snapshot(loop);
 	else if (record.header.type == WIRE_RUN && record.run.life == loop->snapshot.starts)
 		take_run(loop, &record.run, output);
+	else if (record.header.type == WIRE_OPEN)
+		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
 	else if (record.header.type == WIRE_NOTIFIED && record.notified.life == loop->snapshot.starts)
 		loop->notified = record.notified;
 	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)

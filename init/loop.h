@@ -6,6 +6,7 @@
 
 #include "init/death.h"
 #include "init/exec_probes.h"
+#include "init/file_lender.h"
 #include "init/monitor_link.h"
 #include "init/spawn.h"
 #include "init/supervise.h"
@@ -19,6 +20,7 @@ struct loop {
 	struct spawn_request spawn;
 	struct spawn_request pre_stop; /* .argv NULL: there is no such command */
 	struct exec_probes probes;
+	struct file_lender lender;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool ready_follows_health; /* a check decides when the service is ready; without one, it is when it runs */

@@ -187,7 +187,8 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.wants_monitor = model_wants_monitor(&model);
 	monitor_link_none(&loop.monitor);
 	if (loop.wants_monitor) {
-		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
+		loop.lender = (struct file_lender){ .model = &model, .plan = &plan };
+		error = monitor_link_open(&loop.monitor, &model, &loop.lender, monitor_argv(argv), ret_why);
 		if (error < 0)
 			return error;
 		if (model.confinement.seccomp_report) {

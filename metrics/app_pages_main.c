@@ -3,19 +3,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/given_file.h"
 #include "base/log.h"
 #include "health/probe.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #define TOKEN_MAX 3072
 #define ACCEPT "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -118,19 +117,16 @@ static int keep(void *context, const char *bytes, size_t length)
 	return source->body.error;
 }
 
-/* The token as it is now: a file that was replaced is another one. Not a FIFO, which would hold us up. */
+/* The token as it is now: a file that was replaced is another one. */
 static int read_token(const struct source *source, char **ret_token)
 {
-	cleanup_close int fd = open(source->check->bearer_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	cleanup_close int fd = given_file_open(source->check->bearer_file);
 	cleanup_free char *token = NULL;
-	struct stat file;
 	size_t length;
 	int r;
 
-	if (fd < 0 || fstat(fd, &file) < 0)
-		return -errno;
-	if (!S_ISREG(file.st_mode))
-		return -EINVAL;
+	if (fd < 0)
+		return fd;
 	r = fd_read_file(fd, TOKEN_MAX, &token, &length);
 	if (r < 0)
 		return r;
@@ -156,6 +152,8 @@ static const char *token_error(int error)
 		return "empty";
 	case EILSEQ:
 		return "not one word of visible ASCII";
+	case EAGAIN:
+		return "PID 1 did not open it in time";
 	default:
 		return strerror(error);
 	}
@@ -196,7 +194,7 @@ static int make_exchange(struct source *source)
 		return 0;
 	r = add_token(source);
 	if (r < 0) {
-		snprintf(sentence, sizeof sentence, "bearer_file %.300s: %s (the monitor reads it as user %u)",
+		snprintf(sentence, sizeof sentence, "bearer_file %.300s: %s (read as user %u, or as the service's)",
 			source->check->bearer_file, token_error(-r), (unsigned)geteuid());
 		fail(source, APP_ERROR_TOKEN, sentence);
 	}

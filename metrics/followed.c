@@ -25,11 +25,12 @@ static bool same_file(const struct seen_file *one, const struct seen_file *other
 
 bool followed_changed(struct followed *followed, int64_t now)
 {
-	bool changed = followed->looked_at_ns == 0;
+	bool changed = followed->again || followed->looked_at_ns == 0;
 
-	if (!changed && now - followed->looked_at_ns < LOOK_AT_FILES_NS)
+	if (followed->looked_at_ns != 0 && now - followed->looked_at_ns < LOOK_AT_FILES_NS)
 		return false;
 	followed->looked_at_ns = now;
+	followed->again = false;
 	for (size_t i = 0; i < 2; i++) {
 		struct seen_file seen = look_at(followed->path[i]);
 
@@ -37,4 +38,9 @@ bool followed_changed(struct followed *followed, int64_t now)
 		followed->seen[i] = seen;
 	}
 	return changed;
+}
+
+void followed_again(struct followed *followed)
+{
+	followed->again = true;
 }

@@ -105,8 +105,11 @@ static void forget_child(struct gate *gate)
 static void read_files(struct gate *gate)
 {
 	struct complaint why;
+	const int error = credentials_load(gate->files.path[0], gate->files.path[1], &gate->credentials, &why);
 
-	if (credentials_load(gate->files.path[0], gate->files.path[1], &gate->credentials, &why) < 0) {
+	if (error == -EAGAIN)
+		followed_again(&gate->files);
+	if (error < 0) {
 		gate->tell(why.text);
 		return;
 	}

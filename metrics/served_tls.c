@@ -30,8 +30,11 @@ static void read_files(struct served_tls *tls)
 {
 	struct complaint why;
 	struct tls *fresh;
+	const int error = tls_load(tls->files.path[0], tls->files.path[1], &fresh, &why);
 
-	if (tls_load(tls->files.path[0], tls->files.path[1], &fresh, &why) < 0) {
+	if (error == -EAGAIN)
+		followed_again(&tls->files);
+	if (error < 0) {
 		tls->tell(why.text);
 		return;
 	}

@@ -27,11 +27,11 @@ TOKEN = "wHatEver-0123456789~abcdef"
 
 
 def issue(place, name, *, kind=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
-    """A certificate that vouches for itself: NAME.pem and NAME.key."""
+    """A certificate that vouches for itself: NAME.pem and NAME.key, which root alone may read."""
     subprocess.run(["openssl", "req", "-x509", *kind, "-noenc", "-days", "30", "-subj", f"/CN={name}", "-addext",
                     "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", f"{place}/{name}.pem", "-keyout", f"{place}/{name}.key"],
                    check=True, capture_output=True)
-    (place / f"{name}.key").chmod(0o644)
+    assert (place / f"{name}.key").stat().st_mode & 0o077 == 0
     return place / f"{name}.pem", place / f"{name}.key"
 
 
@@ -157,7 +157,6 @@ def test_an_rsa_key_and_its_chain(start, place):
     subprocess.run(["openssl", "x509", "-req", "-in", f"{place}/leaf.csr", "-CA", f"{place}/authority.pem", "-CAkey",
                     f"{place}/authority.key", "-days", "30", "-out", f"{place}/leaf.pem", "-extfile", "/dev/stdin"],
                    input=b"subjectAltName=IP:127.0.0.1", check=True, capture_output=True)
-    (place / "leaf.key").chmod(0o644)
     chain = place / "chain.pem"
     chain.write_text((place / "leaf.pem").read_text() + (place / "authority.pem").read_text())
     container = start(chain, place / "leaf.key", trusted=place / "authority.pem")
@@ -411,7 +410,6 @@ def test_files_that_do_not_serve_refuse_the_start(place):
             ((place, key), f"--metrics-tls-cert {place}: no regular file")):
         assert refusal(GLIBC, *options_of(*given)) == sentence
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", str(key), "-out", str(wrong), "-passout", "pass:x"], check=True)
-    wrong.chmod(0o644)
     assert refusal(GLIBC, *options_of(certificate, wrong)) == \
         f"--metrics-tls-key {wrong}: it is encrypted, and nobody is there to say its password"
     wrong.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + b"A" * 70000)
