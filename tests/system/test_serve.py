@@ -40,6 +40,11 @@ def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def plain_environment():
+    """Without what names the binaries under test, which nest-init would take for options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NEST_INIT")}
+
+
 class Container:
     """nest-init with --metrics in a PID namespace, and its monitor."""
 
@@ -48,7 +53,7 @@ class Container:
         self.port = free_port()
         self.process = subprocess.Popen(
             ["unshare", "-pf", "--mount-proc", "--kill-child", self.binary, "--metrics", f"127.0.0.1:{self.port}",
-             *options, "--", *(command or ("sleep", "1000"))])
+             *options, "--", *(command or ("sleep", "1000"))], env=plain_environment())
         try:
             self.wait_until(lambda: self.get("/livez")[0] == 200)
             self.pid1 = children(self.process.pid)[0]

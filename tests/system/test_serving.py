@@ -24,7 +24,7 @@ import pytest
 
 from namespace import wait_until
 from test_monitor import channel_of, record
-from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, children, free_port
+from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, children, free_port, plain_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -43,7 +43,7 @@ def start():
 
 def refusal(*options, env={}, **more):
     run = subprocess.run([NEST_INIT, *options, "--", "true"], capture_output=True, text=True, timeout=BACKSTOP,
-                         env={**os.environ, **env}, **more)
+                         env={**plain_environment(), **env}, **more)
     assert run.returncode == 125 and run.stderr.count("\n") == 1
     return run.stderr.removeprefix("nest-init: ").rstrip("\n")
 

@@ -18,7 +18,7 @@ import pytest
 
 from conftest import BINARIES
 from prometheus import Prometheus
-from test_serve import BACKSTOP, CONNECTIONS, PER_ADDRESS, TIMEOUT, Container, alive, free_port
+from test_serve import BACKSTOP, CONNECTIONS, PER_ADDRESS, TIMEOUT, Container, alive, free_port, plain_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -239,7 +239,7 @@ def test_garbage_costs_nothing(secure):
         if i == 1000:
             resident = secure.resident_kib()
     assert secure.get("/livez")[0] == 200
-    assert secure.resident_kib() < resident + 4096
+    assert secure.resident_kib() < resident + 4096 or "sanitize" in GLIBC  # which gives nothing back
     assert secure.restarts() == 0
 
 
@@ -386,7 +386,7 @@ def test_a_monitor_that_finds_no_certificate_waits_for_one(start, place):
 
 def refusal(binary, *options):
     run = subprocess.run([binary, "--metrics", f"127.0.0.1:{free_port()}", *options, "--", "true"], capture_output=True,
-                         text=True, timeout=BACKSTOP)
+                         text=True, timeout=BACKSTOP, env=plain_environment())
     assert run.returncode == 125 and run.stderr.count("\n") == 1
     return run.stderr.removeprefix("nest-init: ").rstrip("\n")
 
