@@ -537,6 +537,10 @@ static void metrics(struct writer *writer, const struct model *model)
 		text(writer, "users", model->users);
 	if (model->tokens != NULL)
 		text(writer, "tokens", model->tokens);
+	if (model->tls_certificate != NULL)
+		text(writer, "tls_cert", model->tls_certificate);
+	if (model->tls_key != NULL)
+		text(writer, "tls_key", model->tls_key);
 	if (model->merge_count > 0)
 		json_write_array(&writer->json, "merge");
 	for (size_t i = 0; i < model->merge_count; i++)

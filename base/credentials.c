@@ -1,14 +1,13 @@
 #include "base/credentials.h"
 
 #include "base/cleanup.h"
-#include "base/fdio.h"
+#include "base/given_file.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct line {
 	const char *text;
@@ -49,13 +48,14 @@ static int add_user(const struct line *line, struct credentials *credentials, st
 {
 	const char *colon = memchr(line->text, ':', line->length);
 	const size_t name_length = colon != NULL ? (size_t)(colon - line->text) : 0;
-	const char *hash = colon + 1;
+	const char *hash;
 	int cost;
 
 	if (colon == NULL || name_length == 0 || name_length >= CREDENTIALS_NAME_SIZE)
 		return complain(ret_why, EINVAL,
 			"line %u: expected NAME:HASH, as htpasswd -B writes it, with a NAME of 1 to %d characters",
 			line->number, CREDENTIALS_NAME_SIZE - 1);
+	hash = colon + 1;
 	if (!is_bcrypt(hash, line->length - name_length - 1))
 		return complain(ret_why, EINVAL, "line %u: '%.*s' has no bcrypt hash: make it with htpasswd -B",
 			line->number, (int)name_length, line->text);
@@ -126,22 +126,14 @@ static int load(const char *option, const char *path,
 {
 	cleanup_free char *text = NULL;
 	struct complaint plain;
-	struct stat what;
 	size_t length;
 	int error;
 
 	if (path == NULL)
 		return 0;
-	if (stat(path, &what) < 0)
-		return complain(ret_why, errno, "%s %s: %s", option, path, strerror(errno));
-	if (!S_ISREG(what.st_mode))
-		return complain(ret_why, EINVAL, "%s %s: no regular file", option, path);
-	error = file_read(path, CREDENTIALS_FILE_MAX, &text, &length);
-	if (error == -EACCES)
-		return complain(ret_why, EACCES, "%s %s: %s (the monitor reads it, without any privilege: chmod o+r)",
-			option, path, strerror(EACCES));
+	error = given_file_read(option, path, CREDENTIALS_FILE_MAX, &text, &length, ret_why);
 	if (error < 0)
-		return complain(ret_why, -error, "%s %s: %s", option, path, strerror(-error));
+		return error;
 	error = parse(text, credentials, &plain);
 	return error < 0 ? complain(ret_why, -error, "%s %s: %.300s", option, path, plain.text) : 0;
 }

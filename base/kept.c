@@ -29,6 +29,9 @@ int kept_open(int fd, size_t check_count, struct kept **ret_kept)
 		kept = calloc(1, size);
 	if (kept == NULL)
 		return -ENOMEM;
+	if (kept->version != KEPT_VERSION)
+		memset(kept, 0, size);
+	kept->version = KEPT_VERSION;
 	*ret_kept = kept;
 	return 0;
 }
@@ -68,6 +71,25 @@ void kept_put_tally(struct kept *kept, size_t check, const struct tally *tally)
 	struct kept_tally *at = &kept->tally[check];
 
 	put(&at->current, at->copy, tally, sizeof *tally);
+}
+
+/* None comes near the middle of its range, and none goes on counting from there to 0. */
+struct error_counts kept_errors(const struct kept *kept, size_t page)
+{
+	const struct kept_errors *at = &kept->errors[page];
+	const struct error_counts counts = at->copy[at->current & 1];
+
+	for (size_t i = 0; i < KEPT_ERRORS; i++)
+		if (counts.count[i] > INT64_MAX)
+			return (struct error_counts){ { 0 } };
+	return counts;
+}
+
+void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *counts)
+{
+	struct kept_errors *at = &kept->errors[page];
+
+	put(&at->current, at->copy, counts, sizeof *counts);
 }
 
 struct cpu_mark kept_cpu(const struct kept *kept)

@@ -73,6 +73,17 @@ bool service_has_ready_check(const struct service *service)
 	return false;
 }
 
+const char *model_file(const struct model *model, uint32_t file)
+{
+	const char *const operators[MODEL_FILE_BEARER] = { model->users, model->tokens, model->tls_certificate,
+		model->tls_key };
+
+	if (file < MODEL_FILE_BEARER)
+		return operators[file];
+	return file - MODEL_FILE_BEARER < model->merge_count ? model->merge[file - MODEL_FILE_BEARER].bearer_file
+							     : NULL;
+}
+
 bool model_shapes_stop(const struct model *model)
 {
 	const struct stop_policy *stop = &model->main.stop;

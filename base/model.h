@@ -195,8 +195,9 @@ struct model {
 	struct service *more; /* more_count others, allocated for the life of the process */
 	size_t more_count;
 	size_t listen_count;
-	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
-	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
+	const char *listen[MODEL_LISTEN_MAX];  /* where the HTTP server listens (base/listen.h) */
+	const char *users, *tokens;            /* files of who may see /metrics (base/credentials.h); NULL: none */
+	const char *tls_certificate, *tls_key; /* files of what HTTPS is served with (base/tls.h); NULL: HTTP */
 	size_t merge_count;
 	struct check merge[MODEL_MERGE_MAX]; /* the applications' pages (CHECK_PAGE); a timeout of 0 is not said */
 };
@@ -217,6 +218,19 @@ const char *service_name(const struct service *service);
 
 /* True if a check says when the service is ready; else it is when it runs. */
 bool service_has_ready_check(const struct service *service);
+
+/* The files that the monitor reads, by number; behind the last, one for each page's token. */
+enum model_file {
+	MODEL_FILE_USERS,
+	MODEL_FILE_TOKENS,
+	MODEL_FILE_TLS_CERTIFICATE,
+	MODEL_FILE_TLS_KEY,
+	MODEL_FILE_BEARER, /* the first that is the service's own: those before it are the operator's */
+};
+#define MODEL_FILES_MAX (MODEL_FILE_BEARER + MODEL_MERGE_MAX)
+
+/* Its path, or NULL: there is no such file. */
+const char *model_file(const struct model *model, uint32_t file);
 
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);

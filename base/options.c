@@ -294,6 +294,28 @@ static int check_names(const struct service *service, enum option *ret_option, s
 	return error;
 }
 
+/* What is said of the HTTP pages. */
+static int check_serving(const struct model *model, enum option *ret_option, struct complaint *ret_why)
+{
+	const bool certificate = model->tls_certificate != NULL, key = model->tls_key != NULL;
+
+	*ret_option = OPTION_METRICS;
+	if (model->listen_count == 0 && (model->users != NULL || model->tokens != NULL || certificate || key))
+		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
+			model->users != NULL            ? "users"
+				: model->tokens != NULL ? "tokens"
+				: certificate           ? "tls-cert"
+							: "tls-key");
+	*ret_option = certificate ? OPTION_METRICS_TLS_CERT : OPTION_METRICS_TLS_KEY;
+	if (certificate && !key)
+		return complain(ret_why, EINVAL,
+			"--metrics-tls-cert: a certificate serves nothing without its key; give a --metrics-tls-key");
+	if (key && !certificate)
+		return complain(ret_why, EINVAL,
+			"--metrics-tls-key: a key serves nothing without its certificate; give a --metrics-tls-cert");
+	return 0;
+}
+
 /* What only the whole of a service shows. */
 static int check_service(const struct service *service, enum option *ret_option, struct complaint *ret_why)
 {
@@ -326,11 +348,7 @@ static int check_container(const struct model *model, enum option *ret_option, s
 	*ret_option = OPTION_METRICS_MERGE;
 	if (model->merge_count > 0 && model->listen_count == 0)
 		return complain(ret_why, EINVAL, "--metrics-merge: there is no page to merge into; give a --metrics");
-	*ret_option = OPTION_METRICS;
-	if ((model->users != NULL || model->tokens != NULL) && model->listen_count == 0)
-		return complain(ret_why, EINVAL, "--metrics-%s: nothing is served; give a --metrics",
-			model->users != NULL ? "users" : "tokens");
-	return 0;
+	return check_serving(model, ret_option, ret_why);
 }
 
 /* What follows from all that is said of a service. *ret_option: which one is wrong. */

@@ -78,6 +78,10 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_ran);
 	case WIRE_NOTIFIED:
 		return sizeof(struct wire_notified);
+	case WIRE_OPEN:
+		return sizeof(struct wire_open);
+	case WIRE_OPENED:
+		return sizeof(struct wire_opened);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -171,6 +175,8 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->ran.reason, sizeof record->ran.reason);
 	case WIRE_NOTIFIED:
 		return notified_in_range(&record->notified);
+	case WIRE_OPENED:
+		return record->opened.error <= WIRE_ERROR_MAX;
 	default:
 		return true; /* nothing but a header */
 	}

@@ -32,6 +32,8 @@ enum wire_type {
 	WIRE_RAN,          /* PID 1 to monitor: what came of that */
 	WIRE_NOTIFIED, /* monitor to PID 1, which keeps it, to the next monitor and to clients: what the service says */
 	WIRE_SERVICE,  /* PID 1 to monitor, monitor to client: what PID 1 counts of a service */
+	WIRE_OPEN,     /* monitor to PID 1: open a file of the configuration that the monitor may not */
+	WIRE_OPENED,   /* PID 1, or a child of it, to monitor, with the descriptor: here it is */
 	WIRE_TYPE_COUNT,
 };
 
@@ -191,6 +193,18 @@ struct wire_notified {
 	char status[WIRE_REASON_SIZE]; /* STATUS=: printable ASCII, NUL-terminated */
 };
 
+struct wire_open {
+	struct wire_header header;
+	uint32_t file; /* of model_file() (base/model.h) */
+	uint32_t reserved;
+};
+
+struct wire_opened {
+	struct wire_header header;
+	uint32_t file;
+	uint32_t error; /* errno(3), up to WIRE_ERROR_MAX; 0: the descriptor is there */
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -244,6 +258,8 @@ union wire_record {
 	struct wire_run run;
 	struct wire_ran ran;
 	struct wire_notified notified;
+	struct wire_open open;
+	struct wire_opened opened;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -23,14 +23,16 @@ static void take_counts(struct wire_check *record, const struct tally *tally)
 	memcpy(record->duration_bucket, tally->duration_bucket, sizeof record->duration_bucket);
 }
 
-static void keep_counts(struct checks *checks, size_t index)
+static void keep(struct checks *checks, size_t index, int64_t now)
 {
 	const struct wire_check *record = &checks->record[index];
 	struct tally tally = { .successes = record->successes,
 		.failures = record->failures,
 		.last_success_ns = record->last_success_ns,
-		.duration_sum_ns = record->duration_sum_ns };
+		.duration_sum_ns = record->duration_sum_ns,
+		.verdict = { .life = checks->life, .seen_at_ns = now, .runs = checks->runs[index] } };
 
+	verdict_keep(&checks->verdict[index], &tally.verdict);
 	memcpy(tally.duration_bucket, record->duration_bucket, sizeof tally.duration_bucket);
 	kept_put_tally(checks->kept, index, &tally);
 }
@@ -66,15 +68,21 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	return 0;
 }
 
+static void show_verdict(struct checks *checks, size_t index)
+{
+	const struct verdict *verdict = &checks->verdict[index];
+	struct wire_check *record = &checks->record[index];
+
+	record->healthy = verdict_passes(verdict);
+	record->settled = verdict_settled(verdict);
+	record->consecutive_failures = verdict->consecutive_failures;
+}
+
 /* What is counted goes on counting. */
 static void forget_verdict(struct checks *checks, size_t index)
 {
-	struct wire_check *record = &checks->record[index];
-
 	verdict_init(&checks->verdict[index], checks->check[index].kind);
-	record->healthy = verdict_passes(&checks->verdict[index]);
-	record->settled = false;
-	record->consecutive_failures = 0;
+	show_verdict(checks, index);
 }
 
 static void free_lane(struct checks *checks, struct check_lane *lane)
@@ -106,6 +114,26 @@ static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
 	return index < TOGETHER ? now : now + (int64_t)(index - TOGETHER) * APART_NS;
 }
 
+/* What a monitor before us knew in this life goes on, and its next run is when that one's would have been: who dies
+ * again and again neither forgives a check nor looks at it more often. What the service tells itself PID 1 keeps. */
+static void recall(struct checks *checks, size_t index, int64_t now)
+{
+	const struct check *check = &checks->check[index];
+	const struct tally tally = kept_tally(checks->kept, index);
+	const struct last_verdict *last = &tally.verdict;
+	int64_t pause;
+
+	if (check->target.kind == TARGET_NOTIFY || last->life != checks->life ||
+		!verdict_recall(&checks->verdict[index], &check->timing, last))
+		return;
+	show_verdict(checks, index);
+	checks->runs[index] = last->runs;
+	snprintf(checks->record[index].reason, sizeof checks->record[index].reason, "as the last monitor found it");
+	pause = checks->verdict[index].started ? check->timing.interval_ns : check->timing.start_interval_ns;
+	if (last->seen_at_ns > 0 && last->seen_at_ns <= now && now - last->seen_at_ns < pause)
+		schedule_init(&checks->schedule[index], last->seen_at_ns + pause);
+}
+
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
 {
 	if (checks->life == life)
@@ -113,8 +141,10 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 	checks_stop(checks);
 	checks->life = life;
 	checks->workload_at_ns = workload_at_ns;
-	for (size_t i = 0; i < checks->count; i++)
+	for (size_t i = 0; i < checks->count; i++) {
 		schedule_init(&checks->schedule[i], first_run(checks, i, now));
+		recall(checks, i, now);
+	}
 }
 
 size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX])
@@ -214,15 +244,13 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 		verdict, &checks->check[index].timing, checks->workload_at_ns, run_at, success);
 
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
-	record->healthy = verdict_passes(verdict);
-	record->settled = verdict_settled(verdict);
-	record->consecutive_failures = verdict->consecutive_failures;
+	show_verdict(checks, index);
 	record->successes += success;
 	record->failures += !success;
 	checks->runs[index] = checks->runs[index] << 1 | success;
 	if (success)
 		record->last_success_ns = clock_wall_ns();
-	keep_counts(checks, index);
+	keep(checks, index, clock_now_ns());
 	return changed;
 }
 

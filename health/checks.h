@@ -45,7 +45,8 @@ struct checks {
 int checks_init(struct checks *checks, const struct model *model, struct kept *kept, size_t descriptors, int channel);
 
 /* There is a workload, started at that time: the first runs fall due now, those of many checks one behind the other,
- * and nothing is known. A second call with the same life (1 or more) changes nothing. */
+ * and nothing is known but what another monitor has left behind of this very life. A second call with the same life (1
+ * or more) changes nothing. */
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now);
 
 /* It has ended: nothing is looked at until the next life, and nothing is known. */

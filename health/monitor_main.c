@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/given_file.h"
 #include "base/kept.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
@@ -46,6 +47,8 @@
 #define MODEL_TEXT_MAX (64 * 1024 * 1024)
 /* A PID 1 that owes an answer for so long hangs: it answers in microseconds. */
 #define SILENCE_NS NS_PER_S
+/* How long the loop stands still for a file that PID 1 has to open: a child of it does so in a millisecond. */
+#define OPEN_WAIT_NS (250 * NS_PER_MS)
 /* How long a monitor that was started again keeps its callers waiting, until it knows what its predecessor knew: many
  * checks begin one behind the other. */
 #define SETTLE_NS (500 * NS_PER_MS)
@@ -58,8 +61,9 @@ static struct monitor {
 	struct checks checks;
 	struct control_server control;
 	struct notify_server notify;
-	struct serve *serve; /* NULL without --metrics */
-	struct gate *gate;   /* NULL: anybody may see its pages */
+	struct serve *serve;    /* NULL without --metrics */
+	struct gate *gate;      /* NULL: anybody may see its pages */
+	struct served_tls *tls; /* NULL: HTTP */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
@@ -72,6 +76,11 @@ static struct monitor {
 	bool changed;         /* PID 1 has not been told of all */
 	int64_t settle_by_ns; /* it is told from then on, whatever is known */
 	int64_t asked_at_ns;  /* since then PID 1 owes an answer; 0: it does not */
+	struct {
+		bool awaited;
+		uint32_t file;
+		int fd; /* or -errno */
+	} opened;
 	struct wire_snapshot snapshot;
 	struct wire_service *services; /* of the model; each valid once the snapshot is there */
 	size_t service_count, services_heard;
@@ -122,6 +131,18 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 		checks_stop(&monitor.checks);
 }
 
+/* What nobody waits for any more has come too late. */
+static void take_opened(const struct wire_opened *opened, int fd)
+{
+	if (!monitor.opened.awaited || monitor.opened.file != opened->file) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	monitor.opened.awaited = false;
+	monitor.opened.fd = fd >= 0 ? fd : -(int)opened->error;
+}
+
 /* Takes what PID 1 has sent, all of it: only the last one counts. */
 static void drain_channel(void)
 {
@@ -140,6 +161,8 @@ static void drain_channel(void)
 			checks_ran(&monitor.checks, &record.ran);
 		if (record.header.type == WIRE_NOTIFIED)
 			notify_server_restore(&monitor.notify, &record.notified);
+		if (record.header.type == WIRE_OPENED)
+			take_opened(&record.opened, take_fd(&listener));
 		if (listener >= 0 && monitor.denials.memory == NULL)
 			close(listener);
 		else if (listener >= 0)
@@ -169,6 +192,42 @@ static void refresh(void)
 		return;
 	while (monitor.asked_at_ns != 0 && !monitor.orphaned && poll(&channel, 1, REFRESH_WAIT_MS) > 0)
 		drain_channel(); /* the snapshot is the last of what it tells */
+}
+
+/* Asks once, and waits for the answer. */
+static int ask_init_for(uint32_t file, int64_t until)
+{
+	union wire_record record = { .open = { .file = file } };
+
+	wire_seal(&record, WIRE_OPEN);
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.open, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -EAGAIN;
+	monitor.opened.file = file;
+	monitor.opened.fd = -EAGAIN;
+	monitor.opened.awaited = true;
+	for (int64_t now; monitor.opened.awaited && !monitor.orphaned && (now = clock_now_ns()) < until;) {
+		struct pollfd channel = { .fd = MONITOR_FD_CHANNEL, .events = POLLIN };
+
+		if (poll(&channel, 1, (int)((until - now) / NS_PER_MS) + 1) > 0)
+			drain_channel();
+	}
+	monitor.opened.awaited = false;
+	return monitor.opened.fd;
+}
+
+/* A file that this process may not open, for base/given_file.h. PID 1 has one opened at a time: the last child may not
+ * be gone yet. */
+static int ask_init_to_open(const char *path)
+{
+	const int64_t until = clock_now_ns() + OPEN_WAIT_NS;
+	uint32_t file = 0;
+	int fd;
+
+	while (file < MODEL_FILES_MAX && model_file(&monitor.model, file) != path)
+		file++;
+	while ((fd = ask_init_for(file, until)) == -EAGAIN && !monitor.orphaned && clock_now_ns() < until)
+		poll(NULL, 0, 1);
+	return fd;
 }
 
 static bool init_is_silent(void)
@@ -204,7 +263,8 @@ static void tell_health(void)
 		monitor.changed = true;
 }
 
-/* Of a first start there is nothing to wait for; the checks of a monitor that was started again have a result soon. */
+/* Of a first start there is nothing to wait for; what the checks of a monitor that was started again do not know from
+ * the one before it they know soon. */
 static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
@@ -616,8 +676,11 @@ static int open_server(struct complaint *ret_why)
 		fds[i] = monitor.first_listen + (int)i;
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	error = serve_open(
-		fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, &monitor.serve, ret_why);
+	if (monitor.model.tls_certificate != NULL &&
+		served_tls_open(monitor.model.tls_certificate, monitor.model.tls_key, warn, &monitor.tls) < 0)
+		return complain(ret_why, ENOMEM, "--metrics-tls-cert: %s", strerror(ENOMEM));
+	error = serve_open(fds, monitor.model.listen_count, pages, sizeof pages / sizeof pages[0], NULL, monitor.tls,
+		&monitor.serve, ret_why);
 	return error < 0 ? error : open_gate(ret_why);
 }
 
@@ -685,7 +748,8 @@ static int prepare(char **argv, struct complaint *ret_why)
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
 		monitor.model.main.watchdog_ns, &monitor.checks, tell_notified);
-	app_pages_init(&monitor.model);
+	given_file_ask(ask_init_to_open);
+	app_pages_init(&monitor.model, monitor.kept);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);

@@ -58,6 +58,56 @@ bool verdict_observe(
 	return verdict->state != before;
 }
 
+void verdict_keep(const struct verdict *verdict, struct last_verdict *last)
+{
+	last->successes = verdict->successes;
+	last->failures = verdict->failures;
+	last->state = verdict->state;
+	last->succeeded = verdict->succeeded;
+	last->started = verdict->started;
+	last->consecutive_failures = verdict->consecutive_failures;
+	last->consecutive_successes = verdict->consecutive_successes;
+}
+
+static bool counts_fit(const struct last_verdict *last)
+{
+	return last->succeeded == (last->successes > 0) && last->started <= last->succeeded &&
+		last->consecutive_successes <= last->successes && last->consecutive_failures <= last->failures &&
+		(last->consecutive_successes == 0 || last->consecutive_failures == 0);
+}
+
+static bool state_fits(const struct last_verdict *last, const struct check_timing *timing)
+{
+	const bool fell = last->consecutive_failures >= timing->retries;
+	const bool rose = last->consecutive_successes >= timing->success_threshold;
+
+	switch (last->state) {
+	case VERDICT_STARTING:
+		return !fell && !rose && last->started == 0;
+	case VERDICT_HEALTHY:
+		return !fell && last->started == 1;
+	case VERDICT_UNHEALTHY:
+		/* Too few successes in a row leave it so, and so do failures behind them. */
+		return !rose && last->failures >= timing->retries && (fell || last->succeeded == 1);
+	default:
+		return false;
+	}
+}
+
+bool verdict_recall(struct verdict *verdict, const struct check_timing *timing, const struct last_verdict *last)
+{
+	if (!counts_fit(last) || !state_fits(last, timing))
+		return false;
+	verdict->state = (enum verdict_state)last->state;
+	verdict->successes = last->successes;
+	verdict->failures = last->failures;
+	verdict->succeeded = last->succeeded == 1;
+	verdict->started = last->started == 1;
+	verdict->consecutive_failures = last->consecutive_failures;
+	verdict->consecutive_successes = last->consecutive_successes;
+	return true;
+}
+
 bool verdict_passes(const struct verdict *verdict)
 {
 	switch (verdict->kind) {

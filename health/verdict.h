@@ -1,6 +1,7 @@
 /* From runs of a check to a verdict, and from verdicts to an answer about a kind. Pure. */
 #pragma once
 
+#include "base/kept.h"
 #include "base/model.h"
 
 /* Docker's three words for it (HEALTHCHECK, Dockerfile reference). */
@@ -35,6 +36,13 @@ void verdict_init(struct verdict *verdict, enum check_kind kind);
  * Returns true if the state changed by it. */
 bool verdict_observe(
 	struct verdict *verdict, const struct check_timing *timing, int64_t started_at, int64_t run_at, bool success);
+
+/* What outlives the monitor: all but life, seen_at_ns and runs, which are the caller's. */
+void verdict_keep(const struct verdict *verdict, struct last_verdict *last);
+
+/* Goes on with what another monitor knew. Returns false, and *verdict stays, where no runs with this timing lead there:
+ * it is then made up, or torn. */
+bool verdict_recall(struct verdict *verdict, const struct check_timing *timing, const struct last_verdict *last);
 
 static inline bool verdict_settled(const struct verdict *verdict)
 {

@@ -363,6 +363,8 @@ static bool take_record(struct loop *loop)
 		loop_send(loop);
 	else if (record.header.type == WIRE_RUN)
 		take_run(loop, &record.run, output);
+	else if (record.header.type == WIRE_OPEN)
+		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
 	else if (record.header.type == WIRE_NOTIFIED)
 		take_notified(loop, &record.notified);
 	else if (record.header.type == WIRE_HEALTH && record.health.service < loop->unit_count)
@@ -414,7 +416,8 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		unit->was_reaped = true;
 		unit->main_status = status;
 	} else if (!is_pre_stop_of_one(loop, pid, status) &&
-		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status))) {
+		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) &&
+		!file_lender_ended(&loop->lender, pid)) {
 		loop->snapshot.reaped_orphans++;
 	}
 }

@@ -8,6 +8,7 @@
 #include "init/coordinate.h"
 #include "init/descendants.h"
 #include "init/exec_probes.h"
+#include "init/file_lender.h"
 #include "init/monitor_link.h"
 #include "init/unit.h"
 
@@ -18,6 +19,7 @@ struct loop {
 	struct coordinator coordinator; /* of as many, in the same order */
 	struct monitor_link monitor;
 	struct exec_probes probes;
+	struct file_lender lender;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;

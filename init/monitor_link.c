@@ -5,13 +5,16 @@
 #include "base/control.h"
 #include "base/credentials.h"
 #include "base/fdio.h"
+#include "base/given_file.h"
 #include "base/kept.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/signame.h"
+#include "base/tls.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
+#include "init/file_lender.h"
 #include "init/monitor_model.h"
 #include "init/notify_socket.h"
 
@@ -239,17 +242,48 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 
 /* ---- before the point of no return: as the monitor will ---- */
 
-/* The files of who may see pages are read by the monitor, again and again. That it can read them, and what is wrong
- * with them, is found out by a child with no more rights than it will have. */
-static int check_credentials(const struct model *model, struct complaint *ret_why)
+/* What PID 1 would open for the monitor, by its number, or -errno. */
+static struct {
+	const struct model *model;
+	int fd[MODEL_FILE_BEARER];
+} lent;
+
+static int take_lent(const char *path)
+{
+	for (uint32_t i = 0; i < MODEL_FILE_BEARER; i++)
+		if (model_file(lent.model, i) == path)
+			return lent.fd[i];
+	return -EACCES;
+}
+
+/* As the monitor does it. */
+static int load_files(const struct model *model, const struct file_lender *lender, struct complaint *ret_why)
 {
 	static struct credentials credentials;
+	struct tls *tls;
+	int error;
+
+	lent.model = model;
+	for (uint32_t i = 0; i < MODEL_FILE_BEARER; i++)
+		lent.fd[i] = model_file(model, i) != NULL ? file_lender_try(lender, i) : -ENOENT;
+	drop_privileges();
+	given_file_ask(take_lent);
+	error = credentials_load(model->users, model->tokens, &credentials, ret_why);
+	if (error == 0 && model->tls_certificate != NULL)
+		error = tls_load(model->tls_certificate, model->tls_key, &tls, ret_why);
+	return error;
+}
+
+/* The files of who may see pages, and of what they are served with, are read by the monitor, again and again. That it
+ * can read them, and what is wrong with them, is found out by a child with no more rights than it will have. */
+static int check_files(const struct model *model, const struct file_lender *lender, struct complaint *ret_why)
+{
 	cleanup_close int reader = -1, writer = -1;
 	ssize_t length;
 	int ends[2];
 	pid_t pid;
 
-	if (model->users == NULL && model->tokens == NULL)
+	if (model->users == NULL && model->tokens == NULL && model->tls_certificate == NULL)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
@@ -260,10 +294,8 @@ static int check_credentials(const struct model *model, struct complaint *ret_wh
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
 	if (pid == 0) {
 		struct complaint why = { .text = "" };
-		int error;
+		const int error = load_files(model, lender, &why);
 
-		drop_privileges();
-		error = credentials_load(model->users, model->tokens, &credentials, &why);
 		_exit(error < 0 && fd_write_all(writer, why.text, strlen(why.text)) == 0);
 	}
 	close(take_fd(&writer));
@@ -288,7 +320,8 @@ static void open_kept(struct monitor_link *link, size_t check_count)
 	link->kept = fd < 0 ? -1 : fd;
 }
 
-static int open_listeners(struct monitor_link *link, const struct model *model, struct complaint *ret_why)
+static int open_listeners(struct monitor_link *link, const struct model *model, const struct file_lender *lender,
+	struct complaint *ret_why)
 {
 	for (size_t i = 0; i < model->listen_count; i++) {
 		struct complaint why;
@@ -298,10 +331,11 @@ static int open_listeners(struct monitor_link *link, const struct model *model, 
 			return complain(ret_why, -error, "--metrics %.450s", why.text);
 		link->listen_count++;
 	}
-	return check_credentials(model, ret_why);
+	return check_files(model, lender, ret_why);
 }
 
-int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)
+int monitor_link_open(struct monitor_link *link, const struct model *model, const struct file_lender *lender,
+	char **argv, struct complaint *ret_why)
 {
 	int error;
 
@@ -324,7 +358,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 	if (link->control < 0)
 		return link->control;
 	open_kept(link, model->main.check_count);
-	error = open_listeners(link, model, ret_why);
+	error = open_listeners(link, model, lender, ret_why);
 	if (error < 0 || !model_wants_notify(model))
 		return error;
 	error = notify_socket_open(model, ret_why);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct file_lender;
+
 struct monitor_link {
 	char **argv;    /* borrowed: our own arguments, which the monitor reads again */
 	int executable; /* O_PATH of this program, or -1 where there is no monitor */
@@ -31,7 +33,8 @@ struct monitor_link {
 void monitor_link_none(struct monitor_link *link);
 
 /* Opens the sockets that the model asks for. Before the point of no return: returns 0, or -errno with a sentence. */
-int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why);
+int monitor_link_open(struct monitor_link *link, const struct model *model, const struct file_lender *lender,
+	char **argv, struct complaint *ret_why);
 
 /* Starts the monitor. Where that fails it is tried again later. */
 void monitor_link_start(struct monitor_link *link, int64_t now);

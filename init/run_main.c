@@ -186,7 +186,8 @@ static int prepare_monitor(char **argv, struct complaint *ret_why)
 	monitor_link_none(&loop.monitor);
 	if (!loop.wants_monitor)
 		return 0;
-	error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
+	loop.lender = (struct file_lender){ .model = &model, .plan = plan };
+	error = monitor_link_open(&loop.monitor, &model, &loop.lender, monitor_argv(argv), ret_why);
 	if (error < 0)
 		return error;
 	if (model.main.confinement.seccomp_report) {

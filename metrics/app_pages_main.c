@@ -3,18 +3,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/given_file.h"
 #include "base/log.h"
 #include "health/probe.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #define TOKEN_MAX 3072
 #define ACCEPT "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -47,6 +47,7 @@ static struct {
 	struct app_scrape scrape[MODEL_MERGE_MAX];
 	size_t count;
 	bool under_way, ended;
+	struct kept *kept; /* borrowed: what is counted outlives us */
 	struct siphash_key key;
 	struct app_page merged[MODEL_MERGE_MAX]; /* what the last merge was made of */
 } pages;
@@ -86,9 +87,23 @@ static struct app_scrape *scrape_of(const struct source *source)
 	return &pages.scrape[source - pages.source];
 }
 
+/* Kept before anybody is told. */
+static void count_error(const struct source *source, enum app_error error, uint64_t count)
+{
+	static_assert(KEPT_ERRORS == APP_ERROR_COUNT, "every reason is kept");
+	const size_t page = (size_t)(source - pages.source);
+	struct error_counts counts;
+
+	if (count == 0)
+		return;
+	pages.scrape[page].errors[error] += count;
+	memcpy(counts.count, pages.scrape[page].errors, sizeof counts.count);
+	kept_put_errors(pages.kept, page, &counts);
+}
+
 static void fail(struct source *source, enum app_error error, const char *sentence)
 {
-	scrape_of(source)->errors[error]++;
+	count_error(source, error, 1);
 	tell(source, sentence);
 	drop_text(source);
 }
@@ -102,19 +117,16 @@ static int keep(void *context, const char *bytes, size_t length)
 	return source->body.error;
 }
 
-/* The token as it is now: a file that was replaced is another one. Not a FIFO, which would hold us up. */
+/* The token as it is now: a file that was replaced is another one. */
 static int read_token(const struct source *source, char **ret_token)
 {
-	cleanup_close int fd = open(source->check->bearer_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	cleanup_close int fd = given_file_open(source->check->bearer_file);
 	cleanup_free char *token = NULL;
-	struct stat file;
 	size_t length;
 	int r;
 
-	if (fd < 0 || fstat(fd, &file) < 0)
-		return -errno;
-	if (!S_ISREG(file.st_mode))
-		return -EINVAL;
+	if (fd < 0)
+		return fd;
 	r = fd_read_file(fd, TOKEN_MAX, &token, &length);
 	if (r < 0)
 		return r;
@@ -140,6 +152,8 @@ static const char *token_error(int error)
 		return "empty";
 	case EILSEQ:
 		return "not one word of visible ASCII";
+	case EAGAIN:
+		return "PID 1 did not open it in time";
 	default:
 		return strerror(error);
 	}
@@ -180,7 +194,7 @@ static int make_exchange(struct source *source)
 		return 0;
 	r = add_token(source);
 	if (r < 0) {
-		snprintf(sentence, sizeof sentence, "bearer_file %.300s: %s (the monitor reads it as user %u)",
+		snprintf(sentence, sizeof sentence, "bearer_file %.300s: %s (read as user %u, or as the service's)",
 			source->check->bearer_file, token_error(-r), (unsigned)geteuid());
 		fail(source, APP_ERROR_TOKEN, sentence);
 	}
@@ -256,19 +270,23 @@ static void begin(struct source *source, int64_t now)
 
 /* ---- a round ---- */
 
-void app_pages_init(const struct model *model)
+void app_pages_init(const struct model *model, struct kept *kept)
 {
 #ifdef __GLIBC__
 	/* Else the threshold grows with what is freed, and the memory of large pages would stay (mallopt(3)). */
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 #endif
+	pages.kept = kept;
 	pages.count = model->merge_count;
 	for (size_t i = 0; i < pages.count; i++) {
 		struct source *source = &pages.source[i];
+		struct error_counts counts;
 
 		source->check = &model->merge[i];
 		source->sink = (struct http_sink){ keep, source };
 		pages.scrape[i].target = source->check->name;
+		counts = kept_errors(kept, i);
+		memcpy(pages.scrape[i].errors, counts.count, sizeof counts.count);
 	}
 	/* Nobody outside is to know which texts collide; without randomness (getrandom(2): never on Linux 3.17 or
 	 * later, after boot) there is at least the clock. */
@@ -368,7 +386,7 @@ static void count_late(int64_t now)
 		pages.scrape[i].success = false;
 		if (source->running)
 			pages.scrape[i].duration_ns = now - source->begun_ns;
-		pages.scrape[i].errors[APP_ERROR_TIMEOUT]++;
+		count_error(source, APP_ERROR_TIMEOUT, 1);
 		tell(source, "no whole answer within the scraper's time");
 	}
 }
@@ -423,8 +441,8 @@ struct merge *app_pages_merge(void)
 	if (count == 0 || merge_build(pages.merged, count, &pages.key, left, &merge) < 0)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		scrape_of(sources[i])->errors[APP_ERROR_CONFLICT] += left[i].families;
-		scrape_of(sources[i])->errors[APP_ERROR_DUPLICATE] += left[i].series;
+		count_error(sources[i], APP_ERROR_CONFLICT, left[i].families);
+		count_error(sources[i], APP_ERROR_DUPLICATE, left[i].series);
 		tell_left(sources[i], &left[i]);
 	}
 	return merge;
@@ -433,7 +451,7 @@ struct merge *app_pages_merge(void)
 void app_pages_refused(void)
 {
 	for (size_t i = 0; i < pages.count; i++) {
-		pages.scrape[i].errors[APP_ERROR_TOO_LARGE] += pages.scrape[i].success;
+		count_error(&pages.source[i], APP_ERROR_TOO_LARGE, pages.scrape[i].success);
 		pages.scrape[i].success = false;
 	}
 }

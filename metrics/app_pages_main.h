@@ -2,6 +2,7 @@
  * fetched side by side, and once for all scrapers that wait: a round. */
 #pragma once
 
+#include "base/kept.h"
 #include "base/model.h"
 #include "metrics/app_scrape.h"
 #include "metrics/merge.h"
@@ -18,8 +19,8 @@
 #define APP_TIMEOUT_NS (INT64_C(5) * 1000000000)
 #define APP_TIMEOUT_MAX_NS (INT64_C(9) * 1000000000)
 
-/* The model outlives it. Before the cage is closed. */
-void app_pages_init(const struct model *model);
+/* The model outlives it, and so does what is kept of the monitors before. Before the cage is closed. */
+void app_pages_init(const struct model *model, struct kept *kept);
 
 /* For the loop: what to wait for (a slot for each page), until when, and what is due. app_pages_run() returns true when
  * a round has ended: those that wait are to be asked again. */

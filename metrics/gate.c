@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "metrics/authorization.h"
 #include "metrics/bcrypt.h"
+#include "metrics/followed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define KEY_SIZE 32
 #define DIGEST_SIZE 65
 #define KNOWN_MAX 16                   /* right ones, and wrong ones */
-#define LOOK_AT_FILES_NS NS_PER_S      /* not more often */
 #define PAUSE_FACTOR 3                 /* of what a wrong password cost */
 #define TRY_AGAIN_NS (100 * NS_PER_MS) /* where no child could be started */
 
@@ -37,17 +36,8 @@ struct known {
 	size_t next;
 };
 
-struct seen_file { /* what stat(2) said when it was read */
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-};
-
 struct gate {
-	const char *path[2]; /* users, tokens */
-	struct seen_file seen[2];
-	int64_t looked_at_ns;
+	struct followed files; /* users, tokens */
 	void (*tell)(const char *sentence);
 	struct serve_guard guard;
 	struct credentials credentials;
@@ -100,22 +90,6 @@ static void remember(struct known *known, const struct digest *digest)
 
 /* ---- the files ---- */
 
-static struct seen_file look_at(const char *path)
-{
-	struct seen_file seen = { .size = -1 };
-	struct stat what;
-
-	if (path != NULL && stat(path, &what) == 0)
-		seen = (struct seen_file){ what.st_dev, what.st_ino, what.st_size, what.st_mtim };
-	return seen;
-}
-
-static bool same_file(const struct seen_file *one, const struct seen_file *other)
-{
-	return one->device == other->device && one->inode == other->inode && one->size == other->size &&
-		one->modified.tv_sec == other->modified.tv_sec && one->modified.tv_nsec == other->modified.tv_nsec;
-}
-
 static void forget_child(struct gate *gate)
 {
 	if (gate->child <= 0)
@@ -131,32 +105,17 @@ static void forget_child(struct gate *gate)
 static void read_files(struct gate *gate)
 {
 	struct complaint why;
+	const int error = credentials_load(gate->files.path[0], gate->files.path[1], &gate->credentials, &why);
 
-	if (credentials_load(gate->path[0], gate->path[1], &gate->credentials, &why) < 0) {
+	if (error == -EAGAIN)
+		followed_again(&gate->files);
+	if (error < 0) {
 		gate->tell(why.text);
 		return;
 	}
 	forget_child(gate);
 	memset(&gate->right, 0, sizeof gate->right);
 	memset(&gate->wrong, 0, sizeof gate->wrong);
-}
-
-/* A file that is replaced while it is read has another inode or time the next time. */
-static void follow_files(struct gate *gate, int64_t now)
-{
-	bool changed = false;
-
-	if (gate->looked_at_ns != 0 && now - gate->looked_at_ns < LOOK_AT_FILES_NS)
-		return;
-	gate->looked_at_ns = now;
-	for (size_t i = 0; i < 2; i++) {
-		struct seen_file seen = look_at(gate->path[i]);
-
-		changed |= !same_file(&seen, &gate->seen[i]);
-		gate->seen[i] = seen;
-	}
-	if (changed)
-		read_files(gate);
 }
 
 /* ---- the child that hashes ---- */
@@ -247,7 +206,8 @@ static enum serve_permit permit(void *context, const char *field)
 	struct authorization who;
 	struct digest digest;
 
-	follow_files(gate, now);
+	if (followed_changed(&gate->files, now))
+		read_files(gate);
 	if (field == NULL || authorization_parse(field, &who) < 0)
 		return SERVE_PERMIT_NO;
 	make_digest(gate, &who, &digest);
@@ -268,8 +228,8 @@ int gate_open(
 
 	if (gate == NULL)
 		return -ENOMEM;
-	gate->path[0] = users_path;
-	gate->path[1] = tokens_path;
+	gate->files.path[0] = users_path;
+	gate->files.path[1] = tokens_path;
 	gate->tell = tell;
 	gate->guard.permit = permit;
 	gate->guard.context = gate;
@@ -281,7 +241,8 @@ int gate_open(
 		free(gate);
 		return -EIO;
 	}
-	follow_files(gate, clock_now_ns());
+	followed_changed(&gate->files, clock_now_ns());
+	read_files(gate);
 	*ret_gate = gate;
 	return 0;
 }

@@ -31,6 +31,7 @@ struct slot {
 	int fd; /* owned by the library */
 	struct origin origin;
 	int64_t deadline_ns; /* of the request that is under way or awaited */
+	struct tls *tls;     /* what it is served with; NULL: HTTP */
 	uint64_t order;      /* of its beginning: the smallest has waited longest */
 	size_t peers;        /* connections of this origin, this one included */
 	struct MHD_Connection
@@ -49,6 +50,7 @@ struct serve {
 	size_t page_count;
 	void *context;
 	const struct serve_guard *guard; /* borrowed, or NULL */
+	struct served_tls *tls;          /* borrowed, or NULL: HTTP */
 	struct slot slots[SERVE_CONNECTIONS_MAX];
 	uint64_t order;
 	int64_t now_ns;
@@ -236,9 +238,9 @@ static const char *path_of(const char *target)
 {
 	const char *path;
 
-	if (strncasecmp(target, "http://", 7) != 0)
+	if (strncasecmp(target, "http://", 7) != 0 && strncasecmp(target, "https://", 8) != 0)
 		return target;
-	path = strchr(target + 7, '/');
+	path = strchr(target + 8, '/'); /* no host is empty */
 	return path != NULL ? path : "/";
 }
 
@@ -412,7 +414,17 @@ static void count_peers(struct serve *serve, const struct origin *origin)
 static void free_slot(struct serve *serve, struct slot *slot)
 {
 	slot->used = false;
+	tls_drop(slot->tls); /* its session has ended before */
+	slot->tls = NULL;
 	count_peers(serve, &slot->origin);
+}
+
+static void start_tls(struct MHD_Connection *connection, const struct slot *slot)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (info != NULL)
+		tls_use(slot->tls, info->tls_session);
 }
 
 static void on_connection(void *closure, struct MHD_Connection *connection, void **socket_context,
@@ -424,7 +436,10 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
 		const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 			connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-		*socket_context = info == NULL ? NULL : find_slot(closure, info->connect_fd);
+		slot = info == NULL ? NULL : find_slot(closure, info->connect_fd);
+		if (slot != NULL && slot->tls != NULL)
+			start_tls(connection, slot);
+		*socket_context = slot;
 	} else if (slot != NULL) {
 		free_slot(closure, slot);
 		*socket_context = NULL;
@@ -516,6 +531,7 @@ static int accept_one(struct serve *serve, int listener)
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof address;
 	cleanup_close int fd = accept4(listener, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct tls *tls = NULL;
 	struct origin origin;
 	struct slot *slot;
 	int client;
@@ -523,11 +539,15 @@ static int accept_one(struct serve *serve, int listener)
 	if (fd < 0)
 		return -errno;
 	origin = origin_of(&address);
+	if (serve->tls != NULL && (tls = served_tls_take(serve->tls, serve->now_ns)) == NULL)
+		return 0; /* what is to be said in secret is not said otherwise */
 	slot = make_place(serve, &origin);
-	if (slot == NULL)
+	if (slot == NULL) {
+		tls_drop(tls);
 		return 0;
+	}
 	client = take_fd(&fd); /* the library closes it, also where it refuses it */
-	*slot = (struct slot){ .used = true, .fd = client, .origin = origin };
+	*slot = (struct slot){ .used = true, .fd = client, .tls = tls, .origin = origin };
 	renew(serve, slot);
 	count_peers(serve, &slot->origin);
 	if (MHD_add_connection(serve->daemon, client, (struct sockaddr *)&address, length) != MHD_YES)
@@ -645,14 +665,20 @@ size_t serve_unsent(const struct serve *serve)
 
 static int start_library(struct serve *serve)
 {
+	const struct MHD_OptionItem secret[] = {
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_no_certificate() },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
 	const union MHD_DaemonInfo *info;
 
 	/* The library's own timeout stays off: end_overdue() does better. */
-	serve->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-		NULL, on_request, serve, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, serve, MHD_OPTION_END);
+	serve->daemon = MHD_start_daemon(serve->tls != NULL ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request,
+		serve, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)SERVE_HEADER_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+		NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, serve, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+		serve, serve->tls != NULL ? MHD_OPTION_ARRAY : MHD_OPTION_END, secret, MHD_OPTION_END);
 	if (serve->daemon == NULL)
 		return errno > 0 ? -errno : -EIO;
 	info = MHD_get_daemon_info(serve->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -663,7 +689,7 @@ static int start_library(struct serve *serve)
 }
 
 int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
-	struct serve **ret_serve, struct complaint *ret_why)
+	struct served_tls *tls, struct serve **ret_serve, struct complaint *ret_why)
 {
 	struct serve *serve;
 	int error;
@@ -677,6 +703,7 @@ int serve_open(const int *fds, size_t count, const struct serve_page *pages, siz
 	serve->pages = pages;
 	serve->page_count = page_count;
 	serve->context = context;
+	serve->tls = tls;
 	error = start_library(serve);
 	if (error < 0) {
 		serve_close(serve);

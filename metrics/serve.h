@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/complaint.h"
+#include "metrics/served_tls.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -70,11 +71,11 @@ bool serve_has(const struct serve_request *request, const char *name);
 const char *serve_header(const struct serve_request *request, const char *name);
 
 /* Serves `count` descriptors (1 to SERVE_LISTEN_MAX) that are bound, listening, non-blocking and CLOEXEC; they become
- * the server's once it returns 0. pages and context are borrowed until serve_close(). Connections beyond the limits
- * push out the oldest one of the address that has most: who waits is never shut out by who only holds on. Returns 0 or
- * -errno and why. */
+ * the server's once it returns 0. pages, context and tls are borrowed until serve_close(); tls NULL: HTTP, else HTTPS
+ * and nothing but that. Connections beyond the limits push out the oldest one of the address that has most: who waits
+ * is never shut out by who only holds on. Returns 0 or -errno and why. */
 int serve_open(const int *fds, size_t count, const struct serve_page *pages, size_t page_count, void *context,
-	struct serve **ret_serve, struct complaint *ret_why);
+	struct served_tls *tls, struct serve **ret_serve, struct complaint *ret_why);
 
 /* From here on whoever asks for a guarded page is asked who he is. guard is borrowed; NULL: nobody is. */
 void serve_set_guard(struct serve *serve, const struct serve_guard *guard);

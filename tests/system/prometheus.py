@@ -19,9 +19,10 @@ class Prometheus:
     target   ADDRESS:PORT of what it scrapes
     rules    files of rules, evaluated every second
     port     that it listens on, on loopback
+    scrape   more of how it scrapes: {"scheme": "https"}
     enter    words before the command, where it is to run somewhere else; http(URL) then asks there"""
 
-    def __init__(self, folder, target, *, rules=(), port=9090, enter=(), http=get):
+    def __init__(self, folder, target, *, rules=(), port=9090, scrape={}, enter=(), http=get):
         self.base = f"http://127.0.0.1:{port}/api/v1"
         self.http = http
         self.folder = Path(folder)
@@ -29,7 +30,7 @@ class Prometheus:
             "global": {"evaluation_interval": "1s"},
             "rule_files": [str(path) for path in rules],
             "scrape_configs": [{"job_name": "nest-init", "scrape_interval": "1s", "scrape_timeout": "1s",
-                                "static_configs": [{"targets": [target]}]}]}))
+                                "static_configs": [{"targets": [target]}], **scrape}]}))
         self.output = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             [*enter, "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",

@@ -6,6 +6,7 @@ machine takes; what counts is counted, not timed.
 import contextlib
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -155,6 +156,81 @@ def test_a_monitor_that_was_killed_knows_its_thousand_checks_again():
         done = inside(container, "health")
         assert (done.returncode, done.stdout) == (0, "ready\n")
         assert len(checks(container)) == 1000
+
+
+def kill_monitor(container):
+    """Returns once there is another one."""
+    old = monitor(container)
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: monitor(container) != old)
+
+
+def test_a_monitor_that_was_killed_forgets_no_verdict():
+    """What would fail now was looked at a moment ago: nobody is told that it is not ready, and it is not looked at again
+    before its time. What fails goes on to be counted."""
+    metrics = free_port()
+    with contextlib.ExitStack() as stack:
+        with listening() as port:
+            options = ["--health-interval=1h", "--health-start-interval=20ms", f"--metrics=127.0.0.1:{metrics}",
+                       f"--ready=name=page tcp://127.0.0.1:{port}", "--live=name=down retries=1000 file:/no"]
+            container = stack.enter_context(Namespace(NEST_INIT, "sleep", "1000", options=options))
+            until(container, lambda check: check["healthy"], "page")
+        until(container, lambda check: check["consecutive_failures"] > 20, "down")  # nobody listens there any more
+        for _ in range(3):
+            before = checks(container)
+            kill_monitor(container)
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/readyz?verbose", timeout=60) as answer:
+                assert (answer.status, answer.read()) == (200, b"[+]nest-init ok\n[+]page ok\nreadyz check passed\n")
+            after = checks(container)
+            assert after["down"]["consecutive_failures"] >= before["down"]["consecutive_failures"]
+            assert after["down"]["failures"] - before["down"]["failures"] == \
+                after["down"]["consecutive_failures"] - before["down"]["consecutive_failures"]
+            assert (after["page"]["successes"], after["page"]["failures"]) == (before["page"]["successes"], 0)
+
+
+def test_what_is_unhealthy_stays_so_when_the_monitor_is_killed():
+    options = ["--health-interval=1h", "--health-start-interval=1h", "--health-retries=1", "--live=name=down file:/no"]
+    with Namespace(NEST_INIT, "sleep", "1000", options=options) as container:
+        until(container, lambda check: check["failures"] == 1 and not check["healthy"], "down")
+        kill_monitor(container)
+        known = until(container, lambda check: True, "down")
+        assert (known["healthy"], known["failures"], known["consecutive_failures"]) == (False, 1, 1)
+        assert inside(container, "health", "--live").stdout == "not alive: down: as the last monitor found it\n"
+
+
+def test_a_new_life_begins_with_nothing_known():
+    """What is kept is of the life before."""
+    options = ["--health-interval=1h", "--health-start-interval=1h", "--health-retries=1", "--live=name=down file:/no",
+               "--restart=always"]
+    with Namespace(NEST_INIT, "sleep", "1000", options=options) as container:
+        until(container, lambda check: check["failures"] == 1, "down")
+        main = next(pid for pid in children(container.pid) if pid != monitor(container))
+        os.kill(main, signal.SIGKILL)
+        wait_until(lambda: [pid for pid in children(container.pid) if pid not in (main, monitor(container))])
+        kill_monitor(container)
+        known = until(container, lambda check: check["failures"] >= 2, "down")
+        assert known["consecutive_failures"] == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_memory_that_a_monitor_has_filled_with_garbage_is_not_believed(seed):
+    chance = random.Random(seed)
+    words = " ".join(f"name=check-{i} file:/" for i in range(40))
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=1h", "--live=name=down retries=2 file:/no"],
+                   env={"NEST_INIT_READY": words}) as container:
+        until(container, lambda known: all(known[f"check-{i}"]["healthy"] for i in range(40)))
+        at = next(fd for fd in Path(f"/proc/{container.pid}/fd").iterdir() if "memfd:monitor" in os.readlink(fd))
+        with open(at, "r+b", buffering=0) as memory:
+            size = os.fstat(memory.fileno()).st_size
+            assert size > 40 * 100
+            garbage = (b"\xff" * size, b"\0" * size, chance.randbytes(size), memory.read(4) + chance.randbytes(size - 4))[seed]
+            os.pwrite(memory.fileno(), garbage, 0)
+        kill_monitor(container)
+        known = until(container, lambda known: all(known[f"check-{i}"]["healthy"] for i in range(40)))
+        assert all(known[f"check-{i}"]["successes"] == 1 for i in range(40))  # looked at again
+        assert inside(container, "health").stdout == "ready\n"
+        assert known["down"]["failures"] < 100
+        assert json.loads(inside(container, "status", "--json").stdout)["monitor_restarts"] == 1
 
 
 def test_few_descriptors_make_checks_wait_and_none_fail():

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -51,6 +52,7 @@ def merged(*targets, command=()):
     """nest-init that merges these; `command` is the service."""
     container = Container(*command, options=[word for target in targets for word in ("--metrics-merge", target)])
     try:
+        container.wait_until(lambda: '\nnest_init_state{state="running"} 1\n' in container.get("/metrics/self")[1])  # it is executed
         monitor, held = container.monitor, len(os.listdir(f"/proc/{container.pid1}/fd"))
         yield container
         assert container.monitor == monitor, "the monitor died of a test"
@@ -286,17 +288,42 @@ def test_a_page_behind_a_token(modules, public):
         assert errors(container.get("/metrics")[1], "app") == {"token": 8, "status": 1}
 
 
+@pytest.mark.parametrize("owner, options, result", [
+    (1001, ("--user", "1001:1001"), {}),
+    (1001, ("--user", "1001:1001", "--cap-drop", "all"), {}),
+    (0, (), {}),                                          # the service is root
+    (0, ("--user", "1001:1001"), {"token": 1}),           # what the service may not read is not read for it
+    (2000, ("--user", "1001:1001"), {"token": 1})])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_token_for_the_services_user_alone(public, owner, options, result, linked):
+    token = public / "token"
+    token.touch(0o400)
+    token.write_text("correct.horse")
+    os.chown(token, owner, owner)
+    if linked:
+        (public / "link").symlink_to(token)
+        token = public / "link"
+    with Target(answering("a 1\n")) as target:
+        container = Container(options=["--metrics-merge", f"name=app bearer_file={token} {target.url}", *options])
+        try:
+            assert errors(container.get("/metrics")[1], "app") == result
+            assert [head.count("Authorization: Bearer correct.horse\r\n") for head in target.heads] == ([] if result else [1])
+        finally:
+            container.close()
+
+
 def test_the_log_says_what_is_wrong_once(public, capfd):
     token = public / "token"
     token.write_text("secret")
     token.chmod(0o600)
+    os.chown(token, 2000, 2000)
     with Target(answering("a 1\n")) as target, merged(f"bearer_file={token} {target.url}") as container:
         for _ in range(5):
             container.get("/metrics")
         assert target.heads == []
     lines = [line for line in capfd.readouterr().err.splitlines() if "metrics-merge" in line]
     assert lines == [f"nest-init monitor: warning: --metrics-merge: {target.url}: bearer_file {token}: Permission denied "
-                     "(the monitor reads it as user 65534); it is left out"]
+                     "(read as user 65534, or as the service's); it is left out"]
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -458,6 +485,23 @@ def test_a_harmful_page_is_left_out_and_counted(what):
             assert of_app(page) == {"good": "1"}
             assert (success(page, "bad"), errors(page, "bad")) == ("0", {reason: times})
         assert container.resident_kib() < 32 << 10
+
+
+def test_no_error_is_forgotten_when_the_monitor_is_killed():
+    with Target(answering("a 1\n", "404 Not Found")) as bad, Target(answering("a 1\na 2\n")) as twice:
+        container = Container(options=["--metrics-merge", f"name=bad {bad.url}", "--metrics-merge", f"name=twice {twice.url}"])
+        try:
+            for times in 1, 2, 3:
+                page = container.get("/metrics")[1]
+                assert (errors(page, "bad"), errors(page, "twice")) == ({"status": times}, {"duplicate": times})
+                old = container.monitor
+                os.kill(old, signal.SIGKILL)
+                container.wait_until(lambda: container.monitor != old)
+                container.wait_until(lambda: container.get("/metrics/self")[0] == 200)
+                page = container.get("/metrics/self")[1]
+                assert (errors(page, "bad"), errors(page, "twice")) == ({"status": times}, {"duplicate": times})
+        finally:
+            container.close()
 
 
 def test_a_token_that_leaves_no_room_for_the_request_is_refused(public):

@@ -40,14 +40,20 @@ def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def plain_environment():
+    """Without what names the binaries under test, which nest-init would take for options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NEST_INIT")}
+
+
 class Container:
     """nest-init with --metrics in a PID namespace, and its monitor."""
 
-    def __init__(self, *command, options=()):
+    def __init__(self, *command, options=(), binary=None):
+        self.binary = binary or NEST_INIT
         self.port = free_port()
         self.process = subprocess.Popen(
-            ["unshare", "-pf", "--mount-proc", "--kill-child", NEST_INIT, "--metrics", f"127.0.0.1:{self.port}",
-             *options, "--", *(command or ("sleep", "1000"))])
+            ["unshare", "-pf", "--mount-proc", "--kill-child", self.binary, "--metrics", f"127.0.0.1:{self.port}",
+             *options, "--", *(command or ("sleep", "1000"))], env=plain_environment())
         try:
             self.wait_until(lambda: self.get("/livez")[0] == 200)
             self.pid1 = children(self.process.pid)[0]
@@ -105,7 +111,7 @@ class Container:
     @property
     def monitor(self):
         for pid in children(self.pid1):
-            if os.path.samefile(f"/proc/{pid}/exe", NEST_INIT):
+            if os.path.samefile(f"/proc/{pid}/exe", self.binary):
                 return pid
         raise OSError("there is no monitor")
 

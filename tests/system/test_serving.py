@@ -1,15 +1,19 @@
 """Where the HTTP server listens, to whom it answers, and how it packs: with curl and a real Prometheus."""
 import base64
 import errno
+import fcntl
 import gzip
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -19,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from namespace import wait_until
-from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, free_port
+from test_monitor import channel_of, record
+from test_serve import BACKSTOP, NEST_INIT, PER_ADDRESS, Container, alive, children, free_port, plain_environment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -38,7 +43,7 @@ def start():
 
 def refusal(*options, env={}, **more):
     run = subprocess.run([NEST_INIT, *options, "--", "true"], capture_output=True, text=True, timeout=BACKSTOP,
-                         env={**os.environ, **env}, **more)
+                         env={**plain_environment(), **env}, **more)
     assert run.returncode == 125 and run.stderr.count("\n") == 1
     return run.stderr.removeprefix("nest-init: ").rstrip("\n")
 
@@ -327,12 +332,92 @@ def test_files_that_say_nothing_refuse_the_start(place):
     assert refusal("--metrics", where, "--metrics-tokens", str(file)).startswith(
         f"--metrics-tokens {file}: line 1: expected a token of 16 to 1024")
     file.write_text(TOKEN)
-    file.chmod(0o600)
-    assert refusal("--metrics", where, "--metrics-tokens", str(file)) == \
-        f"--metrics-tokens {file}: Permission denied (the monitor reads it, without any privilege: chmod o+r)"
+    file.chmod(0o400)
+    os.chown(file, 2000, 2000)
+    for user in (), ("--user", "1001"):
+        assert refusal("--metrics", where, "--metrics-tokens", str(file), *user) == \
+            f"--metrics-tokens {file}: Permission denied (neither PID 1's user, nor the service's, nor the monitor's may read it)"
     os.mkfifo(place / "fifo")
     assert refusal("--metrics", where, "--metrics-tokens", str(place / "fifo")) == \
         f"--metrics-tokens {place}/fifo: no regular file"
+
+
+BEARER = "Authorization: Bearer "
+SERVICE = ("--user", "1001:1001")
+CONFINED = (*SERVICE, "--cap-drop", "all", "--read-only=landlock")
+WIRE_OPEN = 13
+
+
+def secret(path, text, owner):
+    """Appears as a mounted secret does, all at once, and for its owner alone."""
+    new = path.with_name("new")
+    new.touch(0o400)
+    new.write_text(text)
+    os.chown(new, owner, owner)
+    new.rename(path)
+    return path
+
+
+@pytest.mark.parametrize("owner, options", [(0, ()), (0, SERVICE), (0, CONFINED), (1001, SERVICE), (1001, CONFINED), (65534, SERVICE)])
+def test_secrets_that_one_user_alone_may_read(start, place, owner, options):
+    """PID 1's, the service's or the monitor's own: at the start and when they change."""
+    tokens = secret(place / "tokens", TOKEN, owner)
+    container = start("--metrics-tokens", str(tokens), *options)
+    assert status(container, "/metrics", "-H", BEARER + TOKEN) == 200
+    secret(tokens, "f" * 32, owner)
+    container.wait_until(lambda: status(container, "/metrics", "-H", BEARER + "f" * 32) == 200)
+    assert status(container, "/metrics", "-H", BEARER + TOKEN) == 401
+    first = container.monitor
+    os.kill(first, signal.SIGKILL)
+    container.wait_until(lambda: container.monitor != first)
+    container.wait_until(lambda: status(container, "/metrics", "-H", BEARER + "f" * 32) == 200)
+
+
+def test_a_monitor_is_handed_the_files_of_the_configuration_and_to_be_read(start, place):
+    tokens = secret(place / "tokens", TOKEN, 0)
+    container = start("--metrics-tokens", str(tokens), *CONFINED)
+    monitor = container.monitor
+    os.kill(monitor, signal.SIGSTOP)
+    with channel_of(monitor) as channel:
+        for file in 0, 2, 4, 11, 12, 2**31, 2**32 - 1, 1:  # of these there is the last
+            channel.send(record(WIRE_OPEN, struct.pack("=II", file, 0)))
+        channel.setblocking(True)
+        channel.settimeout(BACKSTOP)
+        while True:
+            message, fds, *_ = socket.recv_fds(channel, 65536, 4)
+            if struct.unpack_from("=H", message, 2)[0] == WIRE_OPEN + 1:
+                break
+            assert not fds
+    assert struct.unpack_from("=II", message, 8) == (1, 0) and len(fds) == 1
+    assert os.read(fds[0], 100) == TOKEN.encode()
+    assert fcntl.fcntl(fds[0], fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    os.close(fds[0])
+    os.kill(monitor, signal.SIGCONT)
+
+
+def test_a_flood_of_requests_for_files_costs_pid_1_nothing(start, place):
+    tokens = secret(place / "tokens", TOKEN, 0)
+    container = start("--metrics-tokens", str(tokens))
+    monitor, stop = container.monitor, threading.Event()
+    os.kill(monitor, signal.SIGSTOP)
+    with channel_of(monitor) as channel:
+        def flood():
+            while not stop.is_set():
+                try:
+                    channel.send(record(WIRE_OPEN, struct.pack("=II", 1, 0)))
+                except OSError:
+                    pass
+        thread = threading.Thread(target=flood)
+        thread.start()
+        try:
+            for _ in range(20):
+                assert len(children(container.pid1)) <= 3  # the service, the monitor, and one that opens a file
+                time.sleep(0.02)
+            os.kill(container.pid1, signal.SIGTERM)
+            assert container.process.wait(BACKSTOP) == 128 + signal.SIGTERM
+        finally:
+            stop.set()
+            thread.join()
 
 
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="prometheus is not installed")

@@ -26,6 +26,8 @@ LIBRARY_OF = {
     "seccomp.h": {"seccomp-profiles/compile.c"},
     "cap-ng.h": {"init/capabilities.c"},
     "microhttpd.h": {"metrics/serve.c"},
+    "gnutls/gnutls.h": {"base/tls.c"},
+    "gnutls/x509.h": {"base/tls.c"},
     "crypt.h": {"metrics/bcrypt.c"},
 }
 

@@ -165,6 +165,8 @@ static const struct pair {
 	{ { "--metrics=unix:/run/m.sock?mode=666", "--metrics-users=/run/users", "--metrics-tokens=/run/tokens" }, "",
 		"\"metrics\": {\"listen\": \"unix:/run/m.sock?mode=666\", \"users\": \"/run/users\", \"tokens\": "
 		"\"/run/tokens\"}" },
+	{ { "--metrics=:1", "--metrics-tls-cert=/run/cert", "--metrics-tls-key=/run/key" }, "",
+		"\"metrics\": {\"listen\": \":1\", \"tls_cert\": \"/run/cert\", \"tls_key\": \"/run/key\"}" },
 	{ { "--metrics=:1", "--metrics-merge=name=a timeout=2s bearer_file='/run/a b' header='X: 1 2' http://a/m",
 		  "--metrics-merge=http://b/" },
 		"",

@@ -55,6 +55,8 @@ static void the_next_monitor_finds_the_counts(void **state)
 	int fd = kept_make(CHECKS);
 	struct kept *first = open_again(fd), *second;
 	const struct cpu_mark mark = { 7, 4242, 3, 5 };
+	const struct error_counts errors = { { 1, 0, 3 } };
+	struct error_counts errors_found;
 	struct cpu_mark found;
 
 	(void)state;
@@ -67,10 +69,15 @@ static void the_next_monitor_finds_the_counts(void **state)
 		assert_tally(first, 2, n);
 	}
 	kept_put_cpu(first, &mark);
+	kept_put_errors(first, 7, &errors);
 	second = open_again(fd);
 	close(fd);
 	assert_tally(second, 1, 0);
 	assert_tally(second, 2, 3);
+	errors_found = kept_errors(second, 7);
+	assert_memory_equal(&errors_found, &errors, sizeof errors);
+	errors_found = kept_errors(second, 6);
+	assert_int_equal(errors_found.count[0] + errors_found.count[2], 0);
 	found = kept_cpu(second);
 	assert_memory_equal(&found, &mark, sizeof found);
 }
@@ -91,6 +98,7 @@ static void what_cannot_be_a_tally_is_none(void **state)
 {
 	struct kept *kept;
 	struct tally wrong = after(9);
+	struct error_counts errors;
 
 	(void)state;
 	assert_int_equal(kept_open(-1, CHECKS, &kept), 0);
@@ -102,11 +110,29 @@ static void what_cannot_be_a_tally_is_none(void **state)
 	kept_put_tally(kept, 0, &wrong);
 	assert_tally(kept, 0, 0);
 	memset(kept, 0xff, sizeof *kept + CHECKS * sizeof kept->tally[0]);
+	errors = kept_errors(kept, 1);
+	for (size_t i = 0; i < KEPT_ERRORS; i++)
+		assert_int_equal(errors.count[i], 0);
 	assert_tally(kept, 2, 0);
 	wrong = after(9);
 	kept_put_tally(kept, 2, &wrong); /* whichever copy is said to count */
 	assert_tally(kept, 2, 9);
 	free(kept);
+}
+
+static void memory_of_another_version_is_cleared(void **state)
+{
+	const struct tally tally = after(9);
+	int fd = kept_make(CHECKS);
+	struct kept *kept = open_again(fd);
+
+	(void)state;
+	kept_put_tally(kept, 0, &tally);
+	kept->version = KEPT_VERSION + 1;
+	kept = open_again(fd);
+	assert_int_equal(kept->version, KEPT_VERSION);
+	assert_tally(kept, 0, 0);
+	close(fd);
 }
 
 /* Killed at any instruction: what is found is whole, and no less than before. */
@@ -148,6 +174,7 @@ int main(void)
 		cmocka_unit_test(the_next_monitor_finds_the_counts),
 		cmocka_unit_test(without_memory_of_pid_1_it_is_our_own),
 		cmocka_unit_test(what_cannot_be_a_tally_is_none),
+		cmocka_unit_test(memory_of_another_version_is_cleared),
 		cmocka_unit_test(a_torn_write_is_not_seen),
 	};
 

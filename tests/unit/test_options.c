@@ -177,6 +177,10 @@ static const char *said(const struct model *model)
 		say(&words, "users=%s", model->users);
 	if (model->tokens != NULL)
 		say(&words, "tokens=%s", model->tokens);
+	if (model->tls_certificate != NULL)
+		say(&words, "tls_cert=%s", model->tls_certificate);
+	if (model->tls_key != NULL)
+		say(&words, "tls_key=%s", model->tls_key);
 	for (size_t i = 0; i < model->merge_count; i++)
 		say(&words, "merge=%s", model->merge[i].name);
 	if (model->main.command != NULL) {
@@ -619,6 +623,12 @@ static const struct refusal {
 		"--metrics-users: nothing is served; give a --metrics" },
 	{ { "--metrics-tokens", "/t", "true" }, { NULL }, EINVAL,
 		"--metrics-tokens: nothing is served; give a --metrics" },
+	{ { "--metrics-tls-cert", "/c", "--metrics-tls-key", "/k", "true" }, { NULL }, EINVAL,
+		"--metrics-tls-cert: nothing is served; give a --metrics" },
+	{ { "--metrics", ":1", "--metrics-tls-cert", "/c", "true" }, { NULL }, EINVAL,
+		"--metrics-tls-cert: a certificate serves nothing without its key; give a --metrics-tls-key" },
+	{ { "--metrics", ":1", "--metrics-tls-key", "/k", "true" }, { NULL }, EINVAL,
+		"--metrics-tls-key: a key serves nothing without its certificate; give a --metrics-tls-cert" },
 	{ { "--metrics", "unix:run/x", "true" }, { NULL }, EINVAL,
 		"--metrics: 'unix:run/x': expected an absolute path, such as unix:/run/nest-init.sock" },
 	{ { "--metrics", "unix:/x?mode=888", "true" }, { NULL }, EINVAL,
@@ -943,6 +953,8 @@ static const struct sample {
 	{ "metrics-merge", "timeout=2s http://a/m", true },
 	{ "metrics-users", "/run/users", false },
 	{ "metrics-tokens", "/run/tokens", false },
+	{ "metrics-tls-cert", "/run/cert.pem", false },
+	{ "metrics-tls-key", "/run/key.pem", false },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };
@@ -996,6 +1008,9 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 			: strcmp(name, "on-unhealthy") == 0              ? "NEST_INIT_LIVE=tcp://a:1"
 			: strncmp(name, "metrics-", 8) == 0              ? "NEST_INIT_METRICS=:1"
 									 : NULL;
+		const char *more = strcmp(name, "metrics-tls-cert") == 0 ? "NEST_INIT_METRICS_TLS_KEY=/k"
+			: strcmp(name, "metrics-tls-key") == 0           ? "NEST_INIT_METRICS_TLS_CERT=/c"
+									 : NULL;
 		char option[64], variable[128], by_option[1024];
 
 		if (is_wish(name))
@@ -1004,12 +1019,12 @@ static void every_option_has_a_variable_that_means_the_same(void **state)
 		snprintf(option, sizeof option, "--%s=%s", name, sample_of(name)->value);
 		write_variable(name, sample_of(name)->value, variable, sizeof variable);
 		snprintf(by_option, sizeof by_option, "%s",
-			outcome_of(
-				(const char *const[]){ option, "true", NULL }, (const char *const[]){ beside, NULL }));
+			outcome_of((const char *const[]){ option, "true", NULL },
+				(const char *const[]){ beside, more, NULL }));
 		assert_string_not_equal(by_option, "| true");
 		assert_memory_not_equal(by_option, "error", 5);
 		assert_string_equal(outcome_of((const char *const[]){ "true", NULL },
-					    (const char *const[]){ variable, beside, NULL }),
+					    (const char *const[]){ variable, beside, more, NULL }),
 			by_option);
 	}
 	assert_int_equal(count, COUNT(samples));

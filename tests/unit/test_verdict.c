@@ -41,6 +41,19 @@ static const struct story {
 	{ "and the start period", 1, 2, 100 * NS_PER_S, "xox", "ssu" },
 };
 
+/* What is kept of it makes the same verdict again, and anew by itself none. */
+static void assert_recalled(const struct verdict *verdict, const struct check_timing *timing)
+{
+	struct last_verdict last = { .life = 7 };
+	struct verdict again;
+
+	verdict_keep(verdict, &last);
+	assert_int_equal(last.life, 7);
+	verdict_init(&again, verdict->kind);
+	assert_true(verdict_recall(&again, timing, &last));
+	assert_memory_equal(&again, verdict, sizeof again);
+}
+
 static void tells_the_stories(void **state)
 {
 	static const char letter[] = { 's', 'h', 'u' };
@@ -67,7 +80,63 @@ static void tells_the_stories(void **state)
 					run + 1);
 			assert_int_equal(changed, verdict.state != before);
 			assert_int_equal(verdict_settled(&verdict), letter[verdict.state] != 's');
+			assert_recalled(&verdict, &timing);
 		}
+	}
+}
+
+/* Of three retries and a threshold of two. */
+static void what_no_run_leads_to_is_not_recalled(void **state)
+{
+	static const struct check_timing timing = { .retries = 3, .success_threshold = 2 };
+	static const struct last_verdict rows[] = {
+		{ .state = VERDICT_STATE_COUNT },
+		{ .state = UINT32_MAX, .succeeded = 1, .started = 1, .successes = 9 },
+		{ .state = VERDICT_HEALTHY },
+		{ .state = VERDICT_HEALTHY, .succeeded = 1, .successes = 2 },
+		{ .state = VERDICT_HEALTHY, .succeeded = 1, .started = 2, .successes = 2 },
+		{ .state = VERDICT_HEALTHY, .succeeded = 2, .started = 1, .successes = 2 },
+		{ .state = VERDICT_HEALTHY, .succeeded = 1, .started = 1 },
+		{ .state = VERDICT_HEALTHY, .succeeded = 1, .started = 1, .successes = 2, .consecutive_successes = 3 },
+		{ .state = VERDICT_HEALTHY, .succeeded = 1, .started = 1, .successes = 2, .consecutive_failures = 1 },
+		{ .state = VERDICT_HEALTHY,
+			.succeeded = 1,
+			.started = 1,
+			.successes = 2,
+			.failures = 3,
+			.consecutive_failures = 3 },
+		{ .state = VERDICT_UNHEALTHY },
+		{ .state = VERDICT_UNHEALTHY, .failures = 2, .consecutive_failures = 2 },
+		{ .state = VERDICT_UNHEALTHY, .failures = 3, .consecutive_failures = 2 },
+		{ .state = VERDICT_UNHEALTHY,
+			.succeeded = 1,
+			.successes = 1,
+			.failures = 2,
+			.consecutive_failures = 2 },
+		{ .state = VERDICT_UNHEALTHY,
+			.succeeded = 1,
+			.successes = 2,
+			.failures = 3,
+			.consecutive_successes = 2 },
+		{ .state = VERDICT_UNHEALTHY,
+			.succeeded = 1,
+			.successes = 1,
+			.failures = 3,
+			.consecutive_successes = 1,
+			.consecutive_failures = 3 },
+		{ .state = VERDICT_STARTING, .failures = 3, .consecutive_failures = 3 },
+		{ .state = VERDICT_STARTING, .succeeded = 1, .started = 1, .successes = 1 },
+		{ .state = VERDICT_STARTING, .succeeded = 1, .successes = 2, .consecutive_successes = 2 },
+	};
+	struct verdict verdict, before;
+
+	(void)state;
+	verdict_init(&verdict, CHECK_READY);
+	before = verdict;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (verdict_recall(&verdict, &timing, &rows[i]))
+			fail_msg("row %zu", i);
+		assert_memory_equal(&verdict, &before, sizeof verdict);
 	}
 }
 
@@ -305,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_the_stories),
+		cmocka_unit_test(what_no_run_leads_to_is_not_recalled),
 		cmocka_unit_test(counts_runs_and_streaks),
 		cmocka_unit_test(agrees_with_a_naive_model),
 		cmocka_unit_test(passes_as_its_kind_asks),

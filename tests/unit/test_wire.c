@@ -26,6 +26,8 @@ static const size_t sizes[] = {
 	[WIRE_RUN] = sizeof(struct wire_run),
 	[WIRE_RAN] = sizeof(struct wire_ran),
 	[WIRE_NOTIFIED] = sizeof(struct wire_notified),
+	[WIRE_OPEN] = sizeof(struct wire_open),
+	[WIRE_OPENED] = sizeof(struct wire_opened),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -98,6 +100,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_NOTIFIED, wire_notified, watchdog_ms, WIRE_WATCHDOG_MS_MAX),
 	FIELD(WIRE_NOTIFIED, wire_notified, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_NOTIFIED, wire_notified, status, 0),
+	FIELD(WIRE_OPENED, wire_opened, error, WIRE_ERROR_MAX),
 };
 
 static bool is_string(const struct range *range)
