@@ -17,6 +17,7 @@ struct tally {
 	int64_t last_success_ns;
 	int64_t duration_sum_ns;
 	uint64_t duration_bucket[WIRE_BUCKETS + 1];
+	uint64_t started_life; /* of the service, in which this startup check has succeeded; 0: none */
 };
 
 /* The most that a service's CPU time has been. Its sum falls when an orphan of the service is reaped by PID 1, whose

@@ -29,7 +29,8 @@ static void keep_counts(struct checks *checks, size_t index)
 	struct tally tally = { .successes = record->successes,
 		.failures = record->failures,
 		.last_success_ns = record->last_success_ns,
-		.duration_sum_ns = record->duration_sum_ns };
+		.duration_sum_ns = record->duration_sum_ns,
+		.started_life = checks->verdict[index].started ? checks->life : 0 };
 
 	memcpy(tally.duration_bucket, record->duration_bucket, sizeof tally.duration_bucket);
 	kept_put_tally(checks->kept, index, &tally);
@@ -98,10 +99,52 @@ void checks_stop(struct checks *checks)
 		forget_verdict(checks, i);
 }
 
-/* Never for a check that the service itself tells of. */
+/* ---- what startup checks decide ---- */
+
+static bool is_held(const struct checks *checks, size_t index)
+{
+	return checks->held && checks->check[index].kind != CHECK_STARTUP;
+}
+
+int64_t checks_start_ns(const struct checks *checks, size_t index)
+{
+	return checks->check[index].kind == CHECK_STARTUP ? checks->workload_at_ns : checks->free_at_ns;
+}
+
+/* Of a monitor before us, in this life. Nothing but the time of its success is known of it: there was no run since. */
+static void recall_startup(struct checks *checks, size_t index, int64_t now)
+{
+	const struct tally tally = kept_tally(checks->kept, index);
+	struct wire_check *record = &checks->record[index];
+	const int64_t ago = clock_wall_ns() - tally.last_success_ns;
+	const int64_t started_at = ago > 0 ? now - ago : now; /* a clock that was set back makes no future */
+
+	if (record->kind != CHECK_STARTUP || tally.started_life != checks->life)
+		return;
+	verdict_resume(&checks->verdict[index], CHECK_STARTUP);
+	record->healthy = record->settled = true;
+	snprintf(record->reason, sizeof record->reason, "succeeded before");
+	if (checks->free_at_ns < started_at)
+		checks->free_at_ns = started_at;
+}
+
+/* Whether the others are held back, and by which. */
+static void hold(struct checks *checks)
+{
+	const size_t first = verdict_holder(checks->verdict, checks->count);
+
+	checks->held = first < checks->count;
+	for (size_t i = 0; i < checks->count && checks->held; i++)
+		if (is_held(checks, i))
+			snprintf(checks->record[i].reason, sizeof checks->record[i].reason,
+				"startup: %.400s has not succeeded yet", checks->check[first].name);
+}
+
+/* Never for a check that the service itself tells of, or that has nothing more to say. */
 static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
 {
-	if (checks->check[index].target.kind == TARGET_NOTIFY)
+	if (checks->check[index].target.kind == TARGET_NOTIFY || is_held(checks, index) ||
+		(checks->check[index].kind == CHECK_STARTUP && checks->verdict[index].started))
 		return TIME_NEVER;
 	return index < TOGETHER ? now : now + (int64_t)(index - TOGETHER) * APART_NS;
 }
@@ -112,9 +155,28 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 		return;
 	checks_stop(checks);
 	checks->life = life;
-	checks->workload_at_ns = workload_at_ns;
+	checks->workload_at_ns = checks->free_at_ns = workload_at_ns;
+	for (size_t i = 0; i < checks->count; i++)
+		recall_startup(checks, i, now);
+	hold(checks);
 	for (size_t i = 0; i < checks->count; i++)
 		schedule_init(&checks->schedule[i], first_run(checks, i, now));
+}
+
+/* A startup check has succeeded: it is the last run of it, and if none is left the others begin. */
+static void end_startup(struct checks *checks, size_t index, int64_t now)
+{
+	schedule_init(&checks->schedule[index], TIME_NEVER);
+	hold(checks);
+	if (checks->held)
+		return;
+	checks->free_at_ns = now;
+	for (size_t i = 0; i < checks->count; i++) {
+		if (checks->check[i].kind == CHECK_STARTUP)
+			continue;
+		checks->record[i].reason[0] = '\0';
+		schedule_init(&checks->schedule[i], first_run(checks, i, now));
+	}
 }
 
 size_t checks_pollfds(const struct checks *checks, struct pollfd ret_slots[static CHECKS_LANES_MAX])
@@ -210,9 +272,12 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 {
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
-	const bool changed = verdict_observe(
-		verdict, &checks->check[index].timing, checks->workload_at_ns, run_at, success);
+	bool changed;
 
+	if (is_held(checks, index))
+		return false;
+	changed = verdict_observe(
+		verdict, &checks->check[index].timing, checks_start_ns(checks, index), run_at, success);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
 	record->healthy = verdict_passes(verdict);
 	record->settled = verdict_settled(verdict);
@@ -239,7 +304,10 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	count_duration(&checks->record[index], clock_now_ns() - lane->run_at_ns);
 	changed = checks_observe(checks, index, success, reason, lane->run_at_ns);
 	free_lane(checks, lane);
-	set_next_run(checks, index, verdict->started && !was_started, now);
+	if (verdict->started && verdict->kind == CHECK_STARTUP)
+		end_startup(checks, index, now);
+	else
+		set_next_run(checks, index, verdict->started && !was_started, now);
 	return changed;
 }
 
@@ -308,7 +376,8 @@ void checks_ran(struct checks *checks, const struct wire_ran *ran)
 bool checks_have_run(const struct checks *checks)
 {
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 &&
+		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 && !checks->verdict[i].started &&
+			!is_held(checks, i) &&
 			checks->check[i].target.kind != TARGET_NOTIFY) /* it may say nothing for ever */
 			return false;
 	return true;

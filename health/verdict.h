@@ -28,6 +28,9 @@ struct verdict {
 /* A check of which nothing is known: at the start, and again when the workload is started again. */
 void verdict_init(struct verdict *verdict, enum check_kind kind);
 
+/* A check that is known to have been healthy, by somebody who has counted its runs. */
+void verdict_resume(struct verdict *verdict, enum check_kind kind);
+
 /* Takes in the end of one run. started_at is when the workload started and run_at when this run did, both in the same
  * nanoseconds: as in Docker, it is the start of a run that decides whether it falls into the start period.
  * A check is healthy after as many successes in a row as its threshold says, at first and after it was unhealthy. Any
@@ -45,6 +48,10 @@ static inline bool verdict_settled(const struct verdict *verdict)
  * having been healthy once. */
 bool verdict_passes(const struct verdict *verdict);
 
-/* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready and
- * startup ask for a running workload too; live does not, for a workload that is to be started again is not dead. */
+/* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready asks
+ * that every startup check passes, too. Ready and startup ask for a running workload; live does not, for a workload
+ * that is to be started again is not dead. */
 bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_t count, bool workload_runs);
+
+/* The first startup check that has not succeeded yet, for which all others wait; count if there is none. */
+size_t verdict_holder(const struct verdict *verdicts, size_t count);
