@@ -1,6 +1,7 @@
 #include "health/checks.h"
 
 #include "base/clock.h"
+#include "health/resolve.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	checks->kept = kept;
 	checks->channel = channel;
 	checks->random = (uint32_t)clock_now_ns();
+	resolve_keep();
 	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
 	if (checks->lane_count == 0)
 		checks->lane_count = 1;
@@ -222,10 +224,10 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t checks_deadline_ns(const struct checks *checks)
 {
-	int64_t deadline = TIME_NEVER;
+	int64_t deadline = resolve_tidy_ns();
 
 	if (checks->life == 0 || checks->count == 0)
-		return TIME_NEVER;
+		return deadline;
 	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
 		if (!checks->lane[i].busy)
 			continue;
@@ -340,6 +342,7 @@ bool checks_run(struct checks *checks, int64_t now)
 	const size_t busy_before = checks->busy_count;
 	bool changed = false;
 
+	resolve_tidy(now);
 	if (checks->life == 0 || checks->count == 0)
 		return false;
 	for (size_t i = 0, busy = 0; busy < busy_before; i++) {

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from misbehaving import Server
-from namespace import Namespace, children, monitor_of, wait_until
+from namespace import Namespace, children, monitor_of, status_of, wait_until
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 
@@ -290,3 +290,48 @@ def test_many_checks_of_one_name_look_it_up_once_in_a_while(tmp_path):
         last = subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "cat", "/proc/sys/kernel/ns_last_pid"],
                               capture_output=True, text=True, check=True).stdout
         assert int(last) < 400  # of 500 runs at the least, and of those who asked for the status
+
+
+def names(count, tmp_path, *options):
+    """So many checks of a service, each by a name of its own: more than are remembered."""
+    (tmp_path / "hosts").write_text("".join(f"127.0.0.1 c{i}.example\n" for i in range(count)))
+    wrap = ("unshare", "-mn", "sh", "-c",
+            f'ip link set lo up; mount --bind {tmp_path}/hosts /etc/hosts || exit 99; exec "$@"', "sh")
+    checks_of_them = " ".join(f"name=c{i} tcp://c{i}.example:4000" for i in range(count))
+    return Namespace(NEST_INIT, sys.executable, "-c", textwrap.dedent(SERVICE), wrap=wrap,
+                     options=["--health-start-interval=100ms", *options], env={"NEST_INIT_READY": checks_of_them})
+
+
+def test_who_looks_up_one_name_after_the_other_asks_the_same_process(tmp_path):
+    with names(100, tmp_path, "--health-interval=200ms") as container:
+        until(container, lambda known: len(known) == 100 and all(check["successes"] >= 20 for check in known.values()))
+        last = subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "cat", "/proc/sys/kernel/ns_last_pid"],
+                              capture_output=True, text=True, check=True).stdout
+        assert int(last) < 1000  # of 2000 look-ups at the least
+
+
+def test_nobody_waits_for_a_question_for_long(tmp_path):
+    with names(80, tmp_path, "--health-interval=1h") as container:
+        until(container, lambda known: len(known) == 80 and all(check["successes"] for check in known.values()))
+        pid = monitor(container)
+        wait_until(lambda: children(pid) == [])
+
+
+def test_one_that_dies_while_it_waits_costs_no_check(tmp_path):
+    with names(80, tmp_path, "--health-interval=50ms", "--health-retries=1") as container:
+        known = until(container, lambda known: len(known) == 80 and all(check["healthy"] for check in known.values()))
+        failures = {name: check["failures"] for name, check in known.items()}  # before the service listened
+        pid, killed = monitor(container), 0
+        while killed < 10:
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: status_of(pid)["State"][0] == "T")
+            for child in children(pid):
+                # Asleep, and so without a question, while nobody can ask.
+                wait_until(lambda: status_of(child)["State"][0] in "SZ")
+                os.kill(child, signal.SIGKILL)
+                wait_until(lambda: status_of(child)["State"][0] == "Z")
+                killed += 1
+            os.kill(pid, signal.SIGCONT)
+            before = sum(check["successes"] for check in checks(container).values())
+            until(container, lambda known: sum(check["successes"] for check in known.values()) > before + 80)
+        assert {name: check["failures"] for name, check in checks(container).items()} == failures
