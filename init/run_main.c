@@ -137,10 +137,11 @@ static void set_policy(const struct stop_policy *stop)
 	supervise_init(&loop.machine, &policy);
 }
 
+/* A startup check holds readiness back, too. */
 static bool has_ready_check(void)
 {
 	for (size_t i = 0; i < model.check_count; i++)
-		if (model.check[i].kind == CHECK_READY)
+		if (model.check[i].kind == CHECK_READY || model.check[i].kind == CHECK_STARTUP)
 			return true;
 	return false;
 }

@@ -15,6 +15,7 @@ import urllib.request
 
 import pytest
 
+from listener import Listener
 from misbehaving import Server
 from namespace import Namespace, monitor_of, wait_until
 from test_notify import Speaking
@@ -125,11 +126,18 @@ def test_nothing_else_is_looked_at_until_it_has_succeeded(either, public, server
         assert health(n, "--startup") == (0, "started") and health(n, "--ready") == (0, "ready")
 
 
-def test_without_a_ready_check_it_is_what_readiness_means(nest_init, public):
-    with Namespace(nest_init, "sleep", "1000", options=[*BEARS, "--startup", f"file:{public}/up"]) as n:
+def test_without_a_ready_check_it_is_what_readiness_means(either, public, tmp_path):
+    """The manager hears of it then, and the time to ready is the time until then."""
+    with Listener(str(tmp_path / "notify")) as systemd, \
+            Namespace(either, "sleep", "1000", options=[*BEARS, "--startup", f"file:{public}/up"], env=systemd.env) as n:
         wait_until(lambda: health(n, "--ready") == (1, f"not ready: startup: file:{public}/up has not succeeded yet"))
+        held = time.monotonic()
+        until(n, f"file:{public}/up", lambda check: time.monotonic() > held + 0.5)
+        assert "time_to_ready_seconds" not in status(n)["service"] and systemd.hear() == []
         (public / "up").touch()
         wait_until(lambda: health(n, "--ready") == (0, "ready"))
+        assert wait_until(lambda: status(n)["service"].get("time_to_ready_seconds")) > 0.5
+        assert wait_until(systemd.hear) == ["READY=1"]
 
 
 def test_it_has_succeeded_once_its_threshold_says_so(nest_init, public, server):
@@ -232,17 +240,20 @@ def test_the_next_monitor_goes_on_asking_for_what_has_not_succeeded(nest_init, p
 
 # --- what the service says itself -------------------------------------------------------------------------------------
 
-def test_what_the_service_said_meanwhile_counts_from_then_on(either, public):
-    """READY=1 is not lost; no WATCHDOG=1 is missed, and what would say that it is dead does not."""
-    with Speaking(either, *BEARS, "--ready", "notify", "--watchdog", "100ms", "--startup", f"name=up file:{public}/up",
-                  "--health-retries", "1") as n:
+def test_what_the_service_said_meanwhile_counts_from_then_on(either, public, tmp_path):
+    """READY=1 is not lost, and reaches the manager no sooner; no WATCHDOG=1 is missed."""
+    with Listener(str(tmp_path / "notify")) as systemd, \
+            Speaking(either, *BEARS, "--ready", "notify", "--watchdog", "100ms", "--startup",
+                     f"name=up retries=1000 file:{public}/up", "--health-retries", "1", env=systemd.env) as n:
         n.up()
         n.says("READY=1")
         before = until(n, "up", lambda check: True)["failures"]
         until(n, "up", lambda check: check["failures"] >= before + 20)
         assert health(n, "--ready") == (1, "not ready: startup: up has not succeeded yet")
         assert health(n, "--live") == (0, "alive")
+        assert systemd.hear() == []
         (public / "up").touch()
         wait_until(lambda: health(n, "--ready") == (0, "ready"))
+        assert wait_until(systemd.hear) == ["READY=1"]
         # From now on it is missed.
         wait_until(lambda: health(n, "--live") == (1, "not alive: watchdog: no WATCHDOG=1 for 100ms"))
