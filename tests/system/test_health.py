@@ -232,6 +232,59 @@ def test_a_check_that_hangs_is_cut_and_does_not_overlap_itself(server):
         assert most == 1
 
 
+def test_jitter_takes_checks_of_one_interval_apart():
+    """Without it all of them run in the same turns: none would ever be two runs ahead of another."""
+    words = " ".join(f"name=c{i} jitter=100% file:/" for i in range(10))
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=50ms"], env={"NEST_INIT_READY": words}) as container:
+        until(container, lambda known: max(check["successes"] for check in known.values()) >=
+              min(check["successes"] for check in known.values()) + 3)
+
+
+# --- a readiness made of several --------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def running(*command, **popen):
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **popen) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def postgres(data, port):
+    """A server of Debian's, as another user: it refuses to be root."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    subprocess.run([programs / "initdb", "--no-sync", "--locale=C", "-D", data], check=True, user=65534, group=65534,
+                   stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"})
+    with running(programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c",
+                 "unix_socket_directories=", "-c", "fsync=off", user=65534, group=65534, env={"PATH": "/usr/bin:/bin"}) as server:
+        yield server
+
+
+NODE = 'require("http").createServer((request, reply) => reply.end("well")).listen(process.argv[1], "127.0.0.1")'
+
+
+def test_a_service_is_ready_with_its_database_and_its_cache(public):
+    """A service in Node, PostgreSQL and Redis by TCP: each that is away is the reason, by its name."""
+    api, db, cache = free_port(), free_port(), free_port()
+    ready = f"name=api http://127.0.0.1:{api}/ name=db tcp://127.0.0.1:{db} name=cache tcp://127.0.0.1:{cache}"
+
+    def says(line):
+        return wait_until(lambda: inside(container, "health", "--ready").stdout == line, pause=0.05)
+    with Namespace(NEST_INIT, shutil.which("node"), "-e", NODE, str(api), options=[
+            "--ready", ready, "--health-interval=50ms", "--health-start-interval=50ms", "--health-retries=1"]) as container:
+        says(f"not ready: db: connection refused (127.0.0.1:{db}); cache: connection refused (127.0.0.1:{cache})\n")
+        with postgres(public / "data", db):
+            says(f"not ready: cache: connection refused (127.0.0.1:{cache})\n")
+            with running("redis-server", "--port", str(cache), "--bind", "127.0.0.1", "--save", "", cwd=public):
+                says("ready\n")
+            says(f"not ready: cache: connection refused (127.0.0.1:{cache})\n")
+        says(f"not ready: db: connection refused (127.0.0.1:{db}); cache: connection refused (127.0.0.1:{cache})\n")
+
+
 # --- names --------------------------------------------------------------------------------------------------------
 
 # In a network of its own: a name server that never answers, and a service.
