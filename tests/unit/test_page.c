@@ -429,6 +429,10 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	memset(check.name, 'n', sizeof check.name - 1);
 	snprintf(expected, sizeof expected, "not ready: %.97s...: connection refused\n", check.name);
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+	check.kind = CHECK_STARTUP;
+	snprintf(expected, sizeof expected, "not ready: startup: %.100s has not succeeded yet\n", check.name);
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+	check.kind = CHECK_READY;
 	check.name[100] = '\0';
 	snprintf(expected, sizeof expected, "not ready: %.100s: connection refused\n", check.name);
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
