@@ -68,7 +68,7 @@ const char *service_name(const struct service *service)
 bool service_has_ready_check(const struct service *service)
 {
 	for (size_t i = 0; i < service->check_count; i++)
-		if (service->check[i].kind == CHECK_READY)
+		if (service->check[i].kind != CHECK_LIVE)
 			return true;
 	return false;
 }

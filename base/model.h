@@ -216,7 +216,7 @@ const struct service *model_service(const struct model *model, size_t index);
 /* What messages, pages and labels call it: "main" where no file says its name. */
 const char *service_name(const struct service *service);
 
-/* True if a check says when the service is ready; else it is when it runs. */
+/* True if a check says when the service is ready, a startup check holds that back too; else it is when it runs. */
 bool service_has_ready_check(const struct service *service);
 
 /* The files that the monitor reads, by number; behind the last, one for each page's token. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,14 +25,16 @@ static void close_others(int kept)
 int worker_start(void (*work)(int fd, const void *context), const void *context, pid_t *ret_pid, int *ret_fd)
 {
 	const pid_t caller = getpid();
-	cleanup_close int reader = -1, writer = -1;
+	cleanup_close int ours = -1, its = -1;
 	int ends[2];
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	reader = ends[0];
-	writer = ends[1];
+	ours = ends[0];
+	its = ends[1];
+	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
@@ -39,11 +42,11 @@ int worker_start(void (*work)(int fd, const void *context), const void *context,
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != caller) /* it had died before that was in force */
 			_exit(1);
-		close_others(writer);
-		work(writer, context);
+		close_others(its);
+		work(its, context);
 		_exit(0);
 	}
 	*ret_pid = pid;
-	*ret_fd = take_fd(&reader);
+	*ret_fd = take_fd(&ours);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "health/checks.h"
 
 #include "base/clock.h"
+#include "health/resolve.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	checks->kept = kept;
 	checks->channel = channel;
 	checks->random = (uint32_t)clock_now_ns();
+	resolve_keep();
 	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
 	if (checks->lane_count == 0)
 		checks->lane_count = 1;
@@ -54,7 +56,9 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	checks->verdict = calloc(room, sizeof *checks->verdict);
 	checks->record = calloc(room, sizeof *checks->record);
 	checks->runs = calloc(room, sizeof *checks->runs);
-	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL || checks->runs == NULL)
+	checks->is_recalled = calloc(room, sizeof *checks->is_recalled);
+	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL || checks->runs == NULL ||
+		checks->is_recalled == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		struct wire_check *record = &checks->record[i];
@@ -106,32 +110,67 @@ void checks_stop(struct checks *checks)
 		forget_verdict(checks, i);
 }
 
-/* Never for a check that the service itself tells of. */
+/* ---- what startup checks decide ---- */
+
+static bool is_held(const struct checks *checks, size_t index)
+{
+	return checks->held && checks->check[index].kind != CHECK_STARTUP;
+}
+
+int64_t checks_start_ns(const struct checks *checks, size_t index)
+{
+	return checks->check[index].kind == CHECK_STARTUP ? checks->workload_at_ns : checks->free_at_ns;
+}
+
+/* Whether the others are held back, and by which. */
+static void hold(struct checks *checks)
+{
+	const size_t first = verdict_holder(checks->verdict, checks->count);
+
+	checks->held = first < checks->count;
+	for (size_t i = 0; i < checks->count && checks->held; i++)
+		if (is_held(checks, i))
+			snprintf(checks->record[i].reason, sizeof checks->record[i].reason,
+				"startup: %.400s has not succeeded yet", checks->check[first].name);
+}
+
+/* Never for a check that the service itself tells of, or that has nothing more to say. */
 static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
 {
-	if (checks->check[index].target.kind == TARGET_NOTIFY)
+	if (checks->check[index].target.kind == TARGET_NOTIFY || is_held(checks, index) ||
+		(checks->check[index].kind == CHECK_STARTUP && checks->verdict[index].started))
 		return TIME_NEVER;
 	return index < TOGETHER ? now : now + (int64_t)(index - TOGETHER) * APART_NS;
 }
 
-/* What a monitor before us knew in this life goes on, and its next run is when that one's would have been: who dies
- * again and again neither forgives a check nor looks at it more often. What the service tells itself PID 1 keeps. */
-static void recall(struct checks *checks, size_t index, int64_t now)
+/* What a monitor before us knew in this life goes on. Returns false if it knew nothing. What the service tells itself
+ * PID 1 keeps. */
+static bool recall(struct checks *checks, size_t index, const struct last_verdict *last)
 {
 	const struct check *check = &checks->check[index];
-	const struct tally tally = kept_tally(checks->kept, index);
-	const struct last_verdict *last = &tally.verdict;
-	int64_t pause;
 
 	if (check->target.kind == TARGET_NOTIFY || last->life != checks->life ||
 		!verdict_recall(&checks->verdict[index], &check->timing, last))
-		return;
+		return false;
 	show_verdict(checks, index);
 	checks->runs[index] = last->runs;
 	snprintf(checks->record[index].reason, sizeof checks->record[index].reason, "as the last monitor found it");
-	pause = checks->verdict[index].started ? check->timing.interval_ns : check->timing.start_interval_ns;
-	if (last->seen_at_ns > 0 && last->seen_at_ns <= now && now - last->seen_at_ns < pause)
-		schedule_init(&checks->schedule[index], last->seen_at_ns + pause);
+	if (check->kind == CHECK_STARTUP && checks->verdict[index].started && last->seen_at_ns > checks->free_at_ns)
+		checks->free_at_ns = last->seen_at_ns;
+	return true;
+}
+
+/* A check's next run is when that monitor's would have been: who dies again and again neither forgives a check nor
+ * looks at it more often. */
+static int64_t next_run(const struct checks *checks, size_t index, const struct last_verdict *last, int64_t now)
+{
+	const struct check_timing *timing = &checks->check[index].timing;
+	const int64_t pause = checks->verdict[index].started ? timing->interval_ns : timing->start_interval_ns;
+	const int64_t first = first_run(checks, index, now);
+
+	if (first == TIME_NEVER || last->seen_at_ns <= 0 || last->seen_at_ns > now || now - last->seen_at_ns >= pause)
+		return first;
+	return last->seen_at_ns + pause;
 }
 
 void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
@@ -140,10 +179,34 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 		return;
 	checks_stop(checks);
 	checks->life = life;
-	checks->workload_at_ns = workload_at_ns;
+	checks->workload_at_ns = checks->free_at_ns = workload_at_ns;
 	for (size_t i = 0; i < checks->count; i++) {
+		const struct tally tally = kept_tally(checks->kept, i);
+
+		checks->is_recalled[i] = recall(checks, i, &tally.verdict);
+	}
+	hold(checks);
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct tally tally = kept_tally(checks->kept, i);
+
+		schedule_init(&checks->schedule[i],
+			checks->is_recalled[i] ? next_run(checks, i, &tally.verdict, now) : first_run(checks, i, now));
+	}
+}
+
+/* A startup check has succeeded: it is the last run of it, and if none is left the others begin. */
+static void end_startup(struct checks *checks, size_t index, int64_t now)
+{
+	schedule_init(&checks->schedule[index], TIME_NEVER);
+	hold(checks);
+	if (checks->held)
+		return;
+	checks->free_at_ns = now;
+	for (size_t i = 0; i < checks->count; i++) {
+		if (checks->check[i].kind == CHECK_STARTUP)
+			continue;
+		checks->record[i].reason[0] = '\0';
 		schedule_init(&checks->schedule[i], first_run(checks, i, now));
-		recall(checks, i, now);
 	}
 }
 
@@ -190,10 +253,10 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t checks_deadline_ns(const struct checks *checks)
 {
-	int64_t deadline = TIME_NEVER;
+	int64_t deadline = resolve_tidy_ns();
 
 	if (checks->life == 0 || checks->count == 0)
-		return TIME_NEVER;
+		return deadline;
 	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
 		if (!checks->lane[i].busy)
 			continue;
@@ -240,9 +303,12 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 {
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
-	const bool changed = verdict_observe(
-		verdict, &checks->check[index].timing, checks->workload_at_ns, run_at, success);
+	bool changed;
 
+	if (is_held(checks, index))
+		return false;
+	changed = verdict_observe(
+		verdict, &checks->check[index].timing, checks_start_ns(checks, index), run_at, success);
 	snprintf(record->reason, sizeof record->reason, "%s", reason);
 	show_verdict(checks, index);
 	record->successes += success;
@@ -267,7 +333,10 @@ static bool take_result(struct checks *checks, struct check_lane *lane, int64_t 
 	count_duration(&checks->record[index], clock_now_ns() - lane->run_at_ns);
 	changed = checks_observe(checks, index, success, reason, lane->run_at_ns);
 	free_lane(checks, lane);
-	set_next_run(checks, index, verdict->started && !was_started, now);
+	if (verdict->started && verdict->kind == CHECK_STARTUP)
+		end_startup(checks, index, now);
+	else
+		set_next_run(checks, index, verdict->started && !was_started, now);
 	return changed;
 }
 
@@ -300,6 +369,7 @@ bool checks_run(struct checks *checks, int64_t now)
 	const size_t busy_before = checks->busy_count;
 	bool changed = false;
 
+	resolve_tidy(now);
 	if (checks->life == 0 || checks->count == 0)
 		return false;
 	for (size_t i = 0, busy = 0; busy < busy_before; i++) {
@@ -336,7 +406,8 @@ void checks_ran(struct checks *checks, const struct wire_ran *ran)
 bool checks_have_run(const struct checks *checks)
 {
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 &&
+		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 && !checks->verdict[i].started &&
+			!is_held(checks, i) &&
 			checks->check[i].target.kind != TARGET_NOTIFY) /* it may say nothing for ever */
 			return false;
 	return true;

@@ -1,4 +1,6 @@
 /* The configured checks at work: when each runs, what came of it, and the verdicts. Effects by health/probe.h only.
+ * Startup checks hold the others back, as kubelet's startupProbe does: until all have succeeded in this life of the
+ * service no other runs; and then they never run again in it.
  * As many run at once as there are lanes; a check that is due while all are taken waits for the next one that is free,
  * who has waited longest first. */
 #pragma once
@@ -30,8 +32,11 @@ struct checks {
 	struct wire_check *record; /* what others are told, kept up to date */
 	struct kept *kept;         /* borrowed: what of it outlives us */
 	uint32_t *runs;            /* the last 32 of each, the lowest bit the last: 1 a success */
+	bool *is_recalled;         /* it goes on with what another monitor knew of it */
 	uint64_t life;             /* of the service, which is looked at; 0: it does not run */
 	int64_t workload_at_ns;    /* when it was started, for the start period */
+	bool held;                 /* all but startup checks, until these have succeeded */
+	int64_t free_at_ns;        /* when they had, or the service started: the start period of the others begins */
 	int channel;               /* to PID 1, which runs commands */
 	uint32_t random;
 	size_t lane_count, busy_count;
@@ -62,14 +67,17 @@ int64_t checks_deadline_ns(const struct checks *checks);
  * Returns true if a verdict changed. */
 bool checks_run(struct checks *checks, int64_t now);
 
-/* What a check is told that nobody looks at, as the service tells it itself (TARGET_NOTIFY). Returns true if the
- * verdict changed. */
+/* What a check is told that nobody looks at, as the service tells it itself (TARGET_NOTIFY); not while it is held back.
+ * Returns true if the verdict changed. */
 bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at);
+
+/* When the start period of a check begins. */
+int64_t checks_start_ns(const struct checks *checks, size_t index);
 
 /* PID 1 tells of the end of a command. */
 void checks_ran(struct checks *checks, const struct wire_ran *ran);
 
-/* True if each check has run since we know of this life. */
+/* True if each check that may run has run since we know of this life. */
 bool checks_have_run(const struct checks *checks);
 
 /* 1 if a live or a startup check is unhealthy: the service is to be helped. */

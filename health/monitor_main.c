@@ -801,8 +801,8 @@ static void do_what_is_due(void)
 {
 	drain_channel();
 	denial_reports_run(&monitor.denials, tell_denial);
-	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns());
 	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
+	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns()); /* it may be free by now */
 	if (monitor.changed)
 		tell_health();
 	if (!settled(clock_now_ns()))

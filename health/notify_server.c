@@ -79,7 +79,7 @@ static int64_t watchdog_time(const struct notify_server *server)
 
 static void await_beat(struct notify_server *server, int64_t from)
 {
-	if (server->watchdog_ns > 0)
+	if (server->watchdog_ns > 0 && server->judges)
 		server->beat_by_ns = from + watchdog_time(server);
 }
 
@@ -101,12 +101,22 @@ static bool miss_beat(struct notify_server *server, int64_t now)
 static int64_t first_beat_from(const struct notify_server *server, int64_t now)
 {
 	for (size_t i = 0; i < server->checks->count; i++) {
-		int64_t over = server->checks->workload_at_ns + server->checks->check[i].timing.start_period_ns;
+		int64_t over = checks_start_ns(server->checks, i) + server->checks->check[i].timing.start_period_ns;
 
 		if (is_told(server, i, CHECK_LIVE) && over > now)
 			return over;
 	}
 	return now;
+}
+
+/* What the service has said so far, and says from now on, counts. */
+static bool judge(struct notify_server *server, int64_t now)
+{
+	server->judges = true;
+	await(server, CHECK_READY, "no READY=1 yet");
+	await(server, CHECK_LIVE, "no WATCHDOG=1 yet");
+	await_beat(server, first_beat_from(server, now));
+	return observe_said(server, (enum wire_said)server->notified.said, now);
 }
 
 void notify_server_start(struct notify_server *server, uint64_t life, pid_t main_pid, int64_t now)
@@ -118,10 +128,9 @@ void notify_server_start(struct notify_server *server, uint64_t life, pid_t main
 	server->grumbled = 0;
 	if (server->notified.life != life)
 		server->notified = (struct wire_notified){ .life = life };
-	await(server, CHECK_READY, "no READY=1 yet");
-	await(server, CHECK_LIVE, "no WATCHDOG=1 yet");
-	await_beat(server, first_beat_from(server, now));
-	observe_said(server, (enum wire_said)server->notified.said, now);
+	server->judges = false;
+	if (!server->checks->held)
+		judge(server, now);
 }
 
 void notify_server_stop(struct notify_server *server)
@@ -285,8 +294,10 @@ bool notify_server_run(struct notify_server *server, int64_t now)
 
 	if (now >= server->tell_at_ns)
 		tell(server, now);
+	if (server->listens && !server->judges && !server->checks->held)
+		changed = judge(server, now);
 	if (!server->listens || server->urgent)
-		return miss_beat(server, now);
+		return miss_beat(server, now) || changed;
 	for (int i = 0; i < AT_ONCE && take_one(server, now, &changed); i++)
 		continue;
 	return miss_beat(server, now) || changed;

@@ -18,6 +18,7 @@ struct notify_server {
 	notify_tell *tell;
 	int64_t watchdog_ns; /* as it was asked for; 0: not at all */
 	bool listens;        /* the service runs */
+	bool judges;         /* and its checks are not held back: what it says is a result of them */
 	pid_t main_pid;
 	struct wire_notified notified;
 	bool urgent;        /* nothing more is read until PID 1 knows */

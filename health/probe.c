@@ -293,7 +293,7 @@ static void connecting(struct probe *probe, int64_t now)
 static void resolving(struct probe *probe, int64_t now)
 {
 	struct complaint why;
-	int count = resolve_finish(&probe->resolve, probe->endpoint, &why);
+	int count = resolve_finish(&probe->resolve, now, probe->endpoint, &why);
 
 	if (count == -EAGAIN)
 		return;

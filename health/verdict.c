@@ -123,6 +123,11 @@ bool verdict_passes(const struct verdict *verdict)
 	return false;
 }
 
+static bool decides(const struct verdict *verdict, enum check_kind kind)
+{
+	return verdict->kind == kind || (kind == CHECK_READY && verdict->kind == CHECK_STARTUP);
+}
+
 bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_t count, bool workload_runs)
 {
 	size_t i;
@@ -130,7 +135,16 @@ bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_
 	if (kind != CHECK_LIVE && !workload_runs)
 		return false;
 	for (i = 0; i < count; i++)
-		if (verdicts[i].kind == kind && !verdict_passes(&verdicts[i]))
+		if (decides(&verdicts[i], kind) && !verdict_passes(&verdicts[i]))
 			return false;
 	return true;
+}
+
+size_t verdict_holder(const struct verdict *verdicts, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && (verdicts[i].kind != CHECK_STARTUP || verdicts[i].started))
+		i++;
+	return i;
 }

@@ -53,6 +53,10 @@ static inline bool verdict_settled(const struct verdict *verdict)
  * having been healthy once. */
 bool verdict_passes(const struct verdict *verdict);
 
-/* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready and
- * startup ask for a running workload too; live does not, for a workload that is to be started again is not dead. */
+/* The answer about a kind: every check of that kind passes (those of other kinds are skipped, none is fine). Ready asks
+ * that every startup check passes, too. Ready and startup ask for a running workload; live does not, for a workload
+ * that is to be started again is not dead. */
 bool verdict_combine(enum check_kind kind, const struct verdict *verdicts, size_t count, bool workload_runs);
+
+/* The first startup check that has not succeeded yet, for which all others wait; count if there is none. */
+size_t verdict_holder(const struct verdict *verdicts, size_t count);

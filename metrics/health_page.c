@@ -37,6 +37,7 @@ struct item {
 	char name[KIND_PREFIX + UTF8_CLEAN_SIZE(WIRE_NAME_SIZE)];
 	char reason[UTF8_CLEAN_SIZE(WIRE_REASON_SIZE)];
 	bool good;
+	bool held; /* by a startup check, which has an item of its own */
 };
 
 static bool init_is_good(const struct health_facts *facts, enum check_kind kind)
@@ -93,22 +94,49 @@ static void describe_check(const struct wire_check *check, bool with_kind, struc
 	utf8_clean(reason, ret_item->reason, sizeof ret_item->reason);
 }
 
-/* Calls write for PID 1, if it is known, and for each check of the kinds, in this order; *count is its own,
- * from 0 on: how many it has written. Returns that. */
+/* What readiness waits for: a startup check. Where no monitor runs each check is looked at once, and none is held. */
+static const struct wire_check *find_holder(const struct health_facts *facts)
+{
+	if (facts->source != HEALTH_BY_OURSELVES)
+		for (size_t i = 0; i < facts->check_count; i++)
+			if (facts->checks[i].kind == CHECK_STARTUP && !facts->checks[i].healthy)
+				return &facts->checks[i];
+	return NULL;
+}
+
+static void describe_holder(const struct wire_check *holder, struct item *ret_item)
+{
+	char reason[WIRE_REASON_SIZE];
+
+	snprintf(reason, sizeof reason, "%.100s has not succeeded yet", holder->name);
+	utf8_clean("startup", ret_item->name, sizeof ret_item->name);
+	utf8_clean(reason, ret_item->reason, sizeof ret_item->reason);
+	ret_item->good = ret_item->held = false;
+}
+
+/* Calls write for PID 1, if it is known, for what holds readiness back, and for each check of the kinds, in this order;
+ * *count is its own, from 0 on: how many it has written. Returns that. */
 static size_t each_item(struct buffer *page, const struct health_facts *facts, unsigned kinds,
 	void (*write)(struct buffer *page, const struct item *item, size_t *count))
 {
-	struct item item;
+	const bool ready = (kinds >> CHECK_READY & 1) != 0, startup = (kinds >> CHECK_STARTUP & 1) != 0;
+	const struct wire_check *holder = ready ? find_holder(facts) : NULL;
+	struct item item = { .held = false };
 	size_t count = 0;
 
 	if (facts->source != HEALTH_BY_OURSELVES) {
 		describe_init(facts, kinds, &item);
 		write(page, &item, &count);
 	}
+	if (holder != NULL && !startup) { /* which would show it itself */
+		describe_holder(holder, &item);
+		write(page, &item, &count);
+	}
 	for (size_t i = 0; i < facts->check_count; i++) {
 		if ((kinds >> facts->checks[i].kind & 1) == 0)
 			continue;
 		describe_check(&facts->checks[i], (kinds & (kinds - 1)) != 0, &item);
+		item.held = holder != NULL && facts->checks[i].kind == CHECK_READY;
 		write(page, &item, &count);
 	}
 	return count;
@@ -119,7 +147,7 @@ static void write_failure(struct buffer *page, const struct item *item, size_t *
 	const bool cut = strlen(item->name) > HEALTH_BRIEF_NAME;
 	char name[HEALTH_BRIEF_NAME + 1];
 
-	if (item->good || (*count)++ >= HEALTH_BRIEF_MAX)
+	if (item->good || item->held || (*count)++ >= HEALTH_BRIEF_MAX)
 		return;
 	utf8_clean(item->name, name, sizeof name - (cut ? strlen("...") : 0));
 	buffer_add_text(page, *count == 1 ? ": " : "; ");

@@ -301,9 +301,9 @@ static void run_idle(void)
 
 static void run_checks(void)
 {
-	static const char *const schemes[CHECK_SCHEMES] = { "tcp", "http" };
+	static const char *const schemes[CHECK_SCHEMES] = { "tcp", "http", "names" };
 	const struct program *heading[CHECK_SCHEMES] = { &(struct program){ .name = "tcp" },
-		&(struct program){ .name = "http" } };
+		&(struct program){ .name = "http" }, &(struct program){ .name = "names" } };
 	double percent[CHECK_SCHEMES];
 
 	table_head("1,000 checks, absolute", heading, CHECK_SCHEMES, "target");
@@ -384,9 +384,10 @@ static void print_notes(const char *settled)
 	print_serving_notes();
 	table_note("health: nest-init health asks PID 1's monitor, the others its page /readyz; probe: all look at one "
 		   "little server.");
-	table_note("spider is wget -q --spider, memory the peak of what was resident. A thousand checks: the monitor's "
-		   "CPU "
-		   "time.");
+	table_note(
+		"spider is wget -q --spider, memory the peak of what was resident. A thousand checks: the CPU time of "
+		"the monitor");
+	table_note("and its children; names: tcp, each of another host, which the children ask a name server for.");
 	table_note(
 		"crun and runc compile a list, nest-init a tree: longer in the making, and quicker where an argument "
 		"decides.");

@@ -171,8 +171,9 @@ int measure_serving_memory(const struct program *program, double *ret_value);
 int measure_loaded_signal(const struct program *program, double *ret_value);
 void serving_sizes(size_t *ret_ours, size_t *ret_theirs); /* of the pages, in bytes; 0: not asked */
 
-#define CHECK_SCHEMES 2
-/* The percentage of a core that a monitor takes for a thousand checks of each scheme, at an interval of 10 s. */
+#define CHECK_SCHEMES 3
+/* The percentage of a core that a monitor and its children take for a thousand checks of each scheme, at an interval of
+ * 10 s. "names" is tcp, each check with a host name of its own. */
 bool checks_measure(const char *const *schemes, size_t count, double *ret_percent);
 
 #define IDLE_SECONDS 10

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from namespace import Namespace, children, wait_until
+from namespace import Namespace, children, monitor_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -161,6 +161,26 @@ def test_a_monitor_that_is_killed_costs_no_verdict(either, script, public):
         before = len(count.read_text())
         wait_until(lambda: len(count.read_text()) > before + 4)
         assert health(n, "--ready").returncode == 0
+
+
+def test_a_command_never_overlaps_itself(either, script, public):
+    """It takes longer than its interval, and the monitor that asked for it may be gone meanwhile."""
+    state = public / "state"
+    state.mkdir()
+    state.chmod(0o777)
+    path = script(f"exec 9>{state}/lock; flock -n 9 || echo x >>{state}/overlaps; echo x >>{state}/count; exec sleep 0.1")
+    count = state / "count"
+
+    def ran():
+        return len(count.read_text()) if count.exists() else 0
+    with Namespace(either, *SLEEPS, options=["--live", f"interval=10ms start_interval=10ms exec:{path}"]) as n:
+        for _ in range(5):
+            before = ran()
+            wait_until(lambda: ran() > before + 4)
+            os.kill(wait_until(lambda: monitor_of(n.pid)), signal.SIGKILL)
+        before = ran()
+        wait_until(lambda: ran() > before + 4)
+        assert not (state / "overlaps").exists()
 
 
 # --- without a PID 1 ------------------------------------------------------------------------------------------------

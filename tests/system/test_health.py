@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from misbehaving import Server
-from namespace import Namespace, children, monitor_of, wait_until
+from namespace import Namespace, children, monitor_of, status_of, wait_until
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 
@@ -285,11 +285,10 @@ def test_each_check_has_its_own_settings(server):
 def test_successes_in_a_row_make_it_healthy(server, tmp_path):
     with Namespace(NEST_INIT, "sleep", "1000", options=[
             "--ready", f"name=slow success_threshold=3 start_interval=20ms http://127.0.0.1:{server.port}/200",
-            "--startup", f"name=never success_threshold=1000 start_interval=1h http://127.0.0.1:{server.port}/200"]) as container:
-        wait_until(lambda: inside(container, "health", "--ready").returncode == 0)
+            "--ready", f"name=never success_threshold=1000 start_interval=1h http://127.0.0.1:{server.port}/200"]) as container:
+        assert until(container, lambda check: check["healthy"], "slow")["successes"] >= 3
         known = checks(container)
-        assert known["slow"]["successes"] >= 3
-        assert inside(container, "health", "--startup").returncode == 1 and known["never"]["successes"] == 1
+        assert not known["never"]["healthy"] and known["never"]["successes"] == 1
 
 
 def test_a_check_that_hangs_is_cut_and_does_not_overlap_itself(server):
@@ -307,6 +306,59 @@ def test_a_check_that_hangs_is_cut_and_does_not_overlap_itself(server):
         check = wait_until(cut)
         assert check["reason"] == f"no answer within 300ms (127.0.0.1:{server.port})" and not check["healthy"]
         assert most == 1
+
+
+def test_jitter_takes_checks_of_one_interval_apart():
+    """Without it all of them run in the same turns: none would ever be two runs ahead of another."""
+    words = " ".join(f"name=c{i} jitter=100% file:/" for i in range(10))
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--health-interval=50ms"], env={"NEST_INIT_READY": words}) as container:
+        until(container, lambda known: max(check["successes"] for check in known.values()) >=
+              min(check["successes"] for check in known.values()) + 3)
+
+
+# --- a readiness made of several --------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def running(*command, **popen):
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **popen) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def postgres(data, port):
+    """A server of Debian's, as another user: it refuses to be root."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    subprocess.run([programs / "initdb", "--no-sync", "--locale=C", "-D", data], check=True, user=65534, group=65534,
+                   stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"})
+    with running(programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c",
+                 "unix_socket_directories=", "-c", "fsync=off", user=65534, group=65534, env={"PATH": "/usr/bin:/bin"}) as server:
+        yield server
+
+
+NODE = 'require("http").createServer((request, reply) => reply.end("well")).listen(process.argv[1], "127.0.0.1")'
+
+
+def test_a_service_is_ready_with_its_database_and_its_cache(public):
+    """A service in Node, PostgreSQL and Redis by TCP: each that is away is the reason, by its name."""
+    api, db, cache = free_port(), free_port(), free_port()
+    ready = f"name=api http://127.0.0.1:{api}/ name=db tcp://127.0.0.1:{db} name=cache tcp://127.0.0.1:{cache}"
+
+    def says(line):
+        return wait_until(lambda: inside(container, "health", "--ready").stdout == line, pause=0.05)
+    with Namespace(NEST_INIT, shutil.which("node"), "-e", NODE, str(api), options=[
+            "--ready", ready, "--health-interval=50ms", "--health-start-interval=50ms", "--health-retries=1"]) as container:
+        says(f"not ready: db: connection refused (127.0.0.1:{db}); cache: connection refused (127.0.0.1:{cache})\n")
+        with postgres(public / "data", db):
+            says(f"not ready: cache: connection refused (127.0.0.1:{cache})\n")
+            with running("redis-server", "--port", str(cache), "--bind", "127.0.0.1", "--save", "", cwd=public):
+                says("ready\n")
+            says(f"not ready: cache: connection refused (127.0.0.1:{cache})\n")
+        says(f"not ready: db: connection refused (127.0.0.1:{db}); cache: connection refused (127.0.0.1:{cache})\n")
 
 
 # --- names --------------------------------------------------------------------------------------------------------
@@ -367,3 +419,48 @@ def test_many_checks_of_one_name_look_it_up_once_in_a_while(tmp_path):
         last = subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "cat", "/proc/sys/kernel/ns_last_pid"],
                               capture_output=True, text=True, check=True).stdout
         assert int(last) < 400  # of 500 runs at the least, and of those who asked for the status
+
+
+def names(count, tmp_path, *options):
+    """So many checks of a service, each by a name of its own: more than are remembered."""
+    (tmp_path / "hosts").write_text("".join(f"127.0.0.1 c{i}.example\n" for i in range(count)))
+    wrap = ("unshare", "-mn", "sh", "-c",
+            f'ip link set lo up; mount --bind {tmp_path}/hosts /etc/hosts || exit 99; exec "$@"', "sh")
+    checks_of_them = " ".join(f"name=c{i} tcp://c{i}.example:4000" for i in range(count))
+    return Namespace(NEST_INIT, sys.executable, "-c", textwrap.dedent(SERVICE), wrap=wrap,
+                     options=["--health-start-interval=100ms", *options], env={"NEST_INIT_READY": checks_of_them})
+
+
+def test_who_looks_up_one_name_after_the_other_asks_the_same_process(tmp_path):
+    with names(100, tmp_path, "--health-interval=200ms") as container:
+        until(container, lambda known: len(known) == 100 and all(check["successes"] >= 20 for check in known.values()))
+        last = subprocess.run(["nsenter", "-t", str(container.pid), "-p", "-m", "cat", "/proc/sys/kernel/ns_last_pid"],
+                              capture_output=True, text=True, check=True).stdout
+        assert int(last) < 1000  # of 2000 look-ups at the least
+
+
+def test_nobody_waits_for_a_question_for_long(tmp_path):
+    with names(80, tmp_path, "--health-interval=1h") as container:
+        until(container, lambda known: len(known) == 80 and all(check["successes"] for check in known.values()))
+        pid = monitor(container)
+        wait_until(lambda: children(pid) == [])
+
+
+def test_one_that_dies_while_it_waits_costs_no_check(tmp_path):
+    with names(80, tmp_path, "--health-interval=50ms", "--health-retries=1") as container:
+        known = until(container, lambda known: len(known) == 80 and all(check["healthy"] for check in known.values()))
+        failures = {name: check["failures"] for name, check in known.items()}  # before the service listened
+        pid, killed = monitor(container), 0
+        while killed < 10:
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: status_of(pid)["State"][0] == "T")
+            for child in children(pid):
+                # Asleep, and so without a question, while nobody can ask.
+                wait_until(lambda: status_of(child)["State"][0] in "SZ")
+                os.kill(child, signal.SIGKILL)
+                wait_until(lambda: status_of(child)["State"][0] == "Z")
+                killed += 1
+            os.kill(pid, signal.SIGCONT)
+            before = sum(check["successes"] for check in checks(container).values())
+            until(container, lambda known: sum(check["successes"] for check in known.values()) > before + 80)
+        assert {name: check["failures"] for name, check in checks(container).items()} == failures

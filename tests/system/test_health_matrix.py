@@ -1,7 +1,8 @@
 """What a service does, through every kind of target, for every kind of check: each cell of one table.
 
-One nest-init runs all of them at once against servers of the test's own, each once; the table says what came of it. A
-cell is the reason, and which kinds pass: l(ive), r(eady), s(tartup).
+All of them run at once against servers of the test's own, each once; the table says what came of it. A cell is the reason,
+and which kinds pass: l(ive), r(eady), s(tartup). Two nest-init share them: a startup check that fails would hold the others
+back.
 
 NEST_INIT names the binary.
 """
@@ -160,14 +161,15 @@ def results(container):
 def run(*options):
     """Every cell, run once, and the places that the reasons name."""
     with places() as where:
-        # One option for each: behind exec: all is the command.
-        words = [f"--{kind}=name={row}/{column} {target.format(row=row, **vars(where[row]))}"
-                 for row in MATRIX for column, target in COLUMNS.items() for kind in KINDS]
+        def checks(*kinds):  # one option for each: behind exec: all is the command
+            return [f"--{kind}=name={row}/{column} {target.format(row=row, **vars(where[row]))}"
+                    for row in MATRIX for column, target in COLUMNS.items() for kind in kinds]
         # A run of each, and no more: what came of it stays.
         once = ["--health-interval=1h", "--health-start-interval=1h", f"--health-timeout={TIMEOUT}", "--health-retries=1"]
-        with Namespace(NEST_INIT, "sleep", "1000", options=[*once, *options, *words]) as container:
-            yield results(container), where
-            assert container.errors() == ""
+        with Namespace(NEST_INIT, "sleep", "1000", options=[*once, *options, *checks("startup")]) as starting, \
+                Namespace(NEST_INIT, "sleep", "1000", options=[*once, *options, *checks("live", "ready")]) as started:
+            yield results(starting) | results(started), where
+            assert starting.errors() + started.errors() == ""
 
 
 @pytest.fixture(scope="module")

@@ -715,6 +715,9 @@ def test_health_needs_nothing_but_itself(start, user, record_property):
                    stdout=subprocess.DEVNULL)
     record_property("milliseconds", round((time.monotonic() - begin) * 1000, 1))
     assert not any(Path(f"/proc/{container.pid}/root/{name}").exists() for name in ("bin", "usr", "lib", "tmp"))
+    probed = container.exec("/nest-init", "probe", "--timeout", "20s", "http://127.0.0.1:4000/", "tcp://127.0.0.1:4000",
+                            "file:/nest-init")
+    assert (probed.returncode, probed.stdout.count("ok ")) == (0, 3), probed.stdout
 
 
 def test_health_without_a_monitor_says_so(start):

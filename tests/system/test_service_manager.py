@@ -49,7 +49,9 @@ def test_under_another_name_the_workload_speaks_itself(either, tmp_path, systemd
     alias = tmp_path / name
     alias.symlink_to(either)
     program = 'echo "$NOTIFY_SOCKET"; echo up; exec sleep 1000'
-    for variables, speaker in (({}, "workload"), ({"NEST_INIT_READY": "file:/etc/passwd"}, "PID 1")):
+    for variables, speaker in (({}, "workload"), ({"NEST_INIT_READY": "file:/etc/passwd"}, "PID 1"),
+                               ({"NEST_INIT_STARTUP": "file:/etc/passwd"}, "PID 1")):
+        del systemd.heard[:]
         with subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", alias, "--", "sh", "-c", program],
                               env={**os.environ, **systemd.env, **variables}, stdout=subprocess.PIPE, text=True) as run:
             try:

@@ -303,6 +303,9 @@ static void health_lists_the_checks_of_its_kind(void **state)
 	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks), HEALTH_BY_INIT };
 
 	(void)state;
+	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503,
+		"not started: file:/run/\xef\xbf\xbd: no result yet; file:/run/\xef\xbf\xbd: no result yet\n");
+	facts.check_count -= 2; /* those of startup, which hold readiness back */
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://postgres:5432: connection refused\n");
 	assert_health(&facts, CHECK_READY, HEALTH_VERBOSE, 503,
 		"[+]nest-init ok\n"
@@ -313,8 +316,6 @@ static void health_lists_the_checks_of_its_kind(void **state)
 		"[+]nest-init ok\n"
 		"[+]http://127.0.0.1:4000/api/health?a=\"b\\c\" ok\n"
 		"livez check passed\n");
-	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503,
-		"not started: file:/run/\xef\xbf\xbd: no result yet; file:/run/\xef\xbf\xbd: no result yet\n");
 	assert_health(&facts, CHECK_READY, HEALTH_JSON, 503,
 		"{\"status\":\"fail\",\"output\":\"not ready: tcp://postgres:5432: connection refused\","
 		"\"description\":\"whether the container takes requests\",\"checks\":{"
@@ -394,6 +395,38 @@ static void several_kinds_are_one_answer(void **state)
 		"\"ready:api\":[{\"status\":\"fail\",\"output\":\"503 \\\"no\\\"\"}]}}\n");
 }
 
+/* The startup check is the reason, once, whatever the ready checks would have to say; each of them says it of itself.
+ */
+static void a_startup_check_holds_readiness_back(void **state)
+{
+	static const struct wire_check held[] = {
+		{ .kind = CHECK_READY, .name = "api", .reason = "startup: late has not succeeded yet" },
+		{ .kind = CHECK_STARTUP, .healthy = 1, .settled = 1, .name = "early", .reason = "exists" },
+		{ .kind = CHECK_STARTUP, .name = "late", .reason = "not there" },
+		{ .kind = CHECK_LIVE, .healthy = 1, .name = "beat", .reason = "startup: late has not succeeded yet" },
+	};
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { [CHECK_LIVE] = 1 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, held, COUNT(held), HEALTH_BY_INIT };
+	cleanup_free char *text = NULL;
+	unsigned status;
+	size_t length;
+
+	(void)state;
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: startup: late has not succeeded yet\n");
+	assert_health(&facts, CHECK_READY, HEALTH_VERBOSE, 503,
+		"[+]nest-init ok\n"
+		"[-]startup failed: late has not succeeded yet\n"
+		"[-]api failed: startup: late has not succeeded yet\n"
+		"readyz check failed\n");
+	assert_health(&facts, CHECK_LIVE, HEALTH_VERBOSE, 200, "[+]nest-init ok\n[+]beat ok\nlivez check passed\n");
+	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503, "not started: late: not there\n");
+	assert_int_equal(health_page(&facts, 7, HEALTH_BRIEF, &status, &text, &length), 0);
+	assert_string_equal(text, "unhealthy: startup:late: not there\n");
+	facts.source = HEALTH_BY_OURSELVES; /* a look at each, and no service that starts */
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: api: startup: late has not succeeded yet\n");
+}
+
 /* Docker and Podman keep the beginning: a long name must not push the reason out of it. */
 static void a_long_name_leaves_room_for_the_reason(void **state)
 {
@@ -407,6 +440,10 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	memset(check.name, 'n', sizeof check.name - 1);
 	snprintf(expected, sizeof expected, "not ready: %.97s...: connection refused\n", check.name);
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+	check.kind = CHECK_STARTUP;
+	snprintf(expected, sizeof expected, "not ready: startup: %.100s has not succeeded yet\n", check.name);
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+	check.kind = CHECK_READY;
 	check.name[100] = '\0';
 	snprintf(expected, sizeof expected, "not ready: %.100s: connection refused\n", check.name);
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
@@ -598,6 +635,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_silent_init_fails_every_kind),
 		cmocka_unit_test(what_was_looked_at_alone_says_so),
 		cmocka_unit_test(several_kinds_are_one_answer),
+		cmocka_unit_test(a_startup_check_holds_readiness_back),
 		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
 		cmocka_unit_test(the_front_page_is_the_golden_one),
 		cmocka_unit_test(several_services_are_listed),

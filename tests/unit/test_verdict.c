@@ -313,8 +313,126 @@ static void combines_only_its_own_kind(void **state)
 	assert_false(verdict_combine(CHECK_LIVE, some, COUNT(some), true));
 	assert_true(verdict_combine(CHECK_READY, some, COUNT(some), true));
 	assert_true(verdict_combine(CHECK_STARTUP, some, COUNT(some), true));
+	assert_int_equal(verdict_holder(some, COUNT(some)), COUNT(some));
 	assert_true(verdict_combine(CHECK_LIVE, more, COUNT(more), true));
 	assert_false(verdict_combine(CHECK_READY, more, COUNT(more), true));
+}
+
+static void a_startup_check_holds_the_others_back(void **state)
+{
+	struct verdict verdicts[] = {
+		{ .kind = CHECK_READY, .state = VERDICT_HEALTHY, .started = true },
+		{ .kind = CHECK_STARTUP, .state = VERDICT_UNHEALTHY, .started = true },
+		{ .kind = CHECK_STARTUP },
+		{ .kind = CHECK_LIVE },
+	};
+
+	(void)state;
+	assert_int_equal(verdict_holder(verdicts, COUNT(verdicts)), 2);
+	assert_false(verdict_combine(CHECK_READY, verdicts, COUNT(verdicts), true));
+	assert_false(verdict_combine(CHECK_READY, &verdicts[2], 1, true)); /* with no ready check at all */
+	assert_true(verdict_combine(CHECK_LIVE, verdicts, COUNT(verdicts), true));
+	verdicts[2].started = true;
+	verdicts[2].state = VERDICT_HEALTHY;
+	assert_true(verdict_settled(&verdicts[2]));
+	assert_int_equal(verdict_holder(verdicts, COUNT(verdicts)), COUNT(verdicts));
+	assert_true(verdict_combine(CHECK_READY, verdicts, COUNT(verdicts), true));
+}
+
+/* ---- a service with several checks ---- */
+
+#define CHECKS 4
+
+struct service {
+	enum check_kind kind[CHECKS];
+	struct history history[CHECKS]; /* of runs: nothing while a check was held back */
+	struct verdict verdict[CHECKS];
+};
+
+/* Asked of the whole history again: true if it was healthy behind any of its runs. */
+static bool naive_started(const struct history *history)
+{
+	for (struct history until = *history; until.count > 0; until.count--)
+		if (naive_state(&until) == VERDICT_HEALTHY)
+			return true;
+	return false;
+}
+
+/* "If a startup probe is provided, all other probes are disabled, until the startup probe succeeds." */
+static bool naive_held(const struct service *service)
+{
+	for (size_t i = 0; i < CHECKS; i++)
+		if (service->kind[i] == CHECK_STARTUP && !naive_started(&service->history[i]))
+			return true;
+	return false;
+}
+
+static bool naive_answer(const struct service *service, enum check_kind kind)
+{
+	if (kind == CHECK_STARTUP)
+		return !naive_held(service);
+	if (kind == CHECK_READY && naive_held(service))
+		return false;
+	for (size_t i = 0; i < CHECKS; i++) {
+		const enum verdict_state state = naive_state(&service->history[i]);
+
+		if (service->kind[i] == kind &&
+			(kind == CHECK_LIVE ? state == VERDICT_UNHEALTHY : state != VERDICT_HEALTHY))
+			return false;
+	}
+	return true;
+}
+
+/* One run of one check, if it is its turn. */
+static void run_one(struct service *service, size_t index, int64_t at, bool success)
+{
+	struct history *history = &service->history[index];
+	const struct check_timing timing = {
+		.retries = history->retries,
+		.success_threshold = history->threshold,
+		.start_period_ns = history->start_period,
+	};
+	const bool held = naive_held(service), startup = service->kind[index] == CHECK_STARTUP;
+
+	if ((held && !startup) || (startup && naive_started(history)))
+		return;
+	history->run[history->count].at = at;
+	history->run[history->count++].success = success;
+	verdict_observe(&service->verdict[index], &timing, started_at, started_at + at, success);
+}
+
+static void check_service(struct service *service, unsigned *seed)
+{
+	const unsigned luck = next_random(seed) % 8;
+
+	for (size_t i = 0; i < CHECKS; i++)
+		verdict_init(&service->verdict[i], service->kind[i]);
+	for (int64_t step = 0; step < 40; step++) {
+		run_one(service, next_random(seed) % CHECKS, step * NS_PER_S, next_random(seed) % 8 < luck);
+		assert_int_equal(verdict_holder(service->verdict, CHECKS) < CHECKS, naive_held(service));
+		for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+			assert_int_equal(verdict_combine((enum check_kind)kind, service->verdict, CHECKS, true),
+				naive_answer(service, (enum check_kind)kind));
+	}
+}
+
+static void several_checks_agree_with_a_naive_model(void **state)
+{
+	unsigned first = 11;
+
+	(void)state;
+	for (unsigned round = 0; round < 500; round++) {
+		unsigned seed = first + round;
+		struct service service = { .kind = { 0 } };
+
+		for (size_t i = 0; i < CHECKS; i++) {
+			service.kind[i] = (enum check_kind)(next_random(&seed) % CHECK_KIND_COUNT);
+			service.history[i].retries = 1 + next_random(&seed) % 3;
+			service.history[i].threshold = 1 + next_random(&seed) % 3;
+			service.history[i].start_period = next_random(&seed) % 12 * NS_PER_S;
+		}
+		check_service(&service, &seed);
+	}
 }
 
 static void without_checks_ready_means_running(void **state)
@@ -379,6 +497,8 @@ int main(void)
 		cmocka_unit_test(agrees_with_a_naive_model),
 		cmocka_unit_test(passes_as_its_kind_asks),
 		cmocka_unit_test(combines_only_its_own_kind),
+		cmocka_unit_test(a_startup_check_holds_the_others_back),
+		cmocka_unit_test(several_checks_agree_with_a_naive_model),
 		cmocka_unit_test(without_checks_ready_means_running),
 		cmocka_unit_test(schedule_runs_at_once_then_fast_then_slow),
 		cmocka_unit_test(jitter_adds_up_to_its_part_of_the_interval),
