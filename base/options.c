@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/config.h"
 #include "base/control.h"
+#include "base/memory_limit.h"
 #include "base/option_setters.h"
 #include "base/option_table.h"
 
@@ -424,6 +425,8 @@ static int finish(struct parse *parse, char **env, const char *default_file, str
 		return complete(parse, env, &option, ret_why);
 	input.file = parse->model->config;
 	input.text = text;
+	if (strstr(text, CONFIG_MEMORY_PREFIX) != NULL)
+		memory_limit_read(&input.memory);
 	return take_text(parse, &input, ret_why);
 }
 

@@ -36,7 +36,8 @@ static struct complaint why;
 static const char *read_as(const char *text, bool unset_is_no_error)
 {
 	static char findings[8192];
-	const struct config_input input = { "f", text, strlen(text), (char **)environment, unset_is_no_error };
+	const struct config_input input = { "f", text, strlen(text), (char **)environment, { 0, 0 },
+		unset_is_no_error };
 	char *const nothing[] = { NULL };
 	size_t at = 0;
 
@@ -468,6 +469,8 @@ static void an_unset_variable_is_a_warning_where_nothing_starts(void **state)
 
 /* ---- variables ---- */
 
+static const struct config_memory memory = { .limit = 512 << 20, .total = UINT64_C(8) << 30 };
+
 static const struct expansion {
 	const char *text;
 	int error;
@@ -498,6 +501,17 @@ static const struct expansion {
 	{ "${1}", -EINVAL, "'${1}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 	{ "${HOME-x}", -EINVAL, "'${HOME-x}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 	{ "${HOME:x}", -EINVAL, "'${HOME:x}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
+	{ "--max-old-space-size=${memory.limit * 75% / 1MiB}M", 0, "--max-old-space-size=384M" },
+	{ "${memory.limit:-1GiB}${memory.total}", 0, "5368709128589934592" },
+	{ "${UNSET:-memory.limit}", 0, "memory.limit" },
+	{ "${memory}", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
+	{ "${memory:-memory.limit}", 0, "memory.limit" },
+	{ "${memory.limit * 0}${HOME}", 0, "0/root" },
+	{ "${memory.limit * }/x", -EINVAL,
+		"'${memory.limit * }' at '}/x': expected a number, a size such as 64MiB, memory.limit, memory.total, "
+		"min(, max( or (" },
+	{ "${memory.limit", -EINVAL, "'${memory.limit': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
+	{ "${memory} ${memory.limit", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
 	{ "${A:-${B}}", -EINVAL, "'${A:-${B}}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 };
 
@@ -506,7 +520,7 @@ static void variables_are_put_in(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(expansions); i++) {
 		cleanup_free char *text = NULL;
-		const int error = config_expand(expansions[i].text, (char **)environment, &text, &why);
+		const int error = config_expand(expansions[i].text, (char **)environment, &memory, &text, &why);
 
 		if (error != expansions[i].error)
 			fail_msg("%s: %d", expansions[i].text, error);
@@ -521,9 +535,9 @@ static void what_is_put_in_has_an_end(void **state)
 
 	(void)state;
 	memset(text, 'x', CONFIG_TEXT_MAX + 1);
-	assert_int_equal(config_expand(text, (char **)environment, &same, &why), -E2BIG);
+	assert_int_equal(config_expand(text, (char **)environment, &memory, &same, &why), -E2BIG);
 	text[CONFIG_TEXT_MAX] = '\0';
-	assert_int_equal(config_expand(text, (char **)environment, &same, &why), 0);
+	assert_int_equal(config_expand(text, (char **)environment, &memory, &same, &why), 0);
 	assert_string_equal(same, text);
 }
 
