@@ -313,7 +313,9 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 {
 	char **variables = config_variables(reader, node);
 
-	reader->model->confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+	for (; variables != NULL && *variables != NULL; variables++)
+		if (option_add_variable(*variables, false, &reader->model->confinement.environment) < 0)
+			reader->out_of_memory = true;
 }
 
 static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node)

@@ -17,7 +17,7 @@ const struct config_key config_keys[] = {
 	{ "group_add", GROUP_SERVICE, FORM_WORD, CONFIG_LIST, OPTION_GROUP_ADD },
 	{ "working_dir", GROUP_SERVICE, FORM_TEXT, 0, OPTION_WORKDIR },
 	{ "umask", GROUP_SERVICE, FORM_TEXT, 0, OPTION_UMASK },
-	{ "environment", GROUP_SERVICE, FORM_VARIABLES, 0, EXTRA_NOTHING },
+	{ "environment", GROUP_SERVICE, FORM_VARIABLES, 0, OPTION_ENV },
 	{ "depends_on", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
 	{ "essential", GROUP_SERVICE, FORM_LATER, 0, EXTRA_NOTHING },
 	{ "capabilities", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_CAPABILITIES },

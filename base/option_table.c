@@ -25,6 +25,8 @@ const struct option_row option_rows[] = {
 		IN(confinement.workdir) },
 	[OPTION_UMASK] = { "umask", " MODE", "permissions that new files do not get: 027", SECTION_CONFINEMENT,
 		VALUE_NEEDED, 0, SET_UMASK, IN(confinement) },
+	[OPTION_ENV] = { "env", " NAME=VALUE", "for COMMAND alone; VALUE with ${...} as in a file", SECTION_CONFINEMENT,
+		VALUE_NEEDED, PARTED, ADD_VARIABLE, IN(confinement.environment) },
 	[OPTION_ULIMIT] = { "ulimit", " NAME=SOFT[:HARD]", "resource limit, as docker has it: nofile=65536",
 		SECTION_CONFINEMENT, VALUE_NEEDED, PARTED, ADD_ULIMIT, IN(confinement.limits) },
 	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", " N", "-1000 to 1000: the highest is killed first",
@@ -124,7 +126,7 @@ enum option option_nearest(const char *name)
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		size_t here = nearest_distance(name, option_rows[i].name);
 
-		if (here < best_distance) {
+		if (here < best_distance && here < strlen(option_rows[i].name)) { /* a letter of it is there */
 			best_distance = here;
 			best = (enum option)i;
 		}

@@ -315,7 +315,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, char
 		if (error < 0)
 			return error;
 	}
-	if (model->config != NULL) {
+	if (strcmp(argv[1], MONITOR_HAS_MODEL) == 0) {
 		link->model = monitor_model_open(model, ret_why);
 		if (link->model < 0)
 			return link->model;

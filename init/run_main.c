@@ -162,13 +162,14 @@ static bool has_exec_check(void)
 }
 
 /* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
- * environment, as ours is; where a file has a part in it, PID 1 hands over what it has read. */
+ * environment, as ours is; where a file has a part in it, or a limit that may be another one by then (--env), PID 1
+ * hands over what it has read. */
 static char **monitor_argv(char **argv)
 {
 	static char *nothing[] = { (char *)"nest-init", (char *)"--", (char *)"-", NULL };
 	static char *has_model[] = { (char *)"nest-init", (char *)MONITOR_HAS_MODEL, NULL };
 
-	if (model.config != NULL)
+	if (model.config != NULL || model.confinement.environment != NULL)
 		return has_model;
 	return personality.kind == NULL ? argv : nothing;
 }

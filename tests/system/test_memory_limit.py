@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from busybox import NEST_INIT, image, needs_runc  # noqa: F401
+from busybox import NEST_INIT, image, needs_runc, wait_until  # noqa: F401
 from bundle import Container
 from test_seccomp import node_image  # noqa: F401
 
@@ -59,6 +59,20 @@ def test_examples_of_the_readme(image, tmp_path):  # noqa: F811
     assert environment(image, tmp_path, variables, memory=512 * MIB) == (
         0, {"NODE_OPTIONS": "--max-old-space-size=384", "GOMEMLIMIT": str(512 * MIB * 9 // 10),
             "JAVA_TOOL_OPTIONS": "-Xmx336m"}, "")
+
+
+def test_options_and_variables_compute_as_well(image, tmp_path):  # noqa: F811
+    """And the monitor, whose configuration is the same, need not do it again."""
+    path = file_of(tmp_path, ["/bin/false"], {"A": "file", "B": "${memory.limit / 1MiB}"})
+    script = "echo $A $B $C $D; exec sleep 1000"
+    with Container(["/nest-init", "--env", "A=${memory.limit * 90%}", "--metrics", "127.0.0.1:9911", "--", "/bin/sh", "-c", script],
+                   image, files={FILE: path}, env=["NEST_INIT_ENV=C=no D=no", "C=engine"], memory=512 * MIB) as c:
+        c.wait_http("http://127.0.0.1:9911/readyz")
+        wait_until(lambda: c.output() == f"{512 * MIB * 9 // 10} 512 engine\n")
+    with Container(["/nest-init", "--metrics", "127.0.0.1:9911", "--", "/bin/sh", "-c", script], image,
+                   env=["NEST_INIT_ENV=A=${memory.limit*50%} D=d", "C=engine"], memory=512 * MIB) as c:
+        c.wait_http("http://127.0.0.1:9911/readyz")
+        wait_until(lambda: c.output() == f"{256 * MIB} engine d\n")
 
 
 def has_no_limit_here():

@@ -88,6 +88,7 @@ static const struct pair {
 	{ { "--workdir=/app" }, "\"working_dir\": \"/app\"", NULL },
 	{ { "--umask=027" }, "\"umask\": \"027\"", NULL },
 	{ { "--umask=0" }, "\"umask\": \"000\"", NULL },
+	{ { "--env=A=1", "--env=B=$${x}" }, "\"environment\": {\"A\": 1, \"B\": \"$${x}\"}", NULL },
 	{ { "--ulimit=nofile=65536" }, "\"limits\": {\"nofile\": 65536}", NULL },
 	{ { "--ulimit=nofile=1:2", "--ulimit=core=-1", "--ulimit=memlock=67108864" },
 		"\"limits\": {\"//\": 1, \"nofile\": \"1:2\", \"core\": \"unlimited\", \"memlock\": \"64MiB\"}", NULL },
