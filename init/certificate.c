@@ -25,7 +25,8 @@ void certificate_deadline(struct loop *loop, enum wire_deadline deadline)
 void certificate_killing(struct loop *loop)
 {
 	const struct supervise *machine = &loop->machine;
-	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) || machine->unhealthy;
+	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) ||
+		machine->unhealthy || machine->changed;
 
 	certificate_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
 	descendants_list(
@@ -65,6 +66,7 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 		.lived_ns = end_ns - loop->service_started_at_ns,
 		.stop_signal = loop->asked_signal,
 		.unhealthy = machine->unhealthy,
+		.changed = machine->changed,
 		.stopping_ns = end_ns - loop->stop_began_at_ns,
 		.passed = loop->passed,
 		.pre_stop_ns = loop->machine.policy.pre_stop_ns,
@@ -73,7 +75,7 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 		.oom_kills = loop->oom_kills,
 		.leftovers = loop->leftovers,
 		.again = again,
-		.again_in_ns = machine->backoff_ns,
+		.again_in_ns = machine->waits ? -1 : machine->backoff_ns,
 		.used_up = used_up(machine) ? machine->policy.restart.attempts : 0,
 		.window_ns = machine->policy.restart.window_ns,
 	};
