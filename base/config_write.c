@@ -473,6 +473,7 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 	words(&writer, "command", model->command);
 	confinement(&writer, &model->confinement);
 	restart(&writer, &model->restart);
+	texts(&writer, "watch", model->watch.path, model->watch.count);
 	stop(&writer, &model->stop);
 	health(&writer, model);
 	json_write_end(&writer.json);

@@ -53,13 +53,14 @@ bool model_shapes_stop(const struct model *model)
 		marks = marks || stop->rewrite[i] != 0;
 	for (size_t i = 0; i < sizeof stop->clean_exit / sizeof stop->clean_exit[0]; i++)
 		marks = marks || stop->clean_exit[i] != 0;
-	return marks || model->restart.kind != RESTART_NEVER || stop->signal != 0 || stop->on != 0 ||
-		stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
+	return marks || model->restart.kind != RESTART_NEVER || model->watch.count > 0 || stop->signal != 0 ||
+		stop->on != 0 || stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
 }
 
 bool model_wants_monitor(const struct model *model)
 {
-	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report;
+	return model->check_count > 0 || model->listen_count > 0 || model->watch.count > 0 ||
+		model->confinement.seccomp_report;
 }
 
 bool model_wants_notify(const struct model *model)

@@ -159,6 +159,7 @@ struct model {
 	size_t listen_count;
 	struct confinement confinement;
 	const char *listen[MODEL_LISTEN_MAX]; /* where the HTTP server listens (base/listen.h) */
+	struct path_list watch;               /* a change below these starts the service again */
 	const char *users, *tokens;           /* files of who may see /metrics (base/credentials.h); NULL: none */
 	size_t merge_count;
 	struct check merge[MODEL_MERGE_MAX]; /* the applications' pages (CHECK_PAGE); a timeout of 0 is not said */

@@ -81,6 +81,8 @@ const struct option_row option_rows[] = {
 		SECTION_STOPPING, VALUE_NEEDED, 0, SET_DURATION, IN(restart.backoff_ns) },
 	[OPTION_ON_UNHEALTHY] = { "on-unhealthy", " WHAT", "none, stop, restart or a signal (none)", SECTION_STOPPING,
 		VALUE_NEEDED, 0, SET_ON_UNHEALTHY, MODEL },
+	[OPTION_WATCH] = { "watch", " PATH", "development: start it again when PATH changes", SECTION_STOPPING,
+		VALUE_NEEDED, PARTED, ADD_PATH, IN(watch) },
 	[OPTION_READY] = { "ready", " TARGET", "it can serve; looked at again and again", SECTION_HEALTH, VALUE_NEEDED,
 		COMMON, ADD_READY, MODEL },
 	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, COMMON, ADD_LIVE, MODEL },

@@ -75,6 +75,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_ran);
 	case WIRE_NOTIFIED:
 		return sizeof(struct wire_notified);
+	case WIRE_CHANGED:
+		return sizeof(struct wire_changed);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:

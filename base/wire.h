@@ -30,6 +30,7 @@ enum wire_type {
 	WIRE_RUN,          /* monitor to PID 1, with the descriptor for its output: run the command of an exec check */
 	WIRE_RAN,          /* PID 1 to monitor: what came of that */
 	WIRE_NOTIFIED, /* monitor to PID 1, which keeps it, to the next monitor and to clients: what the service says */
+	WIRE_CHANGED,  /* monitor to PID 1: files that are watched have changed */
 	WIRE_TYPE_COUNT,
 };
 
@@ -179,6 +180,10 @@ struct wire_notified {
 	char status[WIRE_REASON_SIZE]; /* STATUS=: printable ASCII, NUL-terminated */
 };
 
+struct wire_changed {
+	struct wire_header header;
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -229,6 +234,7 @@ union wire_record {
 	struct wire_run run;
 	struct wire_ran ran;
 	struct wire_notified notified;
+	struct wire_changed changed;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -343,7 +343,10 @@ static void act_not_ready(struct loop *loop, int signal)
 	if (!loop->machine.restart)
 		tell_stopping(loop);
 	send_snapshot(loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (signal == 0)
+	if (signal == 0 && loop->machine.changed)
+		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again",
+			personality_basename(loop->spawn.argv[0]));
+	else if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", personality_basename(loop->spawn.argv[0]),
 			loop->machine.restart ? "it is started again" : "stopping");
 	else
@@ -525,7 +528,8 @@ static void start_monitor(struct loop *loop)
 
 static bool may_live_again(const struct loop *loop)
 {
-	return loop->machine.policy.restart.kind != RESTART_NEVER || loop->on_unhealthy == UNHEALTHY_RESTART;
+	return loop->machine.policy.restart.kind != RESTART_NEVER || loop->on_unhealthy == UNHEALTHY_RESTART ||
+		loop->machine.policy.watches;
 }
 
 /* Returns whether there was any. */
@@ -729,6 +733,9 @@ static bool take_record(struct loop *loop)
 		loop->notified = record.notified;
 	else if (record.header.type == WIRE_HEALTH && record.health.life == loop->snapshot.starts)
 		take_health(loop, &record.health);
+	else if (record.header.type == WIRE_CHANGED)
+		step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_CHANGED },
+			NULL);
 	if (output >= 0)
 		close(output);
 	return true;

@@ -239,17 +239,40 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 
 /* ---- before the point of no return: as the monitor will ---- */
 
-/* The files of who may see pages are read by the monitor, again and again. That it can read them, and what is wrong
- * with them, is found out by a child with no more rights than it will have. */
-static int check_credentials(const struct model *model, struct complaint *ret_why)
+static int check_watched(const struct path_list *watch, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < watch->count; i++) {
+		const char *path = watch->path[i];
+		struct stat info;
+		const bool is_there = strlen(path) < TARGET_PATH_SIZE && stat(path, &info) == 0;
+
+		if (strlen(path) >= TARGET_PATH_SIZE)
+			return complain(ret_why, ENAMETOOLONG, "--watch %.100s...: %s", path, strerror(ENAMETOOLONG));
+		if (!is_there || access(path, S_ISDIR(info.st_mode) ? R_OK | X_OK : F_OK) < 0)
+			return complain(ret_why, errno, "--watch %.300s: %s (for the monitor, which is uid %u)", path,
+				strerror(errno), (unsigned)getuid());
+	}
+	return 0;
+}
+
+static int check_files(const struct model *model, struct complaint *ret_why)
 {
 	static struct credentials credentials;
+	int error = credentials_load(model->users, model->tokens, &credentials, ret_why);
+
+	return error < 0 ? error : check_watched(&model->watch, ret_why);
+}
+
+/* The files of who may see pages, and those that are watched, are read by the monitor, again and again. That it can
+ * read them, and what is wrong with them, is found out by a child with no more rights than it will have. */
+static int check_as_monitor(const struct model *model, struct complaint *ret_why)
+{
 	cleanup_close int reader = -1, writer = -1;
 	ssize_t length;
 	int ends[2];
 	pid_t pid;
 
-	if (model->users == NULL && model->tokens == NULL)
+	if (model->users == NULL && model->tokens == NULL && model->watch.count == 0)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
@@ -263,7 +286,7 @@ static int check_credentials(const struct model *model, struct complaint *ret_wh
 		int error;
 
 		drop_privileges();
-		error = credentials_load(model->users, model->tokens, &credentials, &why);
+		error = check_files(model, &why);
 		_exit(error < 0 && fd_write_all(writer, why.text, strlen(why.text)) == 0);
 	}
 	close(take_fd(&writer));
@@ -298,7 +321,7 @@ static int open_listeners(struct monitor_link *link, const struct model *model, 
 			return complain(ret_why, -error, "--metrics %.450s", why.text);
 		link->listen_count++;
 	}
-	return check_credentials(model, ret_why);
+	return check_as_monitor(model, ret_why);
 }
 
 int monitor_link_open(struct monitor_link *link, const struct model *model, char **argv, struct complaint *ret_why)

@@ -134,6 +134,7 @@ static void set_policy(const struct stop_policy *stop)
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
 	policy.restart = model.restart;
+	policy.watches = model.watch.count > 0 && personality.kind == NULL;
 	supervise_init(&loop.machine, &policy);
 }
 

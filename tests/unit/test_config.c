@@ -118,6 +118,8 @@ static const struct pair {
 		"\"filesystem\": {\"read_only\": false}",
 		NULL },
 	{ { "--best-effort" }, "\"best_effort\": true", NULL },
+	{ { "--watch=/app/src", "--watch=/app/package.json" }, "\"watch\": [\"/app/src\", \"/app/package.json\"]",
+		NULL },
 	{ { "--stop-signal=QUIT", "--stop-on=TERM,USR1" }, "\"stop\": {\"signal\": 3, \"on\": [\"TERM\", \"SIGUSR1\"]}",
 		NULL },
 	{ { "--drain=2s", "--stop-timeout=1m30s", "--pre-stop=drain --all", "--pre-stop-timeout=3s" },

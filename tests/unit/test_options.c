@@ -153,6 +153,8 @@ static const char *said(const struct model *model)
 	say_ms(&words, "backoff", model->restart.backoff_ns, NS_PER_S);
 	if (model->on_unhealthy != UNHEALTHY_NONE)
 		say(&words, "unhealthy=%d,%d", (int)model->on_unhealthy, model->unhealthy_signal);
+	for (size_t i = 0; i < model->watch.count; i++)
+		say(&words, "watch=%s", model->watch.path[i]);
 	say_ms(&words, "watchdog", model->watchdog_ns, 0);
 	for (size_t i = 0; i < model->check_count; i++) {
 		const struct check *check = &model->check[i];
@@ -943,6 +945,7 @@ static const struct sample {
 	{ "restart", "always:3", false },
 	{ "restart-backoff", "2s", false },
 	{ "on-unhealthy", "restart", false },
+	{ "watch", "/app/src", true },
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },

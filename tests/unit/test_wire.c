@@ -25,6 +25,7 @@ static const size_t sizes[] = {
 	[WIRE_RUN] = sizeof(struct wire_run),
 	[WIRE_RAN] = sizeof(struct wire_ran),
 	[WIRE_NOTIFIED] = sizeof(struct wire_notified),
+	[WIRE_CHANGED] = sizeof(struct wire_changed),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
