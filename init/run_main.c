@@ -278,6 +278,7 @@ static int parse_as(const struct personality_kind *kind, int argc, char **argv)
 	if (model_shapes_stop(&model))
 		log_line(LOG_LEVEL_WARNING, "the NEST_INIT_ variables about stopping mean nothing under the name %s",
 			personality_basename(argv[0]));
+	model.watch.count = 0; /* no monitor for that alone */
 	return -1;
 }
 

@@ -115,7 +115,7 @@ static void print_gaps(void)
 	uint32_t gaps = answer.snapshot.layers_requested & ~answer.snapshot.layers_enforced;
 	const char *before = "NOT in force: ";
 
-	if (gaps == 0)
+	if (gaps == 0 || answer.snapshot.main_pid == 0) /* there is nobody for whom it could be */
 		return;
 	paint(RED);
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
@@ -170,7 +170,11 @@ static void print_service(void)
 	static const enum check_kind order[] = { CHECK_LIVE, CHECK_STARTUP, CHECK_READY };
 	const struct wire_snapshot *snapshot = &answer.snapshot;
 
-	printf("\nservice         pid %d, up %s", snapshot->main_pid, since(snapshot->service_start_time_ns).at);
+	if (snapshot->main_pid == 0 && *snapshot->last_death != '\0')
+		printf("\nservice         none: %s", snapshot->last_death);
+	else
+		printf("\nservice         pid %d, up %s", snapshot->main_pid,
+			since(snapshot->service_start_time_ns).at);
 	if (snapshot->time_to_ready_ns >= 0)
 		printf(", ready after %s", span(snapshot->time_to_ready_ns).at);
 	printf("\nhealth          ");

@@ -1,6 +1,7 @@
 """--watch: the service is started again when its files change, and one that has ended waits for that."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -185,6 +186,10 @@ def test_one_that_has_ended_waits_and_a_stop_ends_that(either, tree, status):
         wait_until(lambda: watches(n))
         (tree / "lib/a").write_text("2")
         wait_until(lambda: n.errors().count("waiting for a change of its files") == 2)
+        asked = subprocess.run(["nsenter", f"--target={n.pid}", "--pid", "--mount", n.init, "status"],
+                               capture_output=True, text=True, timeout=20)
+        assert "NOT in force" not in asked.stdout.split("confinement")[0]
+        assert re.search(r"^service         none: sh \(pid \d+\) ended .*; waiting for a change of its files$", asked.stdout, re.M)
         n.kill(signal.SIGTERM)
         assert n.wait() == status
         assert lives(n) == 2
@@ -293,6 +298,23 @@ def test_it_looks_every_second_instead(image, tree, call, number, why):  # noqa:
         (tree / "node_modules/x").write_text("")
         time.sleep(2)
         assert c.output() == "life\n" * 4
+
+
+@pytest.mark.skipif(shutil.which("bindfs") is None or not os.path.exists("/dev/fuse"), reason="needs bindfs and /dev/fuse")
+def test_a_file_system_that_hears_nothing_is_looked_at(either, tree):
+    """bindfs tells nobody of what changes below it, as a shared directory of a virtual machine does not."""
+    mount = tree.parent / "mount"
+    mount.mkdir()
+    subprocess.run(["bindfs", tree, mount], check=True, timeout=20)
+    try:
+        with watching(either, mount) as n:
+            begins(n)
+            assert ("nest-init monitor: --watch: a network or shared file system tells of no change: "
+                    "files are looked at every second instead\n") in n.errors()
+            (tree / "lib/a").write_text("2")
+            begins(n, 2)
+    finally:
+        subprocess.run(["fusermount", "-u", mount], check=True, timeout=20)
 
 
 @needs_runc
