@@ -22,7 +22,8 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\n";
+	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\nleak:option_add_variable\nleak:"
+	       "expand_variables\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
