@@ -283,18 +283,23 @@ static void watch_all(struct changes *changes, bool are_news)
 
 /* ---- events ---- */
 
-/* A link, or one more name of a file, is there as a whole; of any other file that is new the end of writing tells. */
-static bool is_whole(const char *path)
+/* A link, or one more name of a file, is there as a whole; of any other file that is new the end of writing tells. Of
+ * one that never had a name (O_TMPFILE) it tells as well, and of one that is gone again the removal does. */
+static bool counts(const char *path, uint32_t mask)
 {
 	struct stat info;
 
-	return lstat(path, &info) == 0 && (S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_nlink > 1));
+	if ((mask & (IN_CREATE | IN_CLOSE_WRITE)) == 0)
+		return true;
+	if (lstat(path, &info) < 0)
+		return false;
+	return (mask & IN_CREATE) == 0 || S_ISLNK(info.st_mode) || (S_ISREG(info.st_mode) && info.st_nlink > 1);
 }
 
 static void take_name(struct changes *changes, const struct inotify_event *event, const char *path)
 {
 	if ((event->mask & IN_ISDIR) == 0) {
-		if ((event->mask & IN_CREATE) == 0 || is_whole(path))
+		if (counts(path, event->mask))
 			note(changes, path);
 	} else if ((event->mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
 		walk_through(changes, path, true);
