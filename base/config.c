@@ -338,7 +338,9 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 {
 	char **variables = config_variables(reader, node);
 
-	config_service(reader)->confinement.environment = variables != NULL && *variables != NULL ? variables : NULL;
+	for (; variables != NULL && *variables != NULL; variables++)
+		if (option_add_variable(*variables, false, &config_service(reader)->confinement.environment) < 0)
+			reader->out_of_memory = true;
 }
 
 /* What is said of the container is noted with the first service. */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/complaint.h"
+#include "base/config_arithmetic.h"
 #include "base/json.h"
 #include "base/model.h"
 #include "base/option_table.h"
@@ -16,7 +17,8 @@ struct config_input {
 	const char *file; /* what findings call it */
 	const char *text; /* `length` bytes */
 	size_t length;
-	char **env;             /* what ${NAME} means */
+	char **env; /* what ${NAME} means */
+	struct config_memory memory;
 	bool without_commands;  /* the monitor's: PID 1 alone needs them */
 	bool unset_is_no_error; /* a ${NAME} that is not set is a warning, and its value is not looked at */
 };

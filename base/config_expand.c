@@ -4,7 +4,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#define NUMBER_SIZE 24
 
 struct growing {
 	char *text;
@@ -48,13 +52,31 @@ static size_t name_length(const char *text)
 	return isdigit((unsigned char)*text) ? 0 : length;
 }
 
+static int put_number(
+	struct growing *to, const char **text, const struct config_memory *memory, struct complaint *ret_why)
+{
+	char number[NUMBER_SIZE];
+	struct complaint plain;
+	uint64_t value;
+	int error = config_arithmetic(*text + 2, memory, &value, &plain);
+
+	if (error < 0)
+		return complain(ret_why, -error, "'%.*s' at %.150s", (int)strcspn(*text, "}") + 1, *text, plain.text);
+	*text = strchr(*text, '}') + 1;
+	snprintf(number, sizeof number, "%" PRIu64, value);
+	return put(to, number, strlen(number), ret_why);
+}
+
 /* What "${" begins; *text goes on behind it. */
-static int put_variable(struct growing *to, const char **text, char **env, struct complaint *ret_why)
+static int put_braces(struct growing *to, const char **text, char **env, const struct config_memory *memory,
+	struct complaint *ret_why)
 {
 	const char *name = *text + 2, *end = strchr(name, '}'), *value;
 	const size_t length = name_length(name);
 	const char *rest = name + length;
 
+	if (config_is_arithmetic(name) && *rest != '}' && (length == 0 || *rest != ':'))
+		return put_number(to, text, memory, ret_why);
 	if (end == NULL || length == 0 || (rest != end && strncmp(rest, ":-", 2) != 0) ||
 		memchr(rest, '$', (size_t)(end - rest)) != NULL)
 		return complain(
@@ -70,10 +92,11 @@ static int put_variable(struct growing *to, const char **text, char **env, struc
 }
 
 /* What Compose takes for a variable without braces is a shell's to others: it has to be said which. */
-static int put_dollar(struct growing *to, const char **text, char **env, struct complaint *ret_why)
+static int put_dollar(struct growing *to, const char **text, char **env, const struct config_memory *memory,
+	struct complaint *ret_why)
 {
 	if ((*text)[1] == '{')
-		return put_variable(to, text, env, ret_why);
+		return put_braces(to, text, env, memory, ret_why);
 	if ((*text)[1] != '$')
 		return complain(ret_why, EINVAL, "'%.40s': a variable is ${NAME}, a dollar sign is $$", *text);
 	*text += 2;
@@ -85,7 +108,8 @@ bool config_has_variable(const char *text)
 	return strstr(text, "${") != NULL;
 }
 
-int config_expand(const char *text, char **env, char **ret_text, struct complaint *ret_why)
+int config_expand(
+	const char *text, char **env, const struct config_memory *memory, char **ret_text, struct complaint *ret_why)
 {
 	struct growing to = { 0 };
 	int error = put(&to, "", 0, ret_why);
@@ -96,7 +120,7 @@ int config_expand(const char *text, char **env, char **ret_text, struct complain
 		error = put(&to, text, plain, ret_why);
 		text += plain;
 		if (error == 0 && *text == '$')
-			error = put_dollar(&to, &text, env, ret_why);
+			error = put_dollar(&to, &text, env, memory, ret_why);
 	}
 	if (error < 0)
 		free(to.text);

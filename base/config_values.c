@@ -112,7 +112,7 @@ static int string_text(struct config_reader *reader, const struct json_node *nod
 		return json_expected(node, accepted[form].expected, ret_why);
 	if (error < 0)
 		return error;
-	error = config_expand(raw, reader->input->env, ret_text, &plain);
+	error = config_expand(raw, reader->input->env, &reader->input->memory, ret_text, &plain);
 	if (error < 0)
 		json_complain(node, ret_why, "%.250s", plain.text);
 	return error;

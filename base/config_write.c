@@ -471,6 +471,7 @@ static void service(struct writer *writer, const struct model *model, const stru
 	stop(writer, &service->stop);
 	if (service->kind == SERVICE_LASTING) {
 		restart(writer, &service->restart);
+		texts(writer, "watch", service->watch.path, service->watch.count);
 		health(writer, service);
 	} else {
 		task(writer, model, service);

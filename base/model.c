@@ -93,8 +93,8 @@ bool model_shapes_stop(const struct model *model)
 		marks = marks || stop->rewrite[i] != 0;
 	for (size_t i = 0; i < sizeof stop->clean_exit / sizeof stop->clean_exit[0]; i++)
 		marks = marks || stop->clean_exit[i] != 0;
-	return marks || model->main.restart.kind != RESTART_NEVER || stop->signal != 0 || stop->on != 0 ||
-		stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
+	return marks || model->main.restart.kind != RESTART_NEVER || model->main.watch.count > 0 || stop->signal != 0 ||
+		stop->on != 0 || stop->drain_ns > 0 || stop->pre_stop != NULL || stop->timeout_ns != TIME_NEVER;
 }
 
 bool model_wants_monitor(const struct model *model)
@@ -102,7 +102,7 @@ bool model_wants_monitor(const struct model *model)
 	bool wants = model->listen_count > 0;
 
 	for (size_t i = 0; i < model_service_count(model); i++)
-		wants = wants || model_service(model, i)->check_count > 0 ||
+		wants = wants || model_service(model, i)->check_count > 0 || model_service(model, i)->watch.count > 0 ||
 			model_service(model, i)->confinement.seccomp_report;
 	return wants;
 }

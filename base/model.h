@@ -184,6 +184,7 @@ struct service {
 	struct expected expected;   /* the same */
 	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
+	struct path_list watch; /* a change below these starts the service again */
 	struct confinement confinement;
 };
 

@@ -35,6 +35,36 @@ static int set_umask(const char *value, struct confinement *confinement, struct 
 	return 0;
 }
 
+int option_add_variable(const char *variable, bool wins, char ***list)
+{
+	const size_t name = strcspn(variable, "=") + 1;
+	char **larger;
+	size_t count = 0;
+
+	for (; *list != NULL && (*list)[count] != NULL; count++) {
+		if (strncmp((*list)[count], variable, name) != 0)
+			continue;
+		if (wins)
+			(*list)[count] = (char *)variable;
+		return 0;
+	}
+	larger = realloc(*list, (count + 2) * sizeof *larger);
+	if (larger == NULL)
+		return -ENOMEM;
+	larger[count] = (char *)variable;
+	larger[count + 1] = NULL;
+	*list = larger;
+	return 0;
+}
+
+static int add_variable(const char *value, char ***list, struct complaint *ret_why)
+{
+	if (strchr(value, '=') == NULL || *value == '=')
+		return complain(ret_why, EINVAL,
+			"'%.100s': expected NAME=VALUE; a variable that is set already is inherited", value);
+	return option_add_variable(value, true, list) < 0 ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM)) : 0;
+}
+
 static int add_ulimit(const char *value, struct limits *limits, struct complaint *ret_why)
 {
 	unsigned resource;
@@ -162,6 +192,8 @@ int option_set_confinement(enum setter setter, const char *value, void *member, 
 		return add_group(value, member, ret_why);
 	case SET_UMASK:
 		return set_umask(value, confinement, ret_why);
+	case ADD_VARIABLE:
+		return add_variable(value, member, ret_why);
 	case ADD_ULIMIT:
 		return add_ulimit(value, member, ret_why);
 	case SET_OOM_SCORE_ADJ:

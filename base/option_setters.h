@@ -18,6 +18,7 @@ enum setter {
 	/* option_confinement.c */
 	ADD_GROUP,
 	SET_UMASK,
+	ADD_VARIABLE,
 	ADD_ULIMIT,
 	SET_OOM_SCORE_ADJ,
 	DROP_CAPABILITIES,
@@ -54,6 +55,10 @@ int option_set(enum setter setter, const char *value, void *member, struct compl
 /* The same for the setters of one subject, each in a file of its own. */
 int option_set_confinement(enum setter setter, const char *value, void *member, struct complaint *ret_why);
 int option_set_supervision(enum setter setter, const char *value, void *member, struct complaint *ret_why);
+
+/* Adds NAME=VALUE (borrowed) to a list that ends with NULL and is allocated for the life of the process; in the place
+ * of one of that name where it wins, else behind all. Returns 0 or -ENOMEM. */
+int option_add_variable(const char *variable, bool wins, char ***list);
 
 /* Adds a check that is complete, with what it points at, to the service. */
 int option_add_check(const struct check *check, struct service *service, struct complaint *ret_why);

@@ -27,6 +27,8 @@ const struct option_row option_rows[] = {
 		IN(confinement.workdir) },
 	[OPTION_UMASK] = { "umask", " MODE", "permissions that new files do not get: 027", SECTION_CONFINEMENT,
 		VALUE_NEEDED, 0, SET_UMASK, IN(confinement) },
+	[OPTION_ENV] = { "env", " NAME=VALUE", "for COMMAND alone; VALUE with ${...} as in a file", SECTION_CONFINEMENT,
+		VALUE_NEEDED, PARTED, ADD_VARIABLE, IN(confinement.environment) },
 	[OPTION_ULIMIT] = { "ulimit", " NAME=SOFT[:HARD]", "resource limit, as docker has it: nofile=65536",
 		SECTION_CONFINEMENT, VALUE_NEEDED, PARTED, ADD_ULIMIT, IN(confinement.limits) },
 	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", " N", "-1000 to 1000: the highest is killed first",
@@ -81,6 +83,8 @@ const struct option_row option_rows[] = {
 		SECTION_STOPPING, VALUE_NEEDED, 0, SET_DURATION, IN(restart.backoff_ns) },
 	[OPTION_ON_UNHEALTHY] = { "on-unhealthy", " WHAT", "none, stop, restart or a signal (none)", SECTION_STOPPING,
 		VALUE_NEEDED, 0, SET_ON_UNHEALTHY, SERVICE },
+	[OPTION_WATCH] = { "watch", " PATH", "development: start it again when PATH changes", SECTION_STOPPING,
+		VALUE_NEEDED, PARTED, ADD_PATH, IN(watch) },
 	[OPTION_READY] = { "ready", " TARGET", "it can serve; looked at again and again", SECTION_HEALTH, VALUE_NEEDED,
 		COMMON, ADD_READY, SERVICE },
 	[OPTION_LIVE] = { "live", " TARGET", "it is not stuck", SECTION_HEALTH, VALUE_NEEDED, COMMON, ADD_LIVE,
@@ -138,7 +142,7 @@ enum option option_nearest(const char *name)
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		size_t here = nearest_distance(name, option_rows[i].name);
 
-		if (here < best_distance) {
+		if (here < best_distance && here < strlen(option_rows[i].name)) { /* a letter of it is there */
 			best_distance = here;
 			best = (enum option)i;
 		}

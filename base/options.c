@@ -2,7 +2,9 @@
 
 #include "base/cleanup.h"
 #include "base/config.h"
+#include "base/config_expand.h"
 #include "base/control.h"
+#include "base/memory_limit.h"
 #include "base/option_setters.h"
 #include "base/option_table.h"
 
@@ -368,6 +370,40 @@ static int complete_service(const bool seen[static OPTION_COUNT], char **env, st
 	return error < 0 ? error : check_service(service, ret_option, ret_why);
 }
 
+/* ---- variables for the service ---- */
+
+/* Only for who asks for it: it costs several system calls. */
+static void need_memory(const char *text, struct config_memory *memory)
+{
+	if (memory->total == 0 && strstr(text, CONFIG_MEMORY_PREFIX) != NULL)
+		memory_limit_read(memory);
+}
+
+/* What --env has said so far; the file's come later, and are expanded by whoever reads it. */
+static int expand_variables(struct model *model, struct config_input *input, struct complaint *ret_why)
+{
+	for (char **next = model->main.confinement.environment; next != NULL && *next != NULL; next++) {
+		const int name = (int)strcspn(*next, "=");
+		struct complaint plain;
+		char *expanded;
+		int error;
+
+		need_memory(*next, &input->memory);
+		error = config_expand(*next + name, input->env, &input->memory, &expanded, &plain);
+		if (error == -ENOENT && input->unset_is_no_error)
+			continue;
+		if (error < 0)
+			return complain(ret_why, -error, "--env: %.*s: %.300s", name, *next, plain.text);
+		error = asprintf(next, "%.*s%s", name, *next, expanded);
+		free(expanded);
+		if (error < 0) {
+			*next = NULL;
+			return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+		}
+	}
+	return 0;
+}
+
 /* ---- the file ---- */
 
 /* By kind, each in its order, the watchdog behind the live ones: so the monitor, which reads them again
@@ -456,6 +492,8 @@ static int finish(struct parse *parse, char **env, const char *default_file, str
 	int error = parse_environment(parse, env, ret_why);
 
 	if (error == 0)
+		error = expand_variables(parse->model, &input, ret_why);
+	if (error == 0)
 		error = find_file(default_file, parse->model, &text, &input.length, ret_why);
 	if (error < 0)
 		return error;
@@ -465,6 +503,7 @@ static int finish(struct parse *parse, char **env, const char *default_file, str
 	}
 	input.file = parse->model->config;
 	input.text = text;
+	need_memory(text, &input.memory);
 	return take_text(parse, &input, ret_why);
 }
 
@@ -485,10 +524,13 @@ int options_check_text(const struct config_input *input, char **env, struct mode
 	struct complaint *ret_why)
 {
 	struct parse parse = { .model = ret_model };
+	struct config_input seen = *input;
 	int error;
 
 	model_defaults(ret_model);
 	error = parse_environment(&parse, env, ret_why);
+	if (error == 0)
+		error = expand_variables(ret_model, &seen, ret_why);
 	if (error < 0)
 		return error;
 	error = take_file(&parse, input, ret_config);

@@ -82,6 +82,8 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_open);
 	case WIRE_OPENED:
 		return sizeof(struct wire_opened);
+	case WIRE_CHANGED:
+		return sizeof(struct wire_changed);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -173,6 +175,8 @@ static bool fields_in_range(const union wire_record *record)
 	case WIRE_RAN:
 		return record->ran.outcome < WIRE_OUTCOME_COUNT &&
 			terminated(record->ran.reason, sizeof record->ran.reason);
+	case WIRE_CHANGED:
+		return record->changed.service < MODEL_SERVICES_MAX && record->changed.reserved == 0;
 	case WIRE_NOTIFIED:
 		return notified_in_range(&record->notified);
 	case WIRE_OPENED:

@@ -34,6 +34,7 @@ enum wire_type {
 	WIRE_SERVICE,  /* PID 1 to monitor, monitor to client: what PID 1 counts of a service */
 	WIRE_OPEN,     /* monitor to PID 1: open a file of the configuration that the monitor may not */
 	WIRE_OPENED,   /* PID 1, or a child of it, to monitor, with the descriptor: here it is */
+	WIRE_CHANGED,  /* monitor to PID 1: files that are watched have changed */
 	WIRE_TYPE_COUNT,
 };
 
@@ -205,6 +206,12 @@ struct wire_opened {
 	uint32_t error; /* errno(3), up to WIRE_ERROR_MAX; 0: the descriptor is there */
 };
 
+struct wire_changed {
+	struct wire_header header;
+	uint32_t service; /* whose: its index */
+	uint32_t reserved;
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -260,6 +267,7 @@ union wire_record {
 	struct wire_notified notified;
 	struct wire_open open;
 	struct wire_opened opened;
+	struct wire_changed changed;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -12,6 +12,7 @@
 #include "base/monitor_fds.h"
 #include "base/options.h"
 #include "base/version.h"
+#include "health/changes.h"
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
@@ -64,6 +65,7 @@ static struct monitor {
 	struct serve *serve;    /* NULL without --metrics */
 	struct gate *gate;      /* NULL: anybody may see its pages */
 	struct served_tls *tls; /* NULL: HTTP */
+	struct changes changes;
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
@@ -241,6 +243,18 @@ static bool tell_notified(const struct wire_notified *notified)
 
 	wire_seal(&record, WIRE_NOTIFIED);
 	return send(MONITOR_FD_CHANNEL, &record, sizeof record.notified, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+}
+
+/* It takes the order in whatever state the service is. */
+static bool tell_changed(const char *path)
+{
+	union wire_record record = { .changed = { .header = { 0 } } };
+
+	wire_seal(&record, WIRE_CHANGED);
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.changed, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return false;
+	log_line(LOG_LEVEL_NOTICE, "%s has changed", path);
+	return true;
 }
 
 static void tell_health(void)
@@ -750,6 +764,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 		monitor.model.main.watchdog_ns, &monitor.checks, tell_notified);
 	given_file_ask(ask_init_to_open);
 	app_pages_init(&monitor.model, monitor.kept);
+	changes_open(&monitor.changes, &monitor.model.main.watch, tell_changed);
 	error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
@@ -765,7 +780,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
+	struct pollfd slots[4 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
@@ -775,7 +790,9 @@ static void wait_for_something(void)
 		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
 	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
+	count += changes_pollfds(&monitor.changes, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
+	deadline = earliest(deadline, changes_deadline_ns(&monitor.changes));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
 		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
@@ -805,6 +822,7 @@ static void do_what_is_due(void)
 	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns()); /* it may be free by now */
 	if (monitor.changed)
 		tell_health();
+	changes_run(&monitor.changes, clock_now_ns());
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());

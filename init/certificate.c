@@ -27,7 +27,8 @@ void certificate_killing(struct unit *unit)
 {
 	const struct supervise *machine = &unit->machine;
 	const struct descendants whom = loop_leftovers(unit->loop, unit);
-	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) || machine->unhealthy;
+	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) ||
+		machine->unhealthy || machine->changed;
 
 	certificate_deadline(unit, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
 	descendants_list(&whom, machine->main_ended ? 0 : unit->main_pid, &unit->leftovers);
@@ -66,6 +67,7 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.lived_ns = end_ns - unit->started_at_ns,
 		.stop_signal = unit->asked_signal,
 		.unhealthy = machine->unhealthy,
+		.changed = machine->changed,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
 		.passed = unit->passed,
 		.pre_stop_ns = unit->machine.policy.pre_stop_ns,
@@ -74,7 +76,7 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.oom_kills = unit->oom_kills,
 		.leftovers = unit->leftovers,
 		.again = again,
-		.again_in_ns = machine->backoff_ns,
+		.again_in_ns = machine->waits ? -1 : machine->backoff_ns,
 		.used_up = used_up(machine) ? machine->policy.restart.attempts : 0,
 		.window_ns = machine->policy.restart.window_ns,
 	};

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/config_write.h"
+#include "base/memory_limit.h"
 #include "base/options.h"
 #include "base/secret.h"
 
@@ -96,6 +97,7 @@ int check_main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	input.text = text;
+	memory_limit_read(&input.memory);
 	if (options_check_text(&input, environ, &model, &config, &why) < 0) {
 		fprintf(stderr, "nest-init check: %s\n", why.text);
 		return STATUS_INVALID;

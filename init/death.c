@@ -41,7 +41,8 @@ enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool
 
 enum log_level death_level(const struct death *death)
 {
-	const bool killed = death->ended && WIFSIGNALED(death->wait_status) && death->stop_signal == 0;
+	const bool asked = death->stop_signal != 0 || death->changed;
+	const bool killed = death->ended && WIFSIGNALED(death->wait_status) && !asked;
 
 	if (death->refusal != NULL)
 		return LOG_LEVEL_ERROR;
@@ -84,6 +85,8 @@ static void say_stop(struct text *text, const struct death *death)
 	duration_format(death->stopping_ns, time);
 	if (death->unhealthy)
 		say(text, ", %s after a check found it unhealthy", time);
+	if (death->changed)
+		say(text, ", %s after a change of its files", time);
 	if (death->stop_signal != 0) {
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
 	}
@@ -132,8 +135,10 @@ static void say_what_follows(struct text *text, const struct death *death)
 	char time[DURATION_SIZE];
 
 	duration_format(death->again_in_ns, time);
-	if (death->again)
+	if (death->again && death->again_in_ns > 0)
 		say(text, "; starting it again in %s", time);
+	else if (death->again)
+		say(text, death->again_in_ns == 0 ? "; starting it again" : "; waiting for a change of its files");
 	duration_format(death->window_ns, time);
 	if (death->used_up > 0)
 		say(text, "; not started again: it was %u times within %s", death->used_up, time);
@@ -171,6 +176,8 @@ void death_add(struct json_line *line, const void *context)
 	json_line_seconds(line, "lived_seconds", death->lived_ns);
 	if (death->unhealthy)
 		json_line_text(line, "stopped_by", "check");
+	if (death->changed)
+		json_line_text(line, "stopped_by", "change");
 	if (death->stop_signal != 0) {
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
 		json_line_seconds(line, "stop_seconds", death->stopping_ns);
@@ -188,7 +195,7 @@ void death_add(struct json_line *line, const void *context)
 			json_line_text(line, NULL, death->leftovers.some[i].name);
 		json_line_close(line);
 	}
-	if (death->again)
+	if (death->again && death->again_in_ns >= 0)
 		json_line_seconds(line, "restart_in_seconds", death->again_in_ns);
 	json_line_close(line);
 }

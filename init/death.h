@@ -32,6 +32,7 @@ struct death {
 	int64_t lived_ns;
 	int stop_signal; /* that asked for a stop; 0: none did */
 	bool unhealthy;  /* a check did, before any signal */
+	bool changed;    /* a change of its files did: it is started again */
 	int64_t stopping_ns;
 	unsigned passed;     /* a bit for each enum wire_deadline that did */
 	int64_t pre_stop_ns; /* how long each of them was */
@@ -39,9 +40,9 @@ struct death {
 	int64_t leftovers_ns;
 	uint64_t oom_kills; /* in its cgroup while it lived */
 	struct leftovers leftovers;
-	bool again; /* it is started again */
-	int64_t again_in_ns;
-	unsigned used_up; /* as many starts in a window are all there are, or it would be; 0: no */
+	bool again;          /* it is started again */
+	int64_t again_in_ns; /* -1: once its files have changed */
+	unsigned used_up;    /* as many starts in a window are all there are, or it would be; 0: no */
 	int64_t window_ns;
 };
 

@@ -367,6 +367,10 @@ static bool take_record(struct loop *loop)
 		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
 	else if (record.header.type == WIRE_NOTIFIED)
 		take_notified(loop, &record.notified);
+	else if (record.header.type == WIRE_CHANGED && record.changed.service < loop->unit_count)
+		unit_step(&loop->unit[record.changed.service],
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_CHANGED },
+			NULL);
 	else if (record.header.type == WIRE_HEALTH && record.health.service < loop->unit_count)
 		unit_take_health(&loop->unit[record.health.service], &record.health);
 	if (output >= 0)

@@ -242,6 +242,22 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 
 /* ---- before the point of no return: as the monitor will ---- */
 
+static int check_watched(const struct path_list *watch, struct complaint *ret_why)
+{
+	for (size_t i = 0; i < watch->count; i++) {
+		const char *path = watch->path[i];
+		struct stat info;
+		const bool is_there = strlen(path) < TARGET_PATH_SIZE && stat(path, &info) == 0;
+
+		if (strlen(path) >= TARGET_PATH_SIZE)
+			return complain(ret_why, ENAMETOOLONG, "--watch %.100s...: %s", path, strerror(ENAMETOOLONG));
+		if (!is_there || access(path, S_ISDIR(info.st_mode) ? R_OK | X_OK : F_OK) < 0)
+			return complain(ret_why, errno, "--watch %.300s: %s (for the monitor, which is uid %u)", path,
+				strerror(errno), (unsigned)getuid());
+	}
+	return 0;
+}
+
 /* What PID 1 would open for the monitor, by its number, or -errno. */
 static struct {
 	const struct model *model;
@@ -271,11 +287,12 @@ static int load_files(const struct model *model, const struct file_lender *lende
 	error = credentials_load(model->users, model->tokens, &credentials, ret_why);
 	if (error == 0 && model->tls_certificate != NULL)
 		error = tls_load(model->tls_certificate, model->tls_key, &tls, ret_why);
-	return error;
+	return error < 0 ? error : check_watched(&model->main.watch, ret_why);
 }
 
-/* The files of who may see pages, and of what they are served with, are read by the monitor, again and again. That it
- * can read them, and what is wrong with them, is found out by a child with no more rights than it will have. */
+/* The files of who may see pages, and of what they are served with, and those that are watched, are read by the
+ * monitor, again and again. That it can read them, and what is wrong with them, is found out by a child with no more
+ * rights than it will have. */
 static int check_files(const struct model *model, const struct file_lender *lender, struct complaint *ret_why)
 {
 	cleanup_close int reader = -1, writer = -1;
@@ -283,7 +300,8 @@ static int check_files(const struct model *model, const struct file_lender *lend
 	int ends[2];
 	pid_t pid;
 
-	if (model->users == NULL && model->tokens == NULL && model->tls_certificate == NULL)
+	if (model->users == NULL && model->tokens == NULL && model->tls_certificate == NULL &&
+		model->main.watch.count == 0)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return complain(ret_why, errno, "monitor: %s", strerror(errno));
@@ -349,7 +367,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, cons
 		if (error < 0)
 			return error;
 	}
-	if (model->config != NULL) {
+	if (strcmp(argv[1], MONITOR_HAS_MODEL) == 0) {
 		link->model = monitor_model_open(model, ret_why);
 		if (link->model < 0)
 			return link->model;

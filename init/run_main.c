@@ -147,6 +147,7 @@ static void set_policy(const struct service *service, struct supervise *ret_mach
 	policy.pre_stop_ns = pre_stop_time(stop);
 	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
 	policy.restart = service->restart;
+	policy.watches = service->watch.count > 0 && personality.kind == NULL;
 	supervise_init(ret_machine, &policy);
 }
 
@@ -167,13 +168,14 @@ static bool has_exec_check(const struct service *service)
 }
 
 /* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
- * environment, as ours is; where a file has a part in it, PID 1 hands over what it has read. */
+ * environment, as ours is; where a file has a part in it, or a limit that may be another one by then (--env), PID 1
+ * hands over what it has read. */
 static char **monitor_argv(char **argv)
 {
 	static char *nothing[] = { (char *)"nest-init", (char *)"--", (char *)"-", NULL };
 	static char *has_model[] = { (char *)"nest-init", (char *)MONITOR_HAS_MODEL, NULL };
 
-	if (model.config != NULL)
+	if (model.config != NULL || model.main.confinement.environment != NULL)
 		return has_model;
 	return personality.kind == NULL ? argv : nothing;
 }
@@ -391,6 +393,7 @@ static int parse_as(const struct personality_kind *kind, int argc, char **argv)
 	if (model_shapes_stop(&model))
 		log_line(LOG_LEVEL_WARNING, "the NEST_INIT_ variables about stopping mean nothing under the name %s",
 			personality_basename(argv[0]));
+	model.main.watch.count = 0; /* no monitor for that alone */
 	return -1;
 }
 

@@ -129,7 +129,8 @@ static void print_gaps(void)
 	uint32_t gaps = 0;
 
 	for (size_t i = 0; i < answer.service_count; i++)
-		gaps |= answer.service[i].layers_requested & ~answer.service[i].layers_enforced;
+		if (answer.service[i].main_pid > 0) /* else there is nobody for whom it could be */
+			gaps |= answer.service[i].layers_requested & ~answer.service[i].layers_enforced;
 	if (gaps == 0)
 		return;
 	paint(RED);
@@ -186,7 +187,7 @@ static void print_service(const struct wire_service *service)
 		printf("%spid %d, up %s", answer.service_count > 1 ? ", " : "", service->main_pid,
 			since(service->start_time_ns).at);
 	else if (answer.service_count == 1)
-		printf("no process");
+		printf("none%s%s", service->last_death[0] != '\0' ? ": " : "", service->last_death);
 	if (service->time_to_ready_ns >= 0)
 		printf(", ready after %s", span(service->time_to_ready_ns).at);
 	if (answer.service_count > 1 && service->starts > 1)

@@ -104,7 +104,7 @@ static void end_life(struct supervise *machine, int64_t now, struct supervise_ac
 	}
 	machine->restart = false;
 	machine->state = SUPERVISE_BACKOFF;
-	machine->deadline_ns = later(now, machine->backoff_ns);
+	machine->deadline_ns = machine->waits ? TIME_NEVER : later(now, machine->backoff_ns);
 	machine->kill_at_ns = TIME_NEVER;
 	act(actions, SUPERVISE_RESTARTING, 0);
 }
@@ -175,16 +175,42 @@ static void want_restart(struct supervise *machine, bool wanted, int64_t now)
 	machine->no_start_left = wanted && !machine->restart;
 }
 
+static void begin_order(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	machine->kill_at_ns = later(now, supervise_order_budget(&machine->policy));
+	act(actions, SUPERVISE_NOT_READY, 0);
+	begin_stop_contract(machine, SIGTERM, now, actions);
+}
+
+/* One that is stopping, or being started, reads what is there then. */
+static void on_change(struct supervise *machine, int64_t now, struct supervise_actions *actions)
+{
+	if (machine->state == SUPERVISE_BACKOFF && (machine->waits || machine->deadline_ns != TIME_NEVER)) {
+		machine->waits = false;
+		machine->deadline_ns = TIME_NEVER;
+		act(actions, SUPERVISE_SPAWN, 0);
+		return;
+	}
+	if (machine->state != SUPERVISE_RUNNING)
+		return;
+	machine->changed = true;
+	machine->restart = true;
+	begin_order(machine, now, actions);
+}
+
 static void on_order(
 	struct supervise *machine, enum supervise_order order, int64_t now, struct supervise_actions *actions)
 {
+	if (order == SUPERVISE_ORDER_CHANGED) {
+		if (machine->policy.watches)
+			on_change(machine, now, actions);
+		return;
+	}
 	if (machine->state != SUPERVISE_RUNNING)
 		return;
 	machine->unhealthy = true;
 	want_restart(machine, order == SUPERVISE_ORDER_RESTART, now);
-	machine->kill_at_ns = later(now, supervise_order_budget(&machine->policy));
-	act(actions, SUPERVISE_NOT_READY, 0);
-	begin_stop_contract(machine, SIGTERM, now, actions);
+	begin_order(machine, now, actions);
 }
 
 /* A stop signal while the workload is being stopped by an order, or cleared away to be started again: it is the end
@@ -195,7 +221,7 @@ static void take_over(struct supervise *machine, int signal, struct supervise_ac
 	if (machine->restart && machine->state >= SUPERVISE_GROUP)
 		act(actions, SUPERVISE_END_MONITOR, 0);
 	machine->stop_requested = true;
-	machine->restart = false;
+	machine->restart = machine->waits = false;
 }
 
 /* The leader is gone. What it left behind is asked to end as it was, within what is left of the budget; the first half
@@ -234,7 +260,7 @@ static void on_spawned(struct supervise *machine, int64_t now)
 	machine->deadline_ns = TIME_NEVER;
 	machine->spawned_at_ns = now;
 	machine->main_ended = false;
-	machine->unhealthy = false;
+	machine->unhealthy = machine->changed = machine->waits = false;
 }
 
 static void on_executed(struct supervise *machine)
@@ -316,15 +342,23 @@ static void on_signal(struct supervise *machine, int signal, int64_t now, struct
 	}
 }
 
-/* Once the workload was executed at all: what cannot be executed, or confined, is told and not tried again. */
+/* Once the workload was executed at all: what cannot be executed, or confined, is told and not tried again. A change of
+ * its files may mend whatever ended it by itself. */
 static void decide_restart(struct supervise *machine, int64_t now)
 {
 	const struct restart_policy *policy = &machine->policy.restart;
 	const int status = supervise_exit_status(machine->main_status);
+	const bool by_itself = !machine->stop_requested && !machine->unhealthy && !machine->changed &&
+		machine->executed;
 
-	if (!machine->stop_requested && !machine->unhealthy && machine->executed)
+	if (by_itself)
 		want_restart(machine, restart_is_wanted(policy, status != 0 && !is_clean(machine, status)), now);
-	if (machine->restart)
+	machine->waits = by_itself && machine->policy.watches && !machine->restart;
+	if (machine->waits)
+		machine->restart = true;
+	else if (machine->changed)
+		machine->backoff_ns = 0;
+	else if (machine->restart)
 		machine->backoff_ns = restart_backoff(&machine->restarts, policy, now - machine->spawned_at_ns, now);
 }
 

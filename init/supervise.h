@@ -8,7 +8,8 @@
  * The stop contract: not ready, drain, pre-stop command, stop signal to the leader, to its group when the leader is
  * gone, to adopted orphans when the group is gone, SIGKILL for what is left when the budget is spent. Another stop
  * signal goes on to the next step at once: it ends the drain, and then the pre-stop command. An order, by a check that
- * says unhealthy, goes the same way; a stop signal takes it over. */
+ * says unhealthy or by a change of the workload's files, goes the same way; a stop signal takes it over. Where files
+ * are watched a workload that ended waits in BACKOFF for a change, unless the policy starts it again before. */
 #pragma once
 
 #include "init/restart.h"
@@ -20,7 +21,7 @@
 
 enum supervise_state {
 	SUPERVISE_IDLE,     /* nothing was started yet */
-	SUPERVISE_BACKOFF,  /* it ended, and is started again at the deadline */
+	SUPERVISE_BACKOFF,  /* it ended, and is started again at the deadline, or by a change */
 	SUPERVISE_RETRY,    /* fork failed for want of pids or memory; another try is due at the deadline */
 	SUPERVISE_STARTING, /* forked; confining itself, not yet executed */
 	SUPERVISE_RUNNING,  /* executed */
@@ -37,6 +38,8 @@ enum supervise_state {
 enum supervise_order {
 	SUPERVISE_ORDER_STOP,
 	SUPERVISE_ORDER_RESTART, /* where the policy has no start left, it is a stop */
+	SUPERVISE_ORDER_CHANGED, /* its files have: it is started again at once, which no limit counts, and is no
+				    failure */
 };
 
 enum supervise_event_type {
@@ -111,6 +114,7 @@ struct supervise_policy {
 	int64_t timeout_ns;     /* the whole budget of a stop; TIME_NEVER: as long as the workload takes */
 	uint64_t clean_exit[4]; /* bit n % 64 of word n / 64: exit status n is 0 after a stop that was asked for */
 	struct restart_policy restart;
+	bool watches; /* the workload's files: a change starts it again */
 };
 
 struct supervise {
@@ -124,7 +128,9 @@ struct supervise {
 	int64_t backoff_ns; /* once the end was one to start again from */
 	int stop_signal;    /* in force once a stop was asked for */
 	bool stop_requested;
-	bool unhealthy;     /* an order was taken in this life */
+	bool unhealthy;     /* a check's order was taken in this life */
+	bool changed;       /* an order by a change of its files was */
+	bool waits;         /* it ended, and only a change starts it again */
 	bool executed;      /* in this life or an earlier one */
 	bool no_start_left; /* it would be started again, but for the limit of the policy */
 	bool restart;       /* this life is to be followed by another one */

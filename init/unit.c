@@ -158,7 +158,9 @@ static void act_not_ready(struct unit *unit, int signal)
 	if (!unit->machine.restart)
 		loop_tell_stopping(unit->loop);
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (signal == 0)
+	if (signal == 0 && unit->machine.changed)
+		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);
+	else if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", unit->called,
 			unit->machine.restart ? "it is started again" : "stopping");
 	else
@@ -257,7 +259,8 @@ void unit_step(struct unit *unit, struct supervise_event event, const siginfo_t 
 
 bool unit_may_live_again(const struct unit *unit)
 {
-	return unit->machine.policy.restart.kind != RESTART_NEVER || unit->on_unhealthy == UNHEALTHY_RESTART;
+	return unit->machine.policy.restart.kind != RESTART_NEVER || unit->on_unhealthy == UNHEALTHY_RESTART ||
+		unit->machine.policy.watches;
 }
 
 uint64_t unit_needs_capabilities(const struct unit *unit)

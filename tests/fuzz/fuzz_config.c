@@ -78,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	static char *env[] = { (char *)"A=b", (char *)"EMPTY=", (char *)"N=5", NULL }, *nothing[] = { NULL };
 	static struct model model;
 	cleanup_config struct config config = { .json = NULL };
-	const struct config_input input = { "x", (const char *)bytes, length, env, length % 2 == 0 };
+	const struct config_input input = { "x", (const char *)bytes, length, env,
+		{ length % 3 == 0 ? 0 : 512 << 20, UINT64_C(8) << 30 }, length % 2 == 0 };
 	struct complaint why = { "" };
 	int error;
 

@@ -87,14 +87,28 @@ static bool takes_a_stop(const struct moment *moment)
 	return moment->after->stop_requested && !moment->before->stop_requested;
 }
 
+static bool is_change(const struct moment *moment)
+{
+	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->event->order == SUPERVISE_ORDER_CHANGED;
+}
+
 static bool takes_an_order(const struct moment *moment)
 {
-	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING;
+	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING &&
+		(!is_change(moment) || moment->before->policy.watches);
+}
+
+/* By a change, what has ended and is not being started already. */
+static bool is_woken(const struct moment *moment)
+{
+	return is_change(moment) && moment->before->policy.watches && moment->before->state == SUPERVISE_BACKOFF &&
+		!moment->story->spawn_under_way && !moment->story->spawned &&
+		(moment->before->waits || moment->before->deadline_ns != TIME_NEVER);
 }
 
 static bool is_being_stopped(const struct supervise *machine)
 {
-	return machine->stop_requested || machine->unhealthy;
+	return machine->stop_requested || machine->unhealthy || machine->changed;
 }
 
 /* ---- the rules ---- */
@@ -149,8 +163,8 @@ static bool exits_with_the_right_status(const struct moment *moment)
 
 static bool spawns_before_all_else(const struct moment *moment)
 {
-	const bool may = (moment->event->type == SUPERVISE_EVENT_START ||
-				 moment->event->type == SUPERVISE_EVENT_TIME) &&
+	const bool may = (moment->event->type == SUPERVISE_EVENT_START || moment->event->type == SUPERVISE_EVENT_TIME ||
+				 is_woken(moment)) &&
 		moment->after->state <= SUPERVISE_RETRY && !moment->story->spawned && !moment->after->stop_requested;
 
 	return count_of(moment, SUPERVISE_SPAWN) <= (may ? 1 : 0);
@@ -204,7 +218,7 @@ static bool passes_on_what_came(const struct moment *moment)
 			passed = &moment->actions->list[i];
 	if (passed == NULL || !must)
 		return passed == NULL && !must;
-	if (is_stop(moment) && moment->before->unhealthy && state <= SUPERVISE_PRE_STOP)
+	if (is_stop(moment) && (moment->before->unhealthy || moment->before->changed) && state <= SUPERVISE_PRE_STOP)
 		return passed->signal == moment->after->stop_signal;
 	if (is_stop(moment) &&
 		(moment->after->policy.stop_signal != 0 || state == SUPERVISE_DRAINING || state == SUPERVISE_PRE_STOP))
@@ -247,7 +261,7 @@ static bool what_was_decided_stays(const struct moment *moment)
 	if (entered(moment, SUPERVISE_BACKOFF) || before->state <= SUPERVISE_RETRY) /* another life */
 		return after->stop_requested >= before->stop_requested;
 	return after->stop_requested >= before->stop_requested && after->main_ended >= before->main_ended &&
-		after->unhealthy >= before->unhealthy &&
+		after->unhealthy >= before->unhealthy && after->changed >= before->changed &&
 		(!before->main_ended || after->main_status == before->main_status) &&
 		(before->kill_at_ns == TIME_NEVER || after->kill_at_ns == before->kill_at_ns) &&
 		(!is_being_stopped(before) || after->stop_signal == before->stop_signal);
@@ -391,8 +405,13 @@ static bool answers(const struct moment *moment)
 			return after->stop_requested && !after->restart;
 		return !is_stop(moment) || before->state > SUPERVISE_RUNNING || after->stop_requested;
 	case SUPERVISE_EVENT_ORDER:
+		if (is_woken(moment))
+			return count_of(moment, SUPERVISE_SPAWN) == 1 && after->deadline_ns == TIME_NEVER;
 		if (!takes_an_order(moment))
 			return untouched(moment);
+		if (is_change(moment))
+			return after->changed && !after->unhealthy && after->restart &&
+				memcmp(&after->restarts, &before->restarts, sizeof after->restarts) == 0;
 		return after->unhealthy && after->kill_at_ns != TIME_NEVER &&
 			(!after->restart || event_orders_restart(moment));
 	case SUPERVISE_EVENT_MAIN_ENDED:
@@ -474,7 +493,10 @@ static bool restarts_as_the_policy_says(const struct moment *moment)
 		return true;
 	if (before->stop_requested || !before->executed || !after->main_ended)
 		return false;
-	return before->unhealthy || after->policy.restart.kind == RESTART_ALWAYS ||
+	if (after->waits)
+		return after->policy.watches && !before->unhealthy && !before->changed &&
+			after->deadline_ns == TIME_NEVER;
+	return before->unhealthy || before->changed || after->policy.restart.kind == RESTART_ALWAYS ||
 		(after->policy.restart.kind == RESTART_ON_FAILURE && failed);
 }
 
@@ -618,6 +640,7 @@ static struct supervise_policy next_policy(struct story *story)
 		policy.timeout_ns = times[1 + budget / 4 % (COUNT(times) - 1)]; /* options refuse a budget of 0 */
 	next_restart_policy(story, &policy.restart);
 	policy.pre_stop = sets >= 128;
+	policy.watches = sets / 8 % 2 == 1;
 	policy.pre_stop_ns = times[1 + next_byte(story) % (COUNT(times) - 1)];
 	return policy;
 }
@@ -634,7 +657,7 @@ static bool is_orderly(const struct story *story, enum supervise_event_type type
 	case SUPERVISE_EVENT_SPAWN_FAILED:
 		return story->spawn_under_way;
 	case SUPERVISE_EVENT_ORDER:
-		return story->executed;
+		return story->executed || machine->policy.watches;
 	case SUPERVISE_EVENT_EXECUTED:
 		return story->spawned && !story->executed && !machine->main_ended;
 	case SUPERVISE_EVENT_MAIN_ENDED:
@@ -663,7 +686,7 @@ static struct supervise_event next_event(struct story *story)
 	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
 		event.error = errors[number % COUNT(errors)];
 	else if (event.type == SUPERVISE_EVENT_ORDER)
-		event.order = number % 2 == 0 ? SUPERVISE_ORDER_STOP : SUPERVISE_ORDER_RESTART;
+		event.order = number % 3; /* enum supervise_order */
 	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
 		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
 	else

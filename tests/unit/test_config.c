@@ -20,7 +20,8 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:config_read\nleak:take_file\nleak:set_from_variable\nleak:add_check\nleak:add_pages\n";
+	return "leak:config_read\nleak:take_file\nleak:set_from_variable\nleak:add_check\nleak:add_pages\nleak:option_"
+	       "add_variable\nleak:expand_variables\n";
 }
 
 static const char *const environment[] = { "HOME=/root", "EMPTY=", "PORT=4000", "DOLLAR=a$b", "AB=longer", "A=short",
@@ -91,6 +92,7 @@ static const struct pair {
 	{ { "--workdir=/app" }, "\"working_dir\": \"/app\"", NULL },
 	{ { "--umask=027" }, "\"umask\": \"027\"", NULL },
 	{ { "--umask=0" }, "\"umask\": \"000\"", NULL },
+	{ { "--env=A=1", "--env=B=$${x}" }, "\"environment\": {\"A\": 1, \"B\": \"$${x}\"}", NULL },
 	{ { "--ulimit=nofile=65536" }, "\"limits\": {\"nofile\": 65536}", NULL },
 	{ { "--ulimit=nofile=1:2", "--ulimit=core=-1", "--ulimit=memlock=67108864" },
 		"\"limits\": {\"//\": 1, \"nofile\": \"1:2\", \"core\": \"unlimited\", \"memlock\": \"64MiB\"}", NULL },
@@ -120,6 +122,8 @@ static const struct pair {
 		"\"filesystem\": {\"read_only\": false}",
 		NULL },
 	{ { "--best-effort" }, "\"best_effort\": true", NULL },
+	{ { "--watch=/app/src", "--watch=/app/package.json" }, "\"watch\": [\"/app/src\", \"/app/package.json\"]",
+		NULL },
 	{ { "--stop-signal=QUIT", "--stop-on=TERM,USR1" }, "\"stop\": {\"signal\": 3, \"on\": [\"TERM\", \"SIGUSR1\"]}",
 		NULL },
 	{ { "--drain=2s", "--stop-timeout=1m30s", "--pre-stop=drain --all", "--pre-stop-timeout=3s" },
@@ -539,6 +543,8 @@ static void an_unset_variable_is_a_warning_where_nothing_starts(void **state)
 
 /* ---- variables ---- */
 
+static const struct config_memory memory = { .limit = 512 << 20, .total = UINT64_C(8) << 30 };
+
 static const struct expansion {
 	const char *text;
 	int error;
@@ -569,6 +575,17 @@ static const struct expansion {
 	{ "${1}", -EINVAL, "'${1}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 	{ "${HOME-x}", -EINVAL, "'${HOME-x}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 	{ "${HOME:x}", -EINVAL, "'${HOME:x}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
+	{ "--max-old-space-size=${memory.limit * 75% / 1MiB}M", 0, "--max-old-space-size=384M" },
+	{ "${memory.limit:-1GiB}${memory.total}", 0, "5368709128589934592" },
+	{ "${UNSET:-memory.limit}", 0, "memory.limit" },
+	{ "${memory}", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
+	{ "${memory:-memory.limit}", 0, "memory.limit" },
+	{ "${memory.limit * 0}${HOME}", 0, "0/root" },
+	{ "${memory.limit * }/x", -EINVAL,
+		"'${memory.limit * }' at '}/x': expected a number, a size such as 64MiB, memory.limit, memory.total, "
+		"min(, max( or (" },
+	{ "${memory.limit", -EINVAL, "'${memory.limit': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
+	{ "${memory} ${memory.limit", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
 	{ "${A:-${B}}", -EINVAL, "'${A:-${B}}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 };
 
@@ -577,7 +594,7 @@ static void variables_are_put_in(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(expansions); i++) {
 		cleanup_free char *text = NULL;
-		const int error = config_expand(expansions[i].text, (char **)environment, &text, &why);
+		const int error = config_expand(expansions[i].text, (char **)environment, &memory, &text, &why);
 
 		if (error != expansions[i].error)
 			fail_msg("%s: %d", expansions[i].text, error);
@@ -592,9 +609,9 @@ static void what_is_put_in_has_an_end(void **state)
 
 	(void)state;
 	memset(text, 'x', CONFIG_TEXT_MAX + 1);
-	assert_int_equal(config_expand(text, (char **)environment, &same, &why), -E2BIG);
+	assert_int_equal(config_expand(text, (char **)environment, &memory, &same, &why), -E2BIG);
 	text[CONFIG_TEXT_MAX] = '\0';
-	assert_int_equal(config_expand(text, (char **)environment, &same, &why), 0);
+	assert_int_equal(config_expand(text, (char **)environment, &memory, &same, &why), 0);
 	assert_string_equal(same, text);
 }
 

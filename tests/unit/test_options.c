@@ -22,7 +22,8 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\n";
+	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\nleak:option_add_variable\nleak:"
+	       "expand_variables\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -153,6 +154,8 @@ static const char *said(const struct model *model)
 	say_ms(&words, "backoff", model->main.restart.backoff_ns, NS_PER_S);
 	if (model->main.on_unhealthy != UNHEALTHY_NONE)
 		say(&words, "unhealthy=%d,%d", (int)model->main.on_unhealthy, model->main.unhealthy_signal);
+	for (size_t i = 0; i < model->main.watch.count; i++)
+		say(&words, "watch=%s", model->main.watch.path[i]);
 	say_ms(&words, "watchdog", model->main.watchdog_ns, 0);
 	for (size_t i = 0; i < model->main.check_count; i++) {
 		const struct check *check = &model->main.check[i];
@@ -244,6 +247,11 @@ static const struct story {
 	{ { "--umask", "027", "true" }, { NULL }, "umask=27 | true" },
 	{ { "--umask=0", "true" }, { NULL }, "umask=0 | true" },
 	{ { "--umask=0777", "true" }, { NULL }, "umask=777 | true" },
+	{ { "--env", "A=b c", "--env=B=", "true" }, { NULL }, "env=A=b c env=B= | true" },
+	{ { "--env", "A=b", "--env=AB=c", "--env=A=d", "true" }, { NULL }, "env=A=d env=AB=c | true" },
+	{ { "--env=A=$${B}${B}${C:-d}", "true" }, { "B=x" }, "env=A=${B}xd | true" },
+	{ { "--env=A=${1 * memory.total * 0}", "true" }, { NULL }, "env=A=0 | true" },
+	{ { "true" }, { "NEST_INIT_ENV=A=b B=${X}", "X=y z" }, "env=A=b env=B=y z | true" },
 	{ { "--ulimit", "nofile=1024", "true" }, { NULL }, "nofile=1024:1024 | true" },
 	{ { "--ulimit", "nofile=1024:65536", "--ulimit=core=0", "true" }, { NULL },
 		"core=0:0 nofile=1024:65536 | true" },
@@ -488,6 +496,15 @@ static const struct refusal {
 	{ { "--security-level", "paranoid", "true" }, { NULL }, EINVAL,
 		"--security-level: 'paranoid': expected standard or hardened" },
 	{ { "--workdir", "app", "true" }, { NULL }, EINVAL, "--workdir: 'app': expected an absolute path" },
+	{ { "--env", "A", "true" }, { NULL }, EINVAL,
+		"--env: 'A': expected NAME=VALUE; a variable that is set already is inherited" },
+	{ { "--env", "=A", "true" }, { NULL }, EINVAL,
+		"--env: '=A': expected NAME=VALUE; a variable that is set already is inherited" },
+	{ { "--env", "A=$B", "true" }, { NULL }, EINVAL, "--env: A: '$B': a variable is ${NAME}, a dollar sign is $$" },
+	{ { "--env", "A=${B}", "true" }, { NULL }, ENOENT,
+		"--env: A: the variable B is not set: set it, or write ${B:-TEXT}" },
+	{ { "true" }, { "NEST_INIT_ENV=A=${memory.total/0}" }, EDOM,
+		"--env: A: '${memory.total/0}' at '/0}': a division by zero" },
 	{ { "--umask", "8", "true" }, { NULL }, EINVAL,
 		"--umask: '8': expected an octal mode from 0 to 777, such as 027" },
 	{ { "--umask", "1000", "true" }, { NULL }, EINVAL,
@@ -912,6 +929,7 @@ static const struct sample {
 	{ "group-add", "video", true },
 	{ "workdir", "/app", false },
 	{ "umask", "027", false },
+	{ "env", "A=b", true },
 	{ "ulimit", "nofile=1024:2048", true },
 	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
@@ -939,6 +957,7 @@ static const struct sample {
 	{ "restart", "always:3", false },
 	{ "restart-backoff", "2s", false },
 	{ "on-unhealthy", "restart", false },
+	{ "watch", "/app/src", true },
 	{ "ready", "tcp://a:1", true },
 	{ "live", "tcp://a:2", true },
 	{ "startup", "tcp://a:3", true },
@@ -1229,7 +1248,7 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 /* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */
 static void exec_takes_what_confines_alone(void **state)
 {
-	static const char *const confining[] = { "config", "user", "group-add", "workdir", "umask", "ulimit",
+	static const char *const confining[] = { "config", "user", "group-add", "workdir", "umask", "env", "ulimit",
 		"oom-score-adj", "cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only",
 		"writable", "tmpfs", "exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;

@@ -93,7 +93,22 @@ static struct supervise_policy policy_of(int stop_signal, int64_t drain_ms, int6
 	return policy;
 }
 
-enum policy { PLAIN, DRAIN, BUDGET, FULL, REWRITE, SHORT, TIGHT, HOOK, HOOK_FULL, HOOK_TIGHT, FAILURES, ALWAYS };
+enum policy {
+	PLAIN,
+	DRAIN,
+	BUDGET,
+	FULL,
+	REWRITE,
+	SHORT,
+	TIGHT,
+	HOOK,
+	HOOK_FULL,
+	HOOK_TIGHT,
+	FAILURES,
+	ALWAYS,
+	WATCH,
+	WATCH_FAILURES
+};
 static const struct {
 	int stop_signal;
 	int drain_ms, timeout_ms;  /* timeout 0: none */
@@ -112,6 +127,8 @@ static const struct {
 	[HOOK_TIGHT] = { 0, 2000, 8000, 7000 },
 	[FAILURES] = { 0, 2000, 8000, 0, RESTART_ON_FAILURE },
 	[ALWAYS] = { SIGQUIT, 0, 0, 3000, RESTART_ALWAYS },
+	[WATCH] = { 0, 2000, 8000 },
+	[WATCH_FAILURES] = { 0, 0, 0, 0, RESTART_ON_FAILURE },
 };
 
 static void begin(struct supervise *machine, enum policy which)
@@ -125,6 +142,7 @@ static void begin(struct supervise *machine, enum policy which)
 		.kind = policies[which].restart, .attempts = 2, .window_ns = HOUR_NS, .max_backoff_ns = HOUR_NS
 	};
 
+	policy.watches = which >= WATCH;
 	memset(machine, 0xa5, sizeof *machine);
 	supervise_init(machine, &policy);
 }
@@ -155,6 +173,7 @@ struct past {
 #define DRAINED STOP, { 12000, TIME_EVENT }
 #define LEFT DRAINED, { 13000, MAIN_EVENT(EXITED(7)) }
 #define ORDER { 10000, ORDER_EVENT(RESTART) }
+#define CHANGE { 10000, ORDER_EVENT(CHANGED) }
 #define FAILED_LEFT RUN, { 10000, MAIN_EVENT(EXITED(7)) }
 /* clang-format on */
 
@@ -200,6 +219,13 @@ enum situation {
 	KILLING_BEFORE_RESTART,
 	BACKOFF,
 	BACKOFF_UNDER_WAY,
+	RUNNING_WATCHED,
+	DRAINING_BY_CHANGE,
+	STOPPING_BY_CHANGE,
+	GROUP_BEFORE_WAITING,
+	WAITING,
+	WAITING_NO_MORE,
+	BACKOFF_WATCHED,
 	DONE,
 	SITUATION_COUNT,
 };
@@ -256,6 +282,16 @@ static const struct {
 	[BACKOFF] = { "backoff", SUPERVISE_BACKOFF, FAILURES, { RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
 	[BACKOFF_UNDER_WAY] = { "backoff, under way", SUPERVISE_BACKOFF, FAILURES,
 		{ RUN, { 10000, LAST_EVENT(EXITED(7)) }, { 10001, TIME_EVENT } } },
+	[RUNNING_WATCHED] = { "running, watched", SUPERVISE_RUNNING, WATCH, { RUN } },
+	[DRAINING_BY_CHANGE] = { "draining by a change", SUPERVISE_DRAINING, WATCH, { RUN, CHANGE } },
+	[STOPPING_BY_CHANGE] = { "stopping by a change", SUPERVISE_STOPPING, WATCH,
+		{ RUN, CHANGE, { 12000, TIME_EVENT } } },
+	[GROUP_BEFORE_WAITING] = { "group before waiting", SUPERVISE_GROUP, WATCH, { FAILED_LEFT } },
+	[WAITING] = { "waiting for a change", SUPERVISE_BACKOFF, WATCH, { RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
+	[WAITING_NO_MORE] = { "waiting no more", SUPERVISE_BACKOFF, WATCH,
+		{ RUN, { 10000, LAST_EVENT(EXITED(7)) }, { 11000, ORDER_EVENT(CHANGED) } } },
+	[BACKOFF_WATCHED] = { "backoff, watched", SUPERVISE_BACKOFF, WATCH_FAILURES,
+		{ RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
 	[DONE] = { "done", SUPERVISE_DONE, FULL, { RUN, { 10000, LAST_EVENT(EXITED(7)) } } },
 };
 static_assert(COUNT(situations) == SITUATION_COUNT, "a past for every situation");
@@ -278,6 +314,7 @@ enum happening {
 	ON_LAST,
 	ON_ORDER_STOP,
 	ON_ORDER_RESTART,
+	ON_ORDER_CHANGED,
 	ON_PRE_STOP_ENDED,
 	ON_GROUP_GONE,
 	ON_NO_CHILDREN,
@@ -307,6 +344,7 @@ static const struct {
 	[ON_LAST] = { "MAIN_ENDED, alone", LAST_EVENT(EXITED(9)) },
 	[ON_ORDER_STOP] = { "ORDER, stop", ORDER_EVENT(STOP) },
 	[ON_ORDER_RESTART] = { "ORDER, restart", ORDER_EVENT(RESTART) },
+	[ON_ORDER_CHANGED] = { "ORDER, changed", ORDER_EVENT(CHANGED) },
 	[ON_PRE_STOP_ENDED] = { "PRE_STOP_ENDED", PRE_STOP_ENDED_EVENT },
 	[ON_GROUP_GONE] = { "GROUP_GONE", GROUP_GONE_EVENT },
 	[ON_NO_CHILDREN] = { "NO_CHILDREN", NO_CHILDREN_EVENT },
@@ -728,6 +766,82 @@ static const struct {
 	{ BACKOFF_UNDER_WAY, ON_INT, "done @never: exit 7" },
 	{ BACKOFF_UNDER_WAY, ON_QUIT, "done @never: exit 7" },
 	{ BACKOFF_UNDER_WAY, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+
+	{ RUNNING_WATCHED, ON_TERM, "draining @2015: not-ready TERM" },
+	{ RUNNING_WATCHED, ON_INT, "draining @2015: not-ready INT" },
+	{ RUNNING_WATCHED, ON_QUIT, "draining @2015: not-ready QUIT" },
+	{ RUNNING_WATCHED, ON_RTMIN_PLUS_3, "draining @2015: not-ready RTMIN+3" },
+	{ RUNNING_WATCHED, ON_HUP, "running @never: leader HUP" },
+	{ RUNNING_WATCHED, ON_RTMAX, "running @never: leader RTMIN+30" },
+	{ RUNNING_WATCHED, ON_MAIN, "group @2515: group TERM" },
+	{ RUNNING_WATCHED, ON_LAST, "backoff @never: restarting" },
+	{ RUNNING_WATCHED, ON_ORDER_STOP, "draining @2015: not-ready" },
+	{ RUNNING_WATCHED, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_WATCHED, ON_ORDER_CHANGED, "draining @2015: not-ready" },
+
+	{ DRAINING_BY_CHANGE, ON_TERM, "stopping @18000: not-ready TERM, leader TERM" },
+	{ DRAINING_BY_CHANGE, ON_INT, "stopping @18000: not-ready INT, leader TERM" },
+	{ DRAINING_BY_CHANGE, ON_QUIT, "stopping @18000: not-ready QUIT, leader TERM" },
+	{ DRAINING_BY_CHANGE, ON_RTMIN_PLUS_3, "stopping @18000: not-ready RTMIN+3, leader TERM" },
+	{ DRAINING_BY_CHANGE, ON_HUP, "draining @12000: leader HUP" },
+	{ DRAINING_BY_CHANGE, ON_RTMAX, "draining @12000: leader RTMIN+30" },
+	{ DRAINING_BY_CHANGE, ON_MAIN, "group @14005: group TERM" },
+	{ DRAINING_BY_CHANGE, ON_LAST, "backoff @10010: restarting" },
+	{ DRAINING_BY_CHANGE, ON_TIME_DUE, "stopping @18000: leader TERM" },
+	{ DRAINING_BY_CHANGE, ON_TIME_LATE, "killing @3612100: orphans KILL" },
+
+	{ STOPPING_BY_CHANGE, ON_TERM, "stopping @18000: not-ready TERM, leader TERM" },
+	{ STOPPING_BY_CHANGE, ON_INT, "stopping @18000: not-ready INT, leader INT" },
+	{ STOPPING_BY_CHANGE, ON_QUIT, "stopping @18000: not-ready QUIT, leader QUIT" },
+	{ STOPPING_BY_CHANGE, ON_RTMIN_PLUS_3, "stopping @18000: not-ready RTMIN+3, leader RTMIN+3" },
+	{ STOPPING_BY_CHANGE, ON_HUP, "stopping @18000: leader HUP" },
+	{ STOPPING_BY_CHANGE, ON_RTMAX, "stopping @18000: leader RTMIN+30" },
+	{ STOPPING_BY_CHANGE, ON_MAIN, "group @15005: group TERM" },
+	{ STOPPING_BY_CHANGE, ON_LAST, "backoff @12010: restarting" },
+	{ STOPPING_BY_CHANGE, ON_TIME_DUE, "killing @18100: orphans KILL" },
+	{ STOPPING_BY_CHANGE, ON_TIME_LATE, "killing @3618100: orphans KILL" },
+
+	{ GROUP_BEFORE_WAITING, ON_TERM, "group @12500: not-ready TERM, end-monitor, group TERM" },
+	{ GROUP_BEFORE_WAITING, ON_INT, "group @12500: not-ready INT, end-monitor, group INT" },
+	{ GROUP_BEFORE_WAITING, ON_QUIT, "group @12500: not-ready QUIT, end-monitor, group QUIT" },
+	{ GROUP_BEFORE_WAITING, ON_RTMIN_PLUS_3, "group @12500: not-ready RTMIN+3, end-monitor, group RTMIN+3" },
+	{ GROUP_BEFORE_WAITING, ON_HUP, "group @12500: group HUP" },
+	{ GROUP_BEFORE_WAITING, ON_RTMAX, "group @12500: group RTMIN+30" },
+	{ GROUP_BEFORE_WAITING, ON_GROUP_GONE, "orphans @15000: orphans TERM" },
+	{ GROUP_BEFORE_WAITING, ON_NO_CHILDREN, "backoff @never: restarting" },
+	{ GROUP_BEFORE_WAITING, ON_TIME_DUE, "orphans @15000: orphans TERM" },
+	{ GROUP_BEFORE_WAITING, ON_TIME_LATE, "killing @3612600: orphans KILL" },
+
+	{ WAITING, ON_SPAWNED, "starting @never" },
+	{ WAITING, ON_EAGAIN, "retry @10060" },
+	{ WAITING, ON_ENOMEM, "retry @10060" },
+	{ WAITING, ON_EPERM, "done @never: exit 125" },
+	{ WAITING, ON_TERM, "done @never: exit 7" },
+	{ WAITING, ON_INT, "done @never: exit 7" },
+	{ WAITING, ON_QUIT, "done @never: exit 7" },
+	{ WAITING, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+	{ WAITING, ON_ORDER_CHANGED, "backoff @never: spawn" },
+
+	{ WAITING_NO_MORE, ON_SPAWNED, "starting @never" },
+	{ WAITING_NO_MORE, ON_EAGAIN, "retry @11060" },
+	{ WAITING_NO_MORE, ON_ENOMEM, "retry @11060" },
+	{ WAITING_NO_MORE, ON_EPERM, "done @never: exit 125" },
+	{ WAITING_NO_MORE, ON_TERM, "done @never: exit 7" },
+	{ WAITING_NO_MORE, ON_INT, "done @never: exit 7" },
+	{ WAITING_NO_MORE, ON_QUIT, "done @never: exit 7" },
+	{ WAITING_NO_MORE, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+
+	{ BACKOFF_WATCHED, ON_SPAWNED, "starting @never" },
+	{ BACKOFF_WATCHED, ON_EAGAIN, "retry @10060" },
+	{ BACKOFF_WATCHED, ON_ENOMEM, "retry @10060" },
+	{ BACKOFF_WATCHED, ON_EPERM, "done @never: exit 125" },
+	{ BACKOFF_WATCHED, ON_TERM, "done @never: exit 7" },
+	{ BACKOFF_WATCHED, ON_INT, "done @never: exit 7" },
+	{ BACKOFF_WATCHED, ON_QUIT, "done @never: exit 7" },
+	{ BACKOFF_WATCHED, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+	{ BACKOFF_WATCHED, ON_TIME_DUE, "backoff @never: spawn" },
+	{ BACKOFF_WATCHED, ON_TIME_LATE, "backoff @never: spawn" },
+	{ BACKOFF_WATCHED, ON_ORDER_CHANGED, "backoff @never: spawn" },
 };
 
 static int64_t live_through(struct supervise *machine, enum situation situation)
@@ -926,6 +1040,37 @@ static void each_stop_signal_goes_on_to_the_next_step(void **state)
 		{ MS(200), SIGNAL_EVENT(SIGTERM), "pre-stop @3200: pre-stop" },
 		{ MS(300), SIGNAL_EVENT(SIGTERM), "stopping @8100: kill-pre-stop, leader QUIT" },
 		{ MS(301), PRE_STOP_ENDED_EVENT, "stopping @8100" });
+}
+
+/* Not counted, not delayed, and the status is what it would be without them. */
+static void changes_are_no_failures(void **state)
+{
+	(void)state;
+	TELL(WATCH_FAILURES, IS_RUNNING, { MS(1000), ORDER_EVENT(CHANGED), "stopping @11000: not-ready, leader TERM" },
+		{ MS(1100), LAST_EVENT(SIGTERM), "backoff @1100: restarting" },
+		{ MS(1100), TIME_EVENT, "backoff @never: spawn" }, { MS(1100), SPAWNED_EVENT, "starting @never" },
+		{ MS(1101), ORDER_EVENT(CHANGED), "starting @never" }, { MS(1102), EXECUTED_EVENT, "running @never" },
+		{ MS(2000), ORDER_EVENT(CHANGED), "stopping @12000: not-ready, leader TERM" },
+		{ MS(2001), ORDER_EVENT(CHANGED), "stopping @12000" },
+		{ MS(2100), LAST_EVENT(EXITED(9)), "backoff @2100: restarting" },
+		{ MS(2100), TIME_EVENT, "backoff @never: spawn" }, { MS(2100), SPAWNED_EVENT, "starting @never" },
+		{ MS(2102), EXECUTED_EVENT, "running @never" },
+		{ MS(3000), ORDER_EVENT(CHANGED), "stopping @13000: not-ready, leader TERM" },
+		{ MS(3100), LAST_EVENT(EXITED(0)), "backoff @3100: restarting" },
+		{ MS(3100), TIME_EVENT, "backoff @never: spawn" }, { MS(3100), SPAWNED_EVENT, "starting @never" },
+		{ MS(3102), EXECUTED_EVENT, "running @never" },
+		/* the policy's two starts are all there */
+		{ MS(4000), LAST_EVENT(EXITED(1)), "backoff @4000: restarting" },
+		{ MS(4000), TIME_EVENT, "backoff @never: spawn" }, { MS(4000), SPAWNED_EVENT, "starting @never" },
+		{ MS(4002), EXECUTED_EVENT, "running @never" },
+		{ MS(5000), LAST_EVENT(EXITED(1)), "backoff @5000: restarting" },
+		{ MS(5000), TIME_EVENT, "backoff @never: spawn" }, { MS(5000), SPAWNED_EVENT, "starting @never" },
+		{ MS(5002), EXECUTED_EVENT, "running @never" },
+		{ MS(6000), LAST_EVENT(EXITED(1)), "backoff @never: restarting" },
+		{ MS(9000), ORDER_EVENT(CHANGED), "backoff @never: spawn" },
+		{ MS(9000), SPAWNED_EVENT, "starting @never" }, { MS(9002), EXECUTED_EVENT, "running @never" },
+		{ MS(9500), SIGNAL_EVENT(SIGTERM), "stopping @never: not-ready TERM, leader TERM" },
+		{ MS(9600), LAST_EVENT(EXITED(0)), "done @never: exit 0" });
 }
 
 static void group_then_orphans_then_kill(void **state)
@@ -1364,6 +1509,7 @@ int main(void)
 		cmocka_unit_test(workload_that_ends_while_draining_is_not_waited_for),
 		cmocka_unit_test(pre_stop_comes_between_drain_and_stop_signal),
 		cmocka_unit_test(each_stop_signal_goes_on_to_the_next_step),
+		cmocka_unit_test(changes_are_no_failures),
 		cmocka_unit_test(group_then_orphans_then_kill),
 		cmocka_unit_test(group_that_stays_leaves_half_of_the_time_to_the_orphans),
 		cmocka_unit_test(leader_that_ends_behind_the_budget_leaves_no_time),

@@ -343,7 +343,7 @@ static void a_startup_check_holds_the_others_back(void **state)
 
 #define CHECKS 4
 
-struct service {
+struct looked_after {
 	enum check_kind kind[CHECKS];
 	struct history history[CHECKS]; /* of runs: nothing while a check was held back */
 	struct verdict verdict[CHECKS];
@@ -359,7 +359,7 @@ static bool naive_started(const struct history *history)
 }
 
 /* "If a startup probe is provided, all other probes are disabled, until the startup probe succeeds." */
-static bool naive_held(const struct service *service)
+static bool naive_held(const struct looked_after *service)
 {
 	for (size_t i = 0; i < CHECKS; i++)
 		if (service->kind[i] == CHECK_STARTUP && !naive_started(&service->history[i]))
@@ -367,7 +367,7 @@ static bool naive_held(const struct service *service)
 	return false;
 }
 
-static bool naive_answer(const struct service *service, enum check_kind kind)
+static bool naive_answer(const struct looked_after *service, enum check_kind kind)
 {
 	if (kind == CHECK_STARTUP)
 		return !naive_held(service);
@@ -384,7 +384,7 @@ static bool naive_answer(const struct service *service, enum check_kind kind)
 }
 
 /* One run of one check, if it is its turn. */
-static void run_one(struct service *service, size_t index, int64_t at, bool success)
+static void run_one(struct looked_after *service, size_t index, int64_t at, bool success)
 {
 	struct history *history = &service->history[index];
 	const struct check_timing timing = {
@@ -401,7 +401,7 @@ static void run_one(struct service *service, size_t index, int64_t at, bool succ
 	verdict_observe(&service->verdict[index], &timing, started_at, started_at + at, success);
 }
 
-static void check_service(struct service *service, unsigned *seed)
+static void check_service(struct looked_after *service, unsigned *seed)
 {
 	const unsigned luck = next_random(seed) % 8;
 
@@ -423,7 +423,7 @@ static void several_checks_agree_with_a_naive_model(void **state)
 	(void)state;
 	for (unsigned round = 0; round < 500; round++) {
 		unsigned seed = first + round;
-		struct service service = { .kind = { 0 } };
+		struct looked_after service = { .kind = { 0 } };
 
 		for (size_t i = 0; i < CHECKS; i++) {
 			service.kind[i] = (enum check_kind)(next_random(&seed) % CHECK_KIND_COUNT);

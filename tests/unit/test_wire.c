@@ -28,6 +28,7 @@ static const size_t sizes[] = {
 	[WIRE_NOTIFIED] = sizeof(struct wire_notified),
 	[WIRE_OPEN] = sizeof(struct wire_open),
 	[WIRE_OPENED] = sizeof(struct wire_opened),
+	[WIRE_CHANGED] = sizeof(struct wire_changed),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -55,6 +56,8 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SERVICE, wire_service, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_SERVICE, wire_service, reserved, 0),
 	FIELD(WIRE_SERVICE, wire_service, name, 0),
+	FIELD(WIRE_CHANGED, wire_changed, service, MODEL_SERVICES_MAX - 1),
+	FIELD(WIRE_CHANGED, wire_changed, reserved, 0),
 	FIELD(WIRE_CHECK, wire_check, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_CHECK, wire_check, reserved, 0),
 	FIELD(WIRE_SERVICE, wire_service, main_pid, INT32_MAX),
