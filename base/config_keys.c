@@ -10,6 +10,7 @@ const struct config_key config_keys[] = {
 	{ "tasks", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
 	{ "secrets", GROUP_ROOT, FORM_LATER, 0, EXTRA_NOTHING },
 	{ "metrics", GROUP_ROOT, FORM_OBJECT, 0, GROUP_METRICS },
+	{ "tracing", GROUP_ROOT, FORM_OBJECT, 0, GROUP_TRACING },
 	{ "log", GROUP_ROOT, FORM_OBJECT, 0, GROUP_LOG },
 
 	{ "command", GROUP_SERVICE, FORM_COMMAND, 0, EXTRA_COMMAND },
@@ -93,6 +94,9 @@ const struct config_key config_keys[] = {
 	{ "users", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_USERS },
 	{ "tokens", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_TOKENS },
 	{ "merge", GROUP_METRICS, FORM_TEXT, CONFIG_LIST, OPTION_METRICS_MERGE },
+
+	{ "endpoint", GROUP_TRACING, FORM_TEXT, 0, OPTION_TRACE_ENDPOINT },
+	{ "resource", GROUP_TRACING, FORM_FLAG, 0, OPTION_OTEL_RESOURCE },
 
 	{ "format", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_FORMAT },
 	{ "level", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_LEVEL },

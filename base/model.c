@@ -59,7 +59,8 @@ bool model_shapes_stop(const struct model *model)
 
 bool model_wants_monitor(const struct model *model)
 {
-	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report;
+	return model->check_count > 0 || model->listen_count > 0 || model->confinement.seccomp_report ||
+		model->trace_endpoint != NULL;
 }
 
 bool model_wants_notify(const struct model *model)

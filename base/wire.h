@@ -86,6 +86,7 @@ struct wire_snapshot {
 	int32_t main_pid;              /* 0 while there is none */
 	int64_t start_time_ns;         /* wall clock, PID 1 */
 	int64_t service_start_time_ns; /* wall clock, last start of the service; 0: never */
+	int64_t executed_time_ns;      /* wall clock, when it was executed last; before that start: not yet */
 	int64_t stop_deadline_ns;      /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
 	int64_t time_to_ready_ns;      /* from the service's start to its first ready verdict; -1: not yet */
 	uint64_t starts;

@@ -14,6 +14,7 @@
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
+#include "health/tracer.h"
 #include "metrics/app_pages_main.h"
 #include "metrics/front_page.h"
 #include "metrics/gate.h"
@@ -64,6 +65,7 @@ static struct monitor {
 	struct cgroup_roots cgroup;
 	struct kept *kept;
 	struct history history;
+	struct tracer tracer;
 	int proc_fd;
 	int first_listen; /* the descriptor of the first --metrics */
 	bool have_snapshot;
@@ -94,6 +96,7 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 	monitor.have_snapshot = true;
 	monitor.asked_at_ns = 0;
 	monitor.changed = true;
+	tracer_see(&monitor.tracer, snapshot, now);
 	if (workload_runs()) {
 		checks_start(&monitor.checks, snapshot->starts,
 			now - (clock_wall_ns() - snapshot->service_start_time_ns), now);
@@ -181,6 +184,8 @@ static void tell_health(void)
 		monitor.told = record.health;
 	else
 		monitor.changed = true;
+	if (record.health.healthy[CHECK_READY] == 1 && tracer_wants_ready(&monitor.tracer))
+		ask_init();
 }
 
 /* Of a first start there is nothing to wait for; the checks of a monitor that was started again have a result soon. */
@@ -647,7 +652,9 @@ static int prepare(char **argv, struct complaint *ret_why)
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
 		monitor.model.watchdog_ns, &monitor.checks, tell_notified);
 	app_pages_init(&monitor.model);
-	error = open_denials(ret_why);
+	error = tracer_init(&monitor.tracer, &monitor.model, environ, monitor.kept, warn, ret_why);
+	if (error == 0)
+		error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
 	return error < 0 ? error : close_the_cage(ret_why);
@@ -662,7 +669,8 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
+	struct pollfd slots[3 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX +
+		TRACER_POLLFDS_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
@@ -672,7 +680,9 @@ static void wait_for_something(void)
 		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
 	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
+	count += tracer_pollfds(&monitor.tracer, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
+	deadline = earliest(deadline, tracer_deadline_ns(&monitor.tracer));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
 		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
@@ -702,6 +712,7 @@ static void do_what_is_due(void)
 	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
 	if (monitor.changed)
 		tell_health();
+	tracer_run(&monitor.tracer, clock_now_ns());
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
@@ -740,5 +751,6 @@ int monitor_main(int argc, char **argv)
 		do_what_is_due();
 		wait_for_something();
 	}
+	tracer_end(&monitor.tracer, clock_now_ns());
 	return 0;
 }

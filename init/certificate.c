@@ -79,6 +79,17 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 	};
 }
 
+void certificate_foretell(struct loop *loop)
+{
+	struct death death;
+
+	fill_certificate(loop, &death);
+	if (!death.ended) /* its time is over: that is what it gets in a moment */
+		death.wait_status = SIGKILL;
+	death.ended = true;
+	death_say(&death, sizeof loop->snapshot.last_death, loop->snapshot.last_death);
+}
+
 void certificate_tell(struct loop *loop)
 {
 	const bool own_name = loop->personality->kind == NULL;

@@ -16,5 +16,8 @@ void certificate_killing(struct loop *loop);
 /* The main process was reaped with this wait status. */
 void certificate_end(struct loop *loop, int status);
 
+/* The same sentence as far as it is known by now, for the snapshot alone. */
+void certificate_foretell(struct loop *loop);
+
 /* All is over, or a life is: one line in the log, in the snapshot, and in Kubernetes' file. */
 void certificate_tell(struct loop *loop);

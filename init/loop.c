@@ -47,7 +47,7 @@ void loop_init(struct loop *loop)
 	loop->ended = false;
 	loop->live = true;
 	loop->watchdog_at_ns = TIME_NEVER;
-	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
+	loop->snapshot = (struct wire_snapshot){ .start_time_ns = loop->start_time_ns,
 		.time_to_ready_ns = -1,
 		.last_status = -1,
 		.stop_duration_ns = -1,
@@ -481,6 +481,10 @@ static void perform(struct loop *loop, const struct supervise_action *action, co
 		act_signal_orphans(loop, action->signal, first);
 		break;
 	case SUPERVISE_END_MONITOR:
+		if (loop->monitor.otel != NULL) { /* what the last span is made of */
+			certificate_foretell(loop);
+			send_snapshot(loop);
+		}
 		monitor_link_end(&loop->monitor);
 		break;
 	case SUPERVISE_RESTARTING:
@@ -572,6 +576,7 @@ static bool take_news(struct loop *loop)
 	if (reported && loop->monitor.listener < 0)
 		start_monitor(loop);
 	loop->executed = true;
+	loop->snapshot.executed_time_ns = clock_wall_ns();
 	certificate_begin(loop);
 	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan, loop->wants_monitor,
 		loop->pre_stop.argv != NULL || loop->probes.check_count > 0 || may_live_again(loop));

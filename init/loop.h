@@ -25,7 +25,8 @@ struct loop {
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 	bool wants_monitor;
-	int64_t watchdog_ns; /* how often the service manager is told that we live; 0: it does not ask */
+	int64_t start_time_ns; /* wall clock, of this process */
+	int64_t watchdog_ns;   /* how often the service manager is told that we live; 0: it does not ask */
 
 	/* The loop's own: */
 	pid_t main_pid; /* 0 while there is none */

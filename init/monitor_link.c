@@ -203,8 +203,9 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 
-/* What configures (options.h) only: the workload's secrets are none of the monitor's business. */
-static void keep_own_variables(char **ret_env, size_t size)
+/* What configures (options.h) only, and what spans are made of: the workload's secrets are none of the monitor's
+ * business. */
+static void keep_own_variables(char **otel, char **ret_env, size_t size)
 {
 	size_t count = 0;
 
@@ -212,6 +213,8 @@ static void keep_own_variables(char **ret_env, size_t size)
 		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0 ||
 			strncmp(*variable, "SECURITY_LEVEL=", strlen("SECURITY_LEVEL=")) == 0)
 			ret_env[count++] = *variable;
+	for (; otel != NULL && *otel != NULL && count < size - 1; otel++)
+		ret_env[count++] = *otel;
 	ret_env[count] = NULL;
 }
 
@@ -225,7 +228,7 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	argv[count++] = (char *)"monitor";
 	for (char **arg = link->argv + 1; *arg != NULL && count < ARGS_MAX - 1; arg++)
 		argv[count++] = *arg;
-	keep_own_variables(env, sizeof env / sizeof env[0]);
+	keep_own_variables(link->otel, env, sizeof env / sizeof env[0]);
 	/* A group of its own: what a terminal sends to ours is not meant for it. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

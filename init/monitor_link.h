@@ -18,6 +18,7 @@ struct monitor_link {
 	int notify;   /* where the workload says how it is; -1: nobody asks it to (init/notify_socket.h) */
 	int listener; /* of the workload's filter: callers wait there; -1 without --seccomp-report */
 	int denials;  /* the memory that goes with it (seccomp-profiles/denial_reports.h) */
+	char **otel;  /* borrowed: what the monitor's environment has of OpenTelemetry; NULL: it makes no spans */
 	int kept;     /* the memory that keeps its counts; -1: the system gave none */
 	int channel;  /* -1 while there is no monitor */
 	pid_t pid;    /* 0 while there is none */

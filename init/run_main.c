@@ -10,6 +10,7 @@
 #include "init/landlock.h"
 #include "init/loop.h"
 #include "init/notify.h"
+#include "init/otel.h"
 #include "init/personality.h"
 #include "init/report.h"
 #include "init/signals.h"
@@ -176,12 +177,14 @@ static char **monitor_argv(char **argv)
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
+	char **otel_env;
 	int error;
 
 	speak_for_service();
 	plan.command = personality.command[0];
-	error = confine_plan(&model.confinement, warn, &plan, ret_why);
-
+	error = otel_prepare(&model, plan.command, warn, &otel_env, ret_why);
+	if (error == 0)
+		error = confine_plan(&model.confinement, warn, &plan, ret_why);
 	if (error < 0)
 		return error;
 	loop.wants_monitor = model_wants_monitor(&model);
@@ -190,6 +193,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		error = monitor_link_open(&loop.monitor, &model, monitor_argv(argv), ret_why);
 		if (error < 0)
 			return error;
+		loop.monitor.otel = otel_env;
 		if (model.confinement.seccomp_report) {
 			error = denial_reports_memory(plan.filter.insn, plan.filter.length);
 			if (error < 0)
@@ -319,6 +323,7 @@ int run_main(int argc, char **argv)
 	int status;
 
 	signals_block_all(&entry_mask);
+	loop.start_time_ns = clock_wall_ns();
 	take_log_format();
 	hold_standard_descriptors();
 	status = kind != NULL ? parse_as(kind, argc, argv) : parse_own(argv);

@@ -161,6 +161,8 @@ static const struct pair {
 	{ { "--metrics=unix:/run/m.sock?mode=666", "--metrics-users=/run/users", "--metrics-tokens=/run/tokens" }, "",
 		"\"metrics\": {\"listen\": \"unix:/run/m.sock?mode=666\", \"users\": \"/run/users\", \"tokens\": "
 		"\"/run/tokens\"}" },
+	{ { "--trace-endpoint=http://a:4318", "--otel-resource" }, "",
+		"\"tracing\": {\"endpoint\": \"http://a:4318\", \"resource\": true}" },
 	{ { "--metrics=:1", "--metrics-merge=name=a timeout=2s bearer_file='/run/a b' header='X: 1 2' http://a/m",
 		  "--metrics-merge=http://b/" },
 		"",

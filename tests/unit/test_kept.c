@@ -55,6 +55,8 @@ static void the_next_monitor_finds_the_counts(void **state)
 	int fd = kept_make(CHECKS);
 	struct kept *first = open_again(fd), *second;
 	const struct cpu_mark mark = { 7, 4242, 3, 5 };
+	const struct trace_mark trace = { .trace_id = { 1 }, .root_id = { 2 }, .life = 3, .made = 4 };
+	struct trace_mark found_trace;
 	struct cpu_mark found;
 
 	(void)state;
@@ -67,12 +69,15 @@ static void the_next_monitor_finds_the_counts(void **state)
 		assert_tally(first, 2, n);
 	}
 	kept_put_cpu(first, &mark);
+	kept_put_trace(first, &trace);
 	second = open_again(fd);
 	close(fd);
 	assert_tally(second, 1, 0);
 	assert_tally(second, 2, 3);
 	found = kept_cpu(second);
 	assert_memory_equal(&found, &mark, sizeof found);
+	found_trace = kept_trace(second);
+	assert_memory_equal(&found_trace, &trace, sizeof found_trace);
 }
 
 static void without_memory_of_pid_1_it_is_our_own(void **state)
