@@ -320,7 +320,12 @@ static void act_signal_orphans(struct loop *loop, int signal, bool first)
 	int (*const send)(int, pid_t, pid_t) = loop->machine.restart ? descendants_signal_ours : descendants_signal;
 	int becomes = for_leftovers(loop, signal);
 	pid_t group = first && becomes != SIGKILL && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
-	int error = becomes != 0 ? send(becomes, loop->monitor.pid, group) : 0;
+	int error;
+
+	/* Its group is its own. One by one is not all at once: they are signalled again when it has ended. */
+	if (group == 0 && monitor_link_is_ending(&loop->monitor))
+		group = loop->monitor.pid;
+	error = becomes != 0 ? send(becomes, loop->monitor.pid, group) : 0;
 
 	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
 		error = send(SIGCONT, loop->monitor.pid, group);

@@ -40,8 +40,13 @@ void monitor_link_start(struct monitor_link *link, int64_t now);
 /* The monitor was reaped with this wait status: says so, and sets the time of the next start. */
 void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
 
-/* Kills the monitor for good. Nobody answers for the filter then: what it would deny is ENOSYS. */
+/* Ends the monitor for good: one that makes spans by closing its channel, and by SIGKILL after 50 ms (by
+ * monitor_link_start(), which is due then); any other one at once. Nobody answers for the filter then: what it would
+ * deny is ENOSYS. */
 void monitor_link_end(struct monitor_link *link);
+
+/* True while it is to end by itself. */
+bool monitor_link_is_ending(const struct monitor_link *link);
 
 /* Sends a snapshot if the channel takes it at once; dropped otherwise (the next one says it all again). */
 void monitor_link_send(struct monitor_link *link, struct wire_snapshot *snapshot);

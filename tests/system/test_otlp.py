@@ -375,3 +375,56 @@ def test_a_container_finds_its_own_id(nest_init, image, tmp_path):  # noqa: F811
         assert c.wait(60) == 0
         facts = dict(pair.split("=") for pair in c.output().strip().split(","))
     assert (facts["container.id"], facts["host.name"], facts["service.name"]) == (identifier, "web", "sh")
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+def test_a_stop_is_a_span_from_the_request_to_the_end(either, collector, decode):
+    script = "trap 'sleep 0.3; exit 0' TERM; sleep 1000 & wait"
+    with Namespace(either, "sh", "-c", script, env=QUIET, options=["--trace-endpoint", collector.url, "--drain", "200ms"]) as n:
+        collector.wait_for("container start", "ready")
+        wait_until(lambda: children(n.workload()))
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0
+    span = collector.wait_for("shutdown")["shutdown"]
+    assert 0.5 <= duration(span) < 60 and span["status"] == {}
+    assert attributes_of(span) == {"nest_init.life": "1", "process.exit.code": "0"}
+    assert decode(collector.bodies())
+
+
+@pytest.mark.parametrize("script, options, status, message", [
+    ("kill -TERM 1; exec sleep 1000", "", 143, None),
+    ("exit 7", "", 7, r"sh \(pid \d+\) ended with status 7 after \S+"),
+    ("trap 'exit 9' TERM; kill -TERM 1; while :; do sleep 0.1; done", "", 9,
+     r"sh \(pid \d+\) ended with status 9 after \S+, \S+ after SIGTERM asked for a stop"),
+    ("trap 'exit 9' TERM; kill -TERM 1; while :; do sleep 0.1; done", "--clean-exit 9", 0, None),
+    ("trap '' TERM; kill -TERM 1; exec sleep 1000", "--stop-timeout 300ms", 137,
+     r"sh \(pid \d+\) was killed by SIGKILL after \S+, \S+ after SIGTERM asked for a stop; --stop-timeout \(300ms\) has "
+     r"passed.*"),
+], ids=["asked", "crash", "status", "clean", "deadline"])
+def test_an_end_that_nobody_asked_for_is_an_error_with_the_last_word(either, collector, script, options, status, message):
+    with Namespace(either, "sh", "-c", f"sleep 0.3; {script}", env=QUIET,
+                   options=["--trace-endpoint", collector.url, *options.split()]) as n:
+        assert n.wait() == status
+    span = collector.wait_for("shutdown")["shutdown"]
+    assert span["status"].get("code") == (2 if message else None)
+    assert re.fullmatch(message or "", span["status"].get("message", ""))
+
+
+def test_what_cannot_be_executed_is_a_start_that_failed(nest_init, collector):
+    with Namespace(nest_init, "/no/such", env=QUIET, options=["--trace-endpoint", collector.url, "--cap-drop", "all"]) as n:
+        assert n.wait() == 127
+    time.sleep(0.2)
+    assert {span["name"] for span in collector.spans()} <= {"container start"}  # there may be no monitor yet
+
+
+def test_a_monitor_that_hangs_does_not_hold_up_the_end(either, collector):
+    """It has 50 ms; what a workload leaves behind has 5 s."""
+    with Namespace(either, "sleep", "1000", env=QUIET, options=["--trace-endpoint", collector.url]) as n:
+        collector.wait_for("container start", "ready")
+        os.kill(monitor_of(n.pid), signal.SIGSTOP)
+        began = time.monotonic()
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 143
+        assert time.monotonic() - began < 4
+    assert {span["name"] for span in collector.spans()} == {"container start", "ready"}
