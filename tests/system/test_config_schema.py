@@ -64,7 +64,7 @@ GOOD = [
     {**service(), "metrics": {"listen": ":1"}}, {**service(), "metrics": {"listen": ["127.0.0.1:9911", "[::1]:9"]}},
     {**service(), "tracing": {"endpoint": "http://a:4318", "resource": True}}, {**service(), "tracing": {"endpoint": "env"}},
     {**service(), "tracing": {"endpoint": "http+unix:/a:/b", "resource": "${X:-no}"}}, {**service(), "tracing": {}},
-    {**service(), "log": {"format": "json", "level": "info"}}, {**service(), "log": {"level": "${LEVEL:-error}"}},
+    {**service(), "log": {"format": "ecs"}}, {**service(), "log": {"format": "json", "level": "info"}}, {**service(), "log": {"level": "${LEVEL:-error}"}},
     service(user="a$$b"), service(user="${NOT_SET_YET}"),
 ]
 
