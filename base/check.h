@@ -70,6 +70,7 @@ struct exchange {
 	size_t header_count;
 	const char *header[EXCHANGE_HEADERS_MAX]; /* "Name: value" */
 	const char *body;                         /* text that the body must contain; NULL: any body will do */
+	const char *content;                      /* what is sent behind the headers; NULL: nothing */
 	struct expected expected;
 };
 

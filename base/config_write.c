@@ -551,6 +551,17 @@ static void metrics(struct writer *writer, const struct model *model)
 	json_write_end(&writer->json);
 }
 
+static void tracing(struct writer *writer, const struct model *model)
+{
+	if (model->trace_endpoint == NULL && !model->otel_resource)
+		return;
+	json_write_object(&writer->json, "tracing");
+	if (model->trace_endpoint != NULL)
+		text(writer, "endpoint", model->trace_endpoint);
+	json_write_bool(&writer->json, "resource", model->otel_resource);
+	json_write_end(&writer->json);
+}
+
 void config_write(const struct model *model, enum config_audience whom, FILE *out)
 {
 	struct writer writer = { .whom = whom };
@@ -558,6 +569,7 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 	json_write_begin(&writer.json, out);
 	services(&writer, model);
 	metrics(&writer, model);
+	tracing(&writer, model);
 	json_write_object(&writer.json, "log");
 	json_write_text(&writer.json, "format", log_format_name(model->log_format));
 	json_write_text(&writer.json, "level", log_level_name(model->log_level));

@@ -101,3 +101,13 @@ void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark)
 {
 	put(&kept->cpu.current, kept->cpu.copy, mark, sizeof *mark);
 }
+
+struct trace_mark kept_trace(const struct kept *kept)
+{
+	return kept->trace.copy[kept->trace.current & 1];
+}
+
+void kept_put_trace(struct kept *kept, const struct trace_mark *mark)
+{
+	put(&kept->trace.current, kept->trace.copy, mark, sizeof *mark);
+}

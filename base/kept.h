@@ -4,6 +4,7 @@
  * it is taken for granted. One process at a time writes. */
 #pragma once
 
+#include "base/trace_context.h"
 #include "base/wire.h"
 
 #include <stddef.h>
@@ -46,6 +47,14 @@ struct cpu_mark { /* all zero: nothing was seen */
 	uint64_t system_ns;
 };
 
+/* The trace of this container, and which of its spans are made (health/tracer.h): a second monitor begins no other. */
+struct trace_mark { /* all zero: none was begun */
+	uint8_t trace_id[TRACE_ID_SIZE];
+	uint8_t root_id[SPAN_ID_SIZE];
+	uint64_t life; /* of the service, as `starts` counts them */
+	uint32_t made; /* a bit for each enum span_name of that life */
+};
+
 struct kept_tally {
 	uint32_t current; /* the copy that counts */
 	struct tally copy[2];
@@ -61,12 +70,18 @@ struct kept_errors {
 	struct error_counts copy[2];
 };
 
-#define KEPT_VERSION 2
+struct kept_trace {
+	uint32_t current;
+	struct trace_mark copy[2];
+};
+
+#define KEPT_VERSION 3
 
 struct kept {             /* all zero: nothing was counted */
 	uint32_t version; /* what has another one is no memory of ours, and is cleared */
 	uint32_t reserved;
 	struct kept_cpu cpu;
+	struct kept_trace trace;
 	struct kept_errors errors[MODEL_MERGE_MAX]; /* one for each page of the configuration */
 	struct kept_tally tally[];                  /* one for each check of the configuration */
 };
@@ -87,3 +102,6 @@ void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *
 
 struct cpu_mark kept_cpu(const struct kept *kept);
 void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark);
+
+struct trace_mark kept_trace(const struct kept *kept);
+void kept_put_trace(struct kept *kept, const struct trace_mark *mark);

@@ -199,6 +199,8 @@ struct model {
 	const char *listen[MODEL_LISTEN_MAX];  /* where the HTTP server listens (base/listen.h) */
 	const char *users, *tokens;            /* files of who may see /metrics (base/credentials.h); NULL: none */
 	const char *tls_certificate, *tls_key; /* files of what HTTPS is served with (base/tls.h); NULL: HTTP */
+	const char *trace_endpoint;            /* where spans go (base/trace_endpoint.h); NULL: none are made */
+	bool otel_resource;                    /* facts of the container for the workload's own OpenTelemetry */
 	size_t merge_count;
 	struct check merge[MODEL_MERGE_MAX]; /* the applications' pages (CHECK_PAGE); a timeout of 0 is not said */
 };
@@ -236,7 +238,7 @@ const char *model_file(const struct model *model, uint32_t file);
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 
-/* True if the model asks for the monitor: a check, an address for metrics, denial reports. */
+/* True if the model asks for the monitor: a check, an address for metrics, denial reports, spans. */
 bool model_wants_monitor(const struct model *model);
 
 /* True if the service is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog; or if any is. */

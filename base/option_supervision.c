@@ -5,6 +5,7 @@
 #include "base/listen.h"
 #include "base/option_values.h"
 #include "base/signame.h"
+#include "base/trace_endpoint.h"
 #include "base/wire.h"
 #include "base/words.h"
 
@@ -261,6 +262,15 @@ static int add_pages(const char *value, struct model *model, struct complaint *r
 	return r;
 }
 
+static int set_trace_endpoint(const char *value, const char **ret_endpoint, struct complaint *ret_why)
+{
+	const int r = trace_endpoint_check(value, ret_why);
+
+	if (r == 0)
+		*ret_endpoint = value;
+	return r;
+}
+
 static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
 {
 	for (enum log_format format = 0; format < LOG_FORMAT_COUNT; format++) {
@@ -314,6 +324,8 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 		return add_listen(value, member, ret_why);
 	case ADD_MERGE:
 		return add_pages(value, member, ret_why);
+	case SET_TRACE_ENDPOINT:
+		return set_trace_endpoint(value, member, ret_why);
 	case SET_LOG_FORMAT:
 		return set_log_format(value, member, ret_why);
 	default:

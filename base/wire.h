@@ -110,6 +110,7 @@ struct wire_service {
 	int32_t main_pid;         /* 0 while there is none */
 	int32_t last_status;      /* wait status of the last exit; -1: none yet */
 	int64_t start_time_ns;    /* wall clock, the last one; 0: never */
+	int64_t executed_time_ns; /* wall clock, when it was executed last; before that start: not yet */
 	int64_t stop_deadline_ns; /* wall clock, when SIGKILL falls due; 0: no stop was asked for */
 	int64_t time_to_ready_ns; /* from its start to its first ready verdict; -1: not yet */
 	int64_t stop_duration_ns; /* from the last request to stop to the main process's end; -1: none yet */

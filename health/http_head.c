@@ -385,8 +385,8 @@ static void __attribute__((format(printf, 2, 3))) add(struct request *request, c
 	va_end(args);
 }
 
-/* What is said of the check itself stands in the place of ours; a method that usually has a body gets an empty one
- * (RFC 9110 section 8.6). */
+/* What is said of the check itself stands in the place of ours; a method that usually has a body says how long it is,
+ * also where it has none (RFC 9110 section 8.6). */
 static void add_headers(struct request *request, const struct target *target, const struct exchange *exchange)
 {
 	char host[TARGET_HOST_SIZE + sizeof "[]:65535"];
@@ -405,7 +405,7 @@ static void add_headers(struct request *request, const struct target *target, co
 			colon + 1 + strspn(colon + 1, " \t"));
 	}
 	if (exchange->method != NULL && exchange->method[0] == 'P') /* POST, PUT, PATCH */
-		add(request, "Content-Length: 0\r\n");
+		add(request, "Content-Length: %zu\r\n", exchange->content != NULL ? strlen(exchange->content) : 0);
 	add(request, "Connection: close\r\n\r\n");
 }
 

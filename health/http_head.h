@@ -47,6 +47,7 @@ enum http_head_result http_head_feed(struct http_head *head, const void *bytes, 
  */
 const char *http_status_phrase(unsigned status);
 
-/* Writes the request to an http or http+unix target, without a NUL. Headers of the exchange replace ours of that name.
+/* Writes the head of the request to an http or http+unix target, without a NUL; the exchange's content follows it.
+ * Headers of the exchange replace ours of that name.
  * Returns its length, or -ENOSPC. */
 int http_request(const struct target *target, const struct exchange *exchange, char *ret_bytes, size_t size);

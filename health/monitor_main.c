@@ -16,6 +16,7 @@
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
+#include "health/tracer.h"
 #include "metrics/app_pages_main.h"
 #include "metrics/front_page.h"
 #include "metrics/gate.h"
@@ -70,6 +71,7 @@ static struct monitor {
 	struct cgroup_roots cgroup;
 	struct kept *kept;
 	struct history history;
+	struct tracer tracer;
 	int proc_fd;
 	int first_listen; /* the descriptor of the first --metrics */
 	bool have_snapshot;
@@ -123,6 +125,9 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 	monitor.have_snapshot = monitor.services_heard == monitor.service_count;
 	monitor.asked_at_ns = 0;
 	monitor.changed = true;
+	if (!monitor.have_snapshot)
+		return;
+	tracer_see(&monitor.tracer, snapshot, monitor.services, now);
 	if (workload_runs()) {
 		checks_start(&monitor.checks, service->starts, now - (clock_wall_ns() - service->start_time_ns), now);
 		notify_server_start(&monitor.notify, service->starts, service->main_pid, now);
@@ -275,6 +280,8 @@ static void tell_health(void)
 		monitor.told = record.health;
 	else
 		monitor.changed = true;
+	if (record.health.healthy[CHECK_READY] == 1 && tracer_wants_ready(&monitor.tracer))
+		ask_init();
 }
 
 /* Of a first start there is nothing to wait for; what the checks of a monitor that was started again do not know from
@@ -765,7 +772,9 @@ static int prepare(char **argv, struct complaint *ret_why)
 	given_file_ask(ask_init_to_open);
 	app_pages_init(&monitor.model, monitor.kept);
 	changes_open(&monitor.changes, &monitor.model.main.watch, tell_changed);
-	error = open_denials(ret_why);
+	error = tracer_init(&monitor.tracer, &monitor.model, environ, monitor.kept, warn, ret_why);
+	if (error == 0)
+		error = open_denials(ret_why);
 	if (error == 0)
 		error = open_server(ret_why);
 	return error < 0 ? error : close_the_cage(ret_why);
@@ -780,7 +789,8 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[4 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX];
+	struct pollfd slots[4 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX +
+		TRACER_POLLFDS_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
@@ -791,8 +801,10 @@ static void wait_for_something(void)
 	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
 	count += changes_pollfds(&monitor.changes, slots + count);
+	count += tracer_pollfds(&monitor.tracer, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
 	deadline = earliest(deadline, changes_deadline_ns(&monitor.changes));
+	deadline = earliest(deadline, tracer_deadline_ns(&monitor.tracer));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
 		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
@@ -823,6 +835,7 @@ static void do_what_is_due(void)
 	if (monitor.changed)
 		tell_health();
 	changes_run(&monitor.changes, clock_now_ns());
+	tracer_run(&monitor.tracer, clock_now_ns());
 	if (!settled(clock_now_ns()))
 		return;
 	control_server_run(&monitor.control, clock_now_ns());
@@ -861,5 +874,6 @@ int monitor_main(int argc, char **argv)
 		do_what_is_due();
 		wait_for_something();
 	}
+	tracer_end(&monitor.tracer, clock_now_ns());
 	return 0;
 }

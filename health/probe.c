@@ -25,6 +25,7 @@ enum phase {
 	PHASE_RESOLVING,
 	PHASE_CONNECTING,
 	PHASE_BACKLOG,
+	PHASE_HELD, /* for probe_release() */
 	PHASE_SENDING,
 	PHASE_WAITING, /* for the first byte of the answer */
 	PHASE_HEADERS, /* for the rest of its head */
@@ -36,6 +37,7 @@ enum phase {
 static void resolving(struct probe *probe, int64_t now);
 static void connecting(struct probe *probe, int64_t now);
 static void backlog(struct probe *probe, int64_t now);
+static void held(struct probe *probe, int64_t now);
 static void sending(struct probe *probe, int64_t now);
 static void receiving(struct probe *probe, int64_t now);
 
@@ -50,6 +52,7 @@ static const struct {
 	[PHASE_RESOLVING] = { POLLIN, resolving, "name not resolved" },
 	[PHASE_CONNECTING] = { POLLOUT, connecting, "not connected" },
 	[PHASE_BACKLOG] = { 0, backlog, "not accepted, backlog full," },
+	[PHASE_HELD] = { POLLIN, held, "nothing to send" },
 	[PHASE_SENDING] = { POLLOUT, sending, "request not taken" },
 	[PHASE_WAITING] = { POLLIN, receiving, "no answer" },
 	[PHASE_HEADERS] = { POLLIN, receiving, "headers incomplete" },
@@ -179,6 +182,10 @@ static void begin_exchange(struct probe *probe, int64_t now)
 {
 	char place[PLACE_SIZE];
 
+	if (probe->held) {
+		probe->phase = PHASE_HELD;
+		return;
+	}
 	if (probe->target->kind == TARGET_HTTP || probe->target->kind == TARGET_HTTP_UNIX) {
 		http_head_init(&probe->head);
 		probe->sent = 0;
@@ -334,15 +341,34 @@ static void backlog(struct probe *probe, int64_t now)
 		connect_unix(probe, now);
 }
 
+/* Nothing is to come before it was asked for: what comes is the end of the connection. */
+static void held(struct probe *probe, int64_t now)
+{
+	char byte;
+
+	(void)now;
+	if (recv(probe->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	finish_failed(probe, "closed before anything was sent");
+}
+
+static size_t content_length(const struct probe *probe)
+{
+	return probe->exchange->content != NULL ? strlen(probe->exchange->content) : 0;
+}
+
 /* A peer that has closed its side may still have answered: that is for receiving() to find out. */
 static void sending(struct probe *probe, int64_t now)
 {
 	char request[HTTP_REQUEST_SIZE];
 	const int length = http_request(probe->target, probe->exchange, request, sizeof request);
+	const size_t head = length > 0 ? (size_t)length : 0, whole = head + content_length(probe);
 
-	while (length > 0 && probe->sent < (size_t)length) {
-		const ssize_t count = send(
-			probe->fd, request + probe->sent, (size_t)length - probe->sent, MSG_NOSIGNAL);
+	while (head > 0 && probe->sent < whole) {
+		const bool in_head = probe->sent < head;
+		const char *next = in_head ? request + probe->sent : probe->exchange->content + (probe->sent - head);
+		const ssize_t count = send(probe->fd, next, (in_head ? head : whole) - probe->sent,
+			MSG_NOSIGNAL | (in_head && whole > head ? MSG_MORE : 0));
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -514,25 +540,22 @@ static void look_up(struct probe *probe, int64_t now)
 		probe->phase = PHASE_RESOLVING;
 }
 
-void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
+static void init(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
 	int64_t deadline)
-{
-	probe_fetch(probe, target, exchange, NULL, now, deadline);
-}
-
-void probe_fetch(struct probe *probe, const struct target *target, const struct exchange *exchange,
-	const struct http_sink *sink, int64_t now, int64_t deadline)
 {
 	*probe = (struct probe){
 		.target = target,
 		.exchange = exchange,
-		.sink = sink,
 		.started_at = now,
 		.deadline = deadline,
 		.fd = -1,
 		.resolve = { .fd = -1 },
 	};
-	switch (target->kind) {
+}
+
+static void begin(struct probe *probe, int64_t now)
+{
+	switch (probe->target->kind) {
 	case TARGET_HTTP:
 	case TARGET_TCP:
 		look_up(probe, now);
@@ -550,6 +573,35 @@ void probe_fetch(struct probe *probe, const struct target *target, const struct 
 		finish(probe, false, "not a target for a probe");
 		break;
 	}
+}
+
+void probe_start(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
+	int64_t deadline)
+{
+	probe_fetch(probe, target, exchange, NULL, now, deadline);
+}
+
+void probe_fetch(struct probe *probe, const struct target *target, const struct exchange *exchange,
+	const struct http_sink *sink, int64_t now, int64_t deadline)
+{
+	init(probe, target, exchange, now, deadline);
+	probe->sink = sink;
+	begin(probe, now);
+}
+
+void probe_hold(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
+	int64_t deadline)
+{
+	init(probe, target, exchange, now, deadline);
+	probe->held = true;
+	begin(probe, now);
+}
+
+void probe_release(struct probe *probe, int64_t now)
+{
+	probe->held = false;
+	if (probe->phase == PHASE_HELD)
+		begin_exchange(probe, now);
 }
 
 bool probe_running(const struct probe *probe)

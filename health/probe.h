@@ -31,6 +31,7 @@ struct probe {
 	int64_t retry_at;      /* Unix socket whose backlog is full: when to try again */
 	uint8_t phase;
 	bool success;
+	bool held;
 	int fd;
 	struct resolve resolve;
 	size_t endpoint_count, endpoint_at;
@@ -51,6 +52,13 @@ void probe_start(struct probe *probe, const struct target *target, const struct 
  * expected and the body came to its end. */
 void probe_fetch(struct probe *probe, const struct target *target, const struct exchange *exchange,
 	const struct http_sink *sink, int64_t now, int64_t deadline);
+
+/* Connects, to an http or http+unix target, and sends nothing before probe_release(). */
+void probe_hold(struct probe *probe, const struct target *target, const struct exchange *exchange, int64_t now,
+	int64_t deadline);
+
+/* The exchange is complete now: it is sent, at once if the connection is there. */
+void probe_release(struct probe *probe, int64_t now);
 
 bool probe_running(const struct probe *probe);
 

@@ -82,6 +82,17 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 	};
 }
 
+void certificate_foretell(struct unit *unit)
+{
+	struct death death;
+
+	fill_certificate(unit, &death);
+	if (!death.ended) /* its time is over: that is what it gets in a moment */
+		death.wait_status = SIGKILL;
+	death.ended = true;
+	death_say(&death, sizeof unit->record.last_death, unit->record.last_death);
+}
+
 void certificate_tell(struct unit *unit)
 {
 	const bool own_name = unit->personality->kind == NULL;

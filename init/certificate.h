@@ -16,5 +16,8 @@ void certificate_killing(struct unit *unit);
 /* The main process was reaped with this wait status. */
 void certificate_end(struct unit *unit, int status);
 
+/* The same sentence as far as it is known by now, for the snapshot alone. */
+void certificate_foretell(struct unit *unit);
+
 /* All is over, or a life is: one line in the log, in the snapshot, and in Kubernetes' file. */
 void certificate_tell(struct unit *unit);

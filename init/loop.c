@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signame.h"
+#include "init/certificate.h"
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
@@ -37,7 +38,7 @@ void loop_init(struct loop *loop)
 	loop->ended = false;
 	loop->watchdog_at_ns = TIME_NEVER;
 	loop->stop_signal = SIGTERM;
-	loop->snapshot = (struct wire_snapshot){ .start_time_ns = clock_wall_ns(),
+	loop->snapshot = (struct wire_snapshot){ .start_time_ns = loop->start_time_ns,
 		.landlock_abi = loop->landlock_abi,
 		.own_capabilities = loop->unit->spawn.plan->had.permitted };
 }
@@ -260,10 +261,15 @@ struct descendants loop_leftovers(const struct loop *loop, const struct unit *un
 	};
 }
 
-void loop_end_monitor(struct loop *loop, const struct unit *unit)
+void loop_end_monitor(struct loop *loop, struct unit *unit)
 {
-	if (is_last(loop, unit))
-		monitor_link_end(&loop->monitor);
+	if (!is_last(loop, unit))
+		return;
+	if (loop->monitor.otel != NULL) { /* what the last span is made of */
+		certificate_foretell(unit);
+		loop_send(loop);
+	}
+	monitor_link_end(&loop->monitor);
 }
 
 static void close_inherited(const struct loop *loop)

@@ -23,7 +23,8 @@ struct loop {
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;
-	int64_t watchdog_ns; /* how often the service manager is told that we live; 0: it does not ask */
+	int64_t start_time_ns; /* wall clock, of this process */
+	int64_t watchdog_ns;   /* how often the service manager is told that we live; 0: it does not ask */
 
 	/* The loop's own: */
 	int signal_fd; /* -1 until ppoll(2) is needed for the first time */
@@ -77,4 +78,4 @@ void loop_unit_ended(struct loop *loop, const struct unit *unit); /* for good */
 struct descendants loop_leftovers(const struct loop *loop, const struct unit *unit);
 
 /* The monitor is not needed for this unit any more, nor at all if that is the last one. */
-void loop_end_monitor(struct loop *loop, const struct unit *unit);
+void loop_end_monitor(struct loop *loop, struct unit *unit);

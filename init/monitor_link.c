@@ -36,6 +36,7 @@
 
 #define BACKOFF_FIRST_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
+#define LAST_WORD_NS (50 * NS_PER_MS)
 #define STABLE_AFTER_NS (10 * NS_PER_S)
 #define NOBODY 65534
 #define ARGS_MAX 4096
@@ -206,8 +207,9 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
 }
 
-/* What configures (options.h) only: the workload's secrets are none of the monitor's business. */
-static void keep_own_variables(char **ret_env, size_t size)
+/* What configures (options.h) only, and what spans are made of: the workload's secrets are none of the monitor's
+ * business. */
+static void keep_own_variables(char **otel, char **ret_env, size_t size)
 {
 	size_t count = 0;
 
@@ -215,6 +217,8 @@ static void keep_own_variables(char **ret_env, size_t size)
 		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0 ||
 			strncmp(*variable, "SECURITY_LEVEL=", strlen("SECURITY_LEVEL=")) == 0)
 			ret_env[count++] = *variable;
+	for (; otel != NULL && *otel != NULL && count < size - 1; otel++)
+		ret_env[count++] = *otel;
 	ret_env[count] = NULL;
 }
 
@@ -228,7 +232,7 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	argv[count++] = (char *)"monitor";
 	for (char **arg = link->argv + 1; *arg != NULL && count < ARGS_MAX - 1; arg++)
 		argv[count++] = *arg;
-	keep_own_variables(env, sizeof env / sizeof env[0]);
+	keep_own_variables(link->otel, env, sizeof env / sizeof env[0]);
 	/* A group of its own: what a terminal sends to ours is not meant for it. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -399,6 +403,12 @@ void monitor_link_start(struct monitor_link *link, int64_t now)
 	int channel[2];
 	pid_t pid;
 
+	if (link->executable < 0) { /* it has had the time for its last word */
+		link->restart_at_ns = TIME_NEVER;
+		if (link->pid > 0)
+			kill(link->pid, SIGKILL);
+		return;
+	}
 	/* Neither call blocks; both may fail for want of descriptors, memory or pids, which may pass. */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel) < 0) {
 		try_again_later(link, now);
@@ -431,8 +441,10 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 
 	close_channel(link);
 	link->pid = 0;
-	if (link->executable < 0)
-		return; /* it was told to end */
+	if (link->executable < 0) { /* it was told to end */
+		link->restart_at_ns = TIME_NEVER;
+		return;
+	}
 	if (WIFSIGNALED(status))
 		log_line(LOG_LEVEL_NOTICE, "the monitor was killed by SIG%s; starting it again",
 			signal_name(WTERMSIG(status), name));
@@ -448,14 +460,22 @@ void monitor_link_end(struct monitor_link *link)
 {
 	cleanup_close int executable = take_fd(&link->executable);
 
-	(void)executable;
+	if (executable < 0)
+		return; /* there is none, or it was told before */
 	link->restart_at_ns = TIME_NEVER;
 	/* It has another uid, and we may lack CAP_KILL: it ends by itself when the channel does. */
 	close_channel(link);
 	if (link->listener >= 0)
 		close(take_fd(&link->listener));
-	if (link->pid > 0)
+	if (link->pid > 0 && link->otel != NULL)
+		link->restart_at_ns = clock_now_ns() + LAST_WORD_NS;
+	else if (link->pid > 0)
 		kill(link->pid, SIGKILL);
+}
+
+bool monitor_link_is_ending(const struct monitor_link *link)
+{
+	return link->executable < 0 && link->pid > 0 && link->restart_at_ns != TIME_NEVER;
 }
 
 bool monitor_link_tell(struct monitor_link *link, union wire_record *record, enum wire_type type)

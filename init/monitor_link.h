@@ -20,6 +20,7 @@ struct monitor_link {
 	int notify;   /* where the workload says how it is; -1: nobody asks it to (init/notify_socket.h) */
 	int listener; /* of the workload's filter: callers wait there; -1 without --seccomp-report */
 	int denials;  /* the memory that goes with it (seccomp-profiles/denial_reports.h) */
+	char **otel;  /* borrowed: what the monitor's environment has of OpenTelemetry; NULL: it makes no spans */
 	int kept;     /* the memory that keeps its counts; -1: the system gave none */
 	int channel;  /* -1 while there is no monitor */
 	pid_t pid;    /* 0 while there is none */
@@ -42,8 +43,13 @@ void monitor_link_start(struct monitor_link *link, int64_t now);
 /* The monitor was reaped with this wait status: says so, and sets the time of the next start. */
 void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
 
-/* Kills the monitor for good. Nobody answers for the filter then: what it would deny is ENOSYS. */
+/* Ends the monitor for good: one that makes spans by closing its channel, and by SIGKILL after 50 ms (by
+ * monitor_link_start(), which is due then); any other one at once. Nobody answers for the filter then: what it would
+ * deny is ENOSYS. */
 void monitor_link_end(struct monitor_link *link);
+
+/* True while it is to end by itself. */
+bool monitor_link_is_ending(const struct monitor_link *link);
 
 /* Takes the listener of another filter, which is the link's from now on, and hands it to a monitor that runs. Where its
  * channel is full the monitor is started again, and finds it there. */

@@ -11,6 +11,7 @@
 #include "init/landlock.h"
 #include "init/loop.h"
 #include "init/notify.h"
+#include "init/otel.h"
 #include "init/personality.h"
 #include "init/report.h"
 #include "init/signals.h"
@@ -326,16 +327,20 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
+	char **otel_env;
 	int error;
 
 	speak_for_service();
 	loop.personality = &personality;
 	loop.wants_monitor = model_wants_monitor(&model);
-	error = prepare_units(entry_mask, ret_why);
+	error = otel_prepare(&model, personality.command[0], warn, &otel_env, ret_why);
+	if (error == 0)
+		error = prepare_units(entry_mask, ret_why);
 	if (error == 0)
 		error = prepare_monitor(argv, ret_why);
 	if (error < 0)
 		return error;
+	loop.monitor.otel = otel_env;
 	loop.unit->spawn.hand_over_terminal = give_up_terminal();
 	return 0;
 }
@@ -437,6 +442,7 @@ int run_main(int argc, char **argv)
 	int status;
 
 	signals_block_all(&entry_mask);
+	loop.start_time_ns = clock_wall_ns();
 	take_log_format();
 	hold_standard_descriptors();
 	status = kind != NULL ? parse_as(kind, argc, argv) : parse_own(argv);

@@ -319,6 +319,7 @@ bool unit_take_news(struct unit *unit)
 	if (reported && unit->loop->monitor.listener < 0)
 		loop_start_monitor(unit->loop);
 	unit->executed = true;
+	unit->record.executed_time_ns = clock_wall_ns();
 	certificate_begin(unit);
 	loop_unit_executed(unit->loop, unit);
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);

@@ -143,8 +143,12 @@ void unit_signal_orphans(struct unit *unit, int signal, bool first)
 	const struct descendants whom = loop_leftovers(unit->loop, unit);
 	int becomes = for_leftovers(unit, signal);
 	pid_t group = first && becomes != SIGKILL && kill(-unit->main_pid, 0) == 0 ? unit->main_pid : 0;
-	int error = becomes != 0 ? descendants_signal(&whom, becomes, group) : 0;
+	int error;
 
+	/* Its group is its own. One by one is not all at once: they are signalled again when it has ended. */
+	if (group == 0 && monitor_link_is_ending(&unit->loop->monitor))
+		group = unit->loop->monitor.pid;
+	error = becomes != 0 ? descendants_signal(&whom, becomes, group) : 0;
 	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
 		error = descendants_signal(&whom, SIGCONT, group);
 	if (error < 0 && !unit->orphans_trouble_told) {

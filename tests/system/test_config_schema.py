@@ -72,7 +72,9 @@ GOOD = [
     ready(jitter="100%", expect=429, headers=["A: b", "A: c"]),
     service(health={"ready": ["unix:/a", "file:/b", "exec:c d", "http+unix:/a:/b", "${X:-tcp://a:1}"]}),
     {**service(), "metrics": {"listen": ":1"}}, {**service(), "metrics": {"listen": ["127.0.0.1:9911", "[::1]:9"]}},
-    {**service(), "log": {"format": "json", "level": "info"}}, {**service(), "log": {"level": "${LEVEL:-error}"}},
+    {**service(), "tracing": {"endpoint": "http://a:4318", "resource": True}}, {**service(), "tracing": {"endpoint": "env"}},
+    {**service(), "tracing": {"endpoint": "http+unix:/a:/b", "resource": "${X:-no}"}}, {**service(), "tracing": {}},
+    {**service(), "log": {"format": "ecs"}}, {**service(), "log": {"format": "json", "level": "info"}}, {**service(), "log": {"level": "${LEVEL:-error}"}},
     service(user="a$$b"), service(user="${NOT_SET_YET}"),
 ]
 
@@ -111,6 +113,8 @@ BAD = [
     ready(method="CONNECT"), ready(headers=1), ready(headers="A: b"), ready(headers={"A": None}), ready(body=1), ready(body=""), ready(name=""),
     ready(name="a" * 64), {**service(), "metrics": {"merge": [{"url": "http://a/"}]}}, {**service(), "metrics": {"listen": "9911"}},
     {**service(), "metrics": {"listen": ":0"}}, {**service(), "log": {"format": "xml"}}, {**service(), "log": {"level": "loud"}},
+    {**service(), "tracing": {"endpoint": "https://a"}}, {**service(), "tracing": {"endpoint": "a:4318"}},
+    {**service(), "tracing": {"resource": "yes"}}, {**service(), "tracing": "env"},
     {**service(), "log": []}, service(user="$USER"), service(user="${}"), service(user="${A-b}"), service(user="${A"),
     service(environment={"A": "$B"}), service(command=["$1"]),
 ]

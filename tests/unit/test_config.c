@@ -171,6 +171,8 @@ static const struct pair {
 		"\"/run/tokens\"}" },
 	{ { "--metrics=:1", "--metrics-tls-cert=/run/cert", "--metrics-tls-key=/run/key" }, "",
 		"\"metrics\": {\"listen\": \":1\", \"tls_cert\": \"/run/cert\", \"tls_key\": \"/run/key\"}" },
+	{ { "--trace-endpoint=http://a:4318", "--otel-resource" }, "",
+		"\"tracing\": {\"endpoint\": \"http://a:4318\", \"resource\": true}" },
 	{ { "--metrics=:1", "--metrics-merge=name=a timeout=2s bearer_file='/run/a b' header='X: 1 2' http://a/m",
 		  "--metrics-merge=http://b/" },
 		"",

@@ -272,6 +272,9 @@ static void writes_what_the_check_asks_for(void **state)
 		{ { .method = "POST" },
 			"POST / HTTP/1.1\r\nHost: a\r\nUser-Agent: nest-init/" NEST_INIT_VERSION
 			"\r\nAccept: */*\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
+		{ { .method = "POST", .content = "{\"a\": 1}" },
+			"POST / HTTP/1.1\r\nHost: a\r\nUser-Agent: nest-init/" NEST_INIT_VERSION
+			"\r\nAccept: */*\r\nContent-Length: 8\r\nConnection: close\r\n\r\n" },
 		{ { .header_count = 2, .header = { "Authorization:Bearer x", "X: \t y z " } },
 			"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: nest-init/" NEST_INIT_VERSION
 			"\r\nAccept: */*\r\nAuthorization: Bearer x\r\nX: y z \r\nConnection: close\r\n\r\n" },

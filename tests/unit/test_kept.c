@@ -57,6 +57,8 @@ static void the_next_monitor_finds_the_counts(void **state)
 	const struct cpu_mark mark = { 7, 4242, 3, 5 };
 	const struct error_counts errors = { { 1, 0, 3 } };
 	struct error_counts errors_found;
+	const struct trace_mark trace = { .trace_id = { 1 }, .root_id = { 2 }, .life = 3, .made = 4 };
+	struct trace_mark found_trace;
 	struct cpu_mark found;
 
 	(void)state;
@@ -70,6 +72,7 @@ static void the_next_monitor_finds_the_counts(void **state)
 	}
 	kept_put_cpu(first, &mark);
 	kept_put_errors(first, 7, &errors);
+	kept_put_trace(first, &trace);
 	second = open_again(fd);
 	close(fd);
 	assert_tally(second, 1, 0);
@@ -80,6 +83,8 @@ static void the_next_monitor_finds_the_counts(void **state)
 	assert_int_equal(errors_found.count[0] + errors_found.count[2], 0);
 	found = kept_cpu(second);
 	assert_memory_equal(&found, &mark, sizeof found);
+	found_trace = kept_trace(second);
+	assert_memory_equal(&found_trace, &trace, sizeof found_trace);
 }
 
 static void without_memory_of_pid_1_it_is_our_own(void **state)

@@ -184,6 +184,10 @@ static const char *said(const struct model *model)
 		say(&words, "tls_cert=%s", model->tls_certificate);
 	if (model->tls_key != NULL)
 		say(&words, "tls_key=%s", model->tls_key);
+	if (model->trace_endpoint != NULL)
+		say(&words, "trace=%s", model->trace_endpoint);
+	if (model->otel_resource)
+		say(&words, "otel-resource");
 	for (size_t i = 0; i < model->merge_count; i++)
 		say(&words, "merge=%s", model->merge[i].name);
 	if (model->main.command != NULL) {
@@ -636,6 +640,9 @@ static const struct refusal {
 		"--metrics: 'localhost:65536': expected ADDRESS:PORT, such as 127.0.0.1:9911" },
 	{ { "--metrics", "example.org:80", "true" }, { NULL }, EINVAL,
 		"--metrics: 'example.org:80': expected an address in numbers, such as 127.0.0.1:9911 or [::1]:9911" },
+	{ { "--trace-endpoint", "https://a", "true" }, { NULL }, EINVAL,
+		"--trace-endpoint: there is no TLS: give the http:// address of a collector beside this container, "
+		"which has it" },
 	{ { "--metrics-users", "/u", "true" }, { NULL }, EINVAL,
 		"--metrics-users: nothing is served; give a --metrics" },
 	{ { "--metrics-tokens", "/t", "true" }, { NULL }, EINVAL,
@@ -974,6 +981,8 @@ static const struct sample {
 	{ "metrics-tokens", "/run/tokens", false },
 	{ "metrics-tls-cert", "/run/cert.pem", false },
 	{ "metrics-tls-key", "/run/key.pem", false },
+	{ "trace-endpoint", "http://a/v1/traces", false },
+	{ "otel-resource", "yes", false },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };

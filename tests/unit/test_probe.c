@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -167,6 +168,101 @@ static void an_answer_is_taken_slice_by_slice(void **state)
 	}
 	assert_done(&probe, true, "204 No Content");
 	close(peer);
+	assert_int_equal(count_descriptors(), before);
+	close(listener);
+}
+
+/* More than the kernel's buffers take at once, into the hands of somebody who takes it slowly. */
+static void what_is_sent_is_sent_whole(void **state)
+{
+	enum { LENGTH = 8 * 1024 * 1024 };
+	uint16_t port = 0;
+	const int listener = listen_tcp(AF_INET, &port, 8), before = count_descriptors();
+	const struct target target = parsed("http://127.0.0.1:%u/x", port);
+	char *content = malloc(LENGTH + 1), *taken = malloc(LENGTH + HTTP_REQUEST_SIZE);
+	const struct exchange exchange = { .method = "POST", .content = content };
+	struct probe probe;
+	size_t length = 0;
+	const char *body = NULL;
+	ssize_t count;
+	int peer;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH; i++)
+		content[i] = (char)('a' + i % 23);
+	content[LENGTH] = '\0';
+	probe_start(&probe, &target, &exchange, 0, SECOND);
+	settle(&probe, 0);
+	assert_waits_on_a_safe_descriptor(&probe, POLLOUT);
+	peer = accept(listener, NULL, NULL);
+	while ((count = recv(peer, taken + length, LENGTH + HTTP_REQUEST_SIZE - length, MSG_DONTWAIT)) != 0) {
+		settle(&probe, 0);
+		length += count > 0 ? (size_t)count : 0;
+		body = memmem(taken, length, "\r\n\r\n", 4);
+		if (body != NULL && length - (size_t)(body + 4 - taken) == LENGTH)
+			break;
+	}
+	assert_non_null(body);
+	assert_memory_equal(taken, "POST /x HTTP/1.1\r\n", 18);
+	assert_non_null(memmem(taken, (size_t)(body - taken), "\r\nContent-Length: 8388608\r\n", 27));
+	assert_memory_equal(body + 4, content, LENGTH);
+	assert_waits_on_a_safe_descriptor(&probe, POLLIN);
+	assert_true(send(peer, "HTTP/1.1 200 OK\r\n\r\n", 19, 0) > 0);
+	settle(&probe, 0);
+	assert_done(&probe, true, "200 OK");
+	close(peer);
+	assert_int_equal(count_descriptors(), before);
+	close(listener);
+	free(content);
+	free(taken);
+}
+
+static void what_is_held_says_nothing_before_it_is_released(void **state)
+{
+	uint16_t port = 0;
+	const int listener = listen_tcp(AF_INET, &port, 8);
+	const struct target target = parsed("http://127.0.0.1:%u/x", port);
+	struct exchange exchange = { .method = "POST" };
+	char request[HTTP_REQUEST_SIZE];
+	struct probe probe;
+	ssize_t length;
+	int peer;
+
+	(void)state;
+	probe_hold(&probe, &target, &exchange, 0, SECOND);
+	settle(&probe, 0);
+	assert_waits_on_a_safe_descriptor(&probe, POLLIN);
+	peer = accept(listener, NULL, NULL);
+	assert_int_equal(recv(peer, request, sizeof request, MSG_DONTWAIT), -1);
+	exchange.content = "later";
+	probe_release(&probe, 0);
+	length = recv(peer, request, sizeof request, 0);
+	while (length > 0 && memcmp(request + length - 5, "later", 5) != 0)
+		length += recv(peer, request + length, sizeof request - (size_t)length, 0);
+	assert_memory_equal(request, "POST /x HTTP/1.1\r\n", 18);
+	probe_cancel(&probe);
+	close(peer);
+	close(listener);
+}
+
+static void what_is_held_ends_when_the_peer_does(void **state)
+{
+	uint16_t port = 0;
+	const int listener = listen_tcp(AF_INET, &port, 8), before = count_descriptors();
+	const struct target target = parsed("http://127.0.0.1:%u/x", port);
+	struct pollfd slot;
+	struct probe probe;
+
+	(void)state;
+	probe_hold(&probe, &target, &plain, 0, SECOND);
+	settle(&probe, 0);
+	close(accept(listener, NULL, NULL));
+	probe_poll(&probe, &slot);
+	assert_int_equal(poll(&slot, 1, -1), 1);
+	settle(&probe, 0);
+	assert_done(&probe, false, "closed before anything was sent (127.0.0.1:%u)", port);
+	probe_release(&probe, 0);
+	assert_false(probe_running(&probe));
 	assert_int_equal(count_descriptors(), before);
 	close(listener);
 }
@@ -386,6 +482,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_never_comes_ends_at_the_deadline),
 		cmocka_unit_test(an_answer_is_taken_slice_by_slice),
+		cmocka_unit_test(what_is_sent_is_sent_whole),
+		cmocka_unit_test(what_is_held_says_nothing_before_it_is_released),
+		cmocka_unit_test(what_is_held_ends_when_the_peer_does),
 		cmocka_unit_test(addresses_share_the_time),
 		cmocka_unit_test(a_full_unix_backlog_is_tried_again),
 		cmocka_unit_test(giving_up_leaves_nothing),
