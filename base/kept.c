@@ -92,14 +92,14 @@ void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *
 	put(&at->current, at->copy, counts, sizeof *counts);
 }
 
-struct cpu_mark kept_cpu(const struct kept *kept)
+struct cpu_mark kept_cpu(const struct kept *kept, size_t service)
 {
-	return kept->cpu.copy[kept->cpu.current & 1];
+	return kept->cpu[service].copy[kept->cpu[service].current & 1];
 }
 
-void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark)
+void kept_put_cpu(struct kept *kept, size_t service, const struct cpu_mark *mark)
 {
-	put(&kept->cpu.current, kept->cpu.copy, mark, sizeof *mark);
+	put(&kept->cpu[service].current, kept->cpu[service].copy, mark, sizeof *mark);
 }
 
 struct trace_mark kept_trace(const struct kept *kept)

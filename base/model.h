@@ -235,6 +235,14 @@ enum model_file {
 /* Its path, or NULL: there is no such file. */
 const char *model_file(const struct model *model, uint32_t file);
 
+/* The service whose denials are reported, or NULL: of several there is one at the most; and the one that speaks for
+ * itself. */
+const struct service *model_reported(const struct model *model);
+const struct service *model_speaker(const struct model *model);
+
+/* How many checks all services have together. */
+size_t model_check_count(const struct model *model);
+
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 

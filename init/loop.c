@@ -726,7 +726,8 @@ int loop_run(struct loop *loop)
 	int64_t sleep_ns;
 
 	coordinate(loop, NULL);
-	if (!loop->ended && !spawn_is_reported(&loop->unit->spawn))
+	/* Of several services others are looked at before that one is there. */
+	if (!loop->ended && (loop->unit_count > 1 || !spawn_is_reported(&loop->unit->spawn)))
 		loop_start_monitor(loop);
 	while (!loop->ended) {
 		pass_on_held(loop);

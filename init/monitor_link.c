@@ -91,8 +91,7 @@ static bool must_be_hidden(const struct model *model)
 	struct capability_sets had;
 	struct complaint why;
 
-	return model->main.confinement.seccomp_report &&
-		(capabilities_read(&had, &why) < 0 || !may_change_user(had.effective));
+	return model_reported(model) != NULL && (capabilities_read(&had, &why) < 0 || !may_change_user(had.effective));
 }
 
 static int make_memory_for_program(void)
@@ -195,10 +194,10 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	count += link->listen_count;
 	if (link->notify >= 0)
 		from[count++] = link->notify;
-	if (link->listener >= 0) {
-		from[count++] = link->listener;
+	if (link->denials >= 0)
 		from[count++] = link->denials;
-	}
+	if (link->denials >= 0 && link->listener >= 0)
+		from[count++] = link->listener;
 	for (size_t i = 0; i < count; i++)
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
 	for (size_t i = 0; i < count; i++)
@@ -379,7 +378,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, cons
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
-	open_kept(link, model->main.check_count);
+	open_kept(link, model_check_count(model));
 	error = open_listeners(link, model, lender, ret_why);
 	if (error < 0 || !model_wants_notify(model))
 		return error;

@@ -183,6 +183,7 @@ static char **monitor_argv(char **argv)
 
 static int prepare_monitor(char **argv, struct complaint *ret_why)
 {
+	const struct service *reported = model_reported(&model);
 	const struct confine_plan *plan = loop.unit->spawn.plan;
 	int error;
 
@@ -193,7 +194,10 @@ static int prepare_monitor(char **argv, struct complaint *ret_why)
 	error = monitor_link_open(&loop.monitor, &model, &loop.lender, monitor_argv(argv), ret_why);
 	if (error < 0)
 		return error;
-	if (model.main.confinement.seccomp_report) {
+	for (size_t i = 0; i < model_service_count(&model); i++)
+		if (model_service(&model, i) == reported)
+			plan = loop.unit[i].spawn.plan;
+	if (reported != NULL) {
 		error = denial_reports_memory(plan->filter.insn, plan->filter.length);
 		if (error < 0)
 			return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
@@ -257,6 +261,7 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		.personality = own,
 		.again = model.more_count > 0,
 		.watchdog = service->watchdog_ns > 0,
+		.silent = model.more_count > 0 && !service_wants_notify(service),
 	};
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;

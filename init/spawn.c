@@ -210,6 +210,8 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 		take_output(request->output);
 	if (!request->beside) /* sockets and watchdog are the service's */
 		place_pids(personality, parent, request->watchdog);
+	if (request->silent)
+		place_nothing_to_say();
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
 	if (confine_apply(request->plan, request->again, &reporter, &why) < 0)
