@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/config_reader.h"
+#include "base/cron.h"
 #include "base/option_setters.h"
 #include "base/option_values.h"
 
@@ -77,6 +78,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 {
 	struct service *service = config_service(reader);
 	struct restart_policy *policy = &service->restart;
+	struct cron cron;
 
 	switch (extra) {
 	case EXTRA_ESSENTIAL:
@@ -86,7 +88,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 	case EXTRA_SCHEDULE:
 		service->kind = SERVICE_SCHEDULED;
 		service->schedule = text;
-		return 0;
+		return cron_parse(text, &cron, ret_why);
 	case EXTRA_RUN_TIME:
 		return value_read_duration(text, SHORTEST_TIME, &service->run_ns, ret_why);
 	case EXTRA_RETRIES:

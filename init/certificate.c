@@ -67,6 +67,7 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.lived_ns = end_ns - unit->started_at_ns,
 		.stop_signal = unit->asked_signal,
 		.unhealthy = machine->unhealthy,
+		.late = machine->late,
 		.changed = machine->changed,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
 		.passed = unit->passed,

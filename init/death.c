@@ -83,7 +83,9 @@ static void say_stop(struct text *text, const struct death *death)
 	char name[SIGNAL_NAME_SIZE], time[DURATION_SIZE];
 
 	duration_format(death->stopping_ns, time);
-	if (death->unhealthy)
+	if (death->late)
+		say(text, ", %s after its time was over", time);
+	else if (death->unhealthy)
 		say(text, ", %s after a check found it unhealthy", time);
 	if (death->changed)
 		say(text, ", %s after a change of its files", time);
@@ -175,7 +177,7 @@ void death_add(struct json_line *line, const void *context)
 		json_line_text(line, "signal", signal_name(WTERMSIG(death->wait_status), name));
 	json_line_seconds(line, "lived_seconds", death->lived_ns);
 	if (death->unhealthy)
-		json_line_text(line, "stopped_by", "check");
+		json_line_text(line, "stopped_by", death->late ? "timeout" : "check");
 	if (death->changed)
 		json_line_text(line, "stopped_by", "change");
 	if (death->stop_signal != 0) {

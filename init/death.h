@@ -32,6 +32,7 @@ struct death {
 	int64_t lived_ns;
 	int stop_signal; /* that asked for a stop; 0: none did */
 	bool unhealthy;  /* a check did, before any signal */
+	bool late;       /* or its time was over */
 	bool changed;    /* a change of its files did: it is started again */
 	int64_t stopping_ns;
 	unsigned passed;     /* a bit for each enum wire_deadline that did */

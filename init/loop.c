@@ -571,7 +571,7 @@ static int64_t next_deadline(const struct loop *loop)
 	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
 	for (size_t i = 0; i < loop->unit_count; i++)
-		deadline = earlier(deadline, loop->unit[i].machine.deadline_ns);
+		deadline = earlier(deadline, unit_deadline_ns(&loop->unit[i]));
 	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
 }
 
@@ -624,7 +624,7 @@ static bool take_news(struct loop *loop, bool blind, const struct pollfd *slot)
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 {
 	enum { SIGNALS, CHANNEL, NEWS };
-	struct pollfd slot[NEWS + MODEL_SERVICES_MAX];
+	struct pollfd slot[NEWS + LOOP_UNITS_MAX];
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
@@ -679,6 +679,15 @@ static bool has_news(const struct loop *loop)
 	return false;
 }
 
+static void start_scheduled(struct loop *loop, size_t number)
+{
+	if (coordinate_due(&loop->coordinator, number))
+		coordinate(loop, NULL);
+	else if (!loop->coordinator.stopping)
+		log_line(LOG_LEVEL_WARNING, "%snot started: it still runs from the last time",
+			loop->unit[number].prefix);
+}
+
 static void do_what_is_due(struct loop *loop)
 {
 	int64_t now;
@@ -695,8 +704,8 @@ static void do_what_is_due(struct loop *loop)
 	if (now >= loop->monitor.restart_at_ns)
 		start_monitor(loop, now);
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (now >= loop->unit[i].machine.deadline_ns)
-			unit_step(&loop->unit[i], (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+		if (unit_look_at_clock(&loop->unit[i], now))
+			start_scheduled(loop, i);
 }
 
 static void pass_on_held(struct loop *loop)
@@ -726,6 +735,9 @@ int loop_run(struct loop *loop)
 	int64_t sleep_ns;
 
 	coordinate(loop, NULL);
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].scheduled)
+			loop->unit[i].look_at_ns = 0;
 	/* Of several services others are looked at before that one is there. */
 	if (!loop->ended && (loop->unit_count > 1 || !spawn_is_reported(&loop->unit->spawn)))
 		loop_start_monitor(loop);

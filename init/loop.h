@@ -12,6 +12,9 @@
 #include "init/monitor_link.h"
 #include "init/unit.h"
 
+/* Services, tasks, and what waits for their targets. */
+#define LOOP_UNITS_MAX (2 * MODEL_SERVICES_MAX)
+
 struct loop {
 	/* Set by the caller: */
 	struct unit *unit; /* unit_count of them, borrowed */

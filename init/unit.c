@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SECONDS_PER_LOOK 60
+
 void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
 {
 	const struct confine_filter *filter = &unit->spawn.plan->filter;
@@ -22,6 +24,7 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 	unit->news_fd = -1;
 	unit->pre_stop_news_fd = -1;
 	unit->live = true;
+	unit->late_at_ns = unit->look_at_ns = TIME_NEVER;
 	unit->record = (struct wire_service){
 		.service = (uint32_t)index, .time_to_ready_ns = -1, .last_status = -1, .stop_duration_ns = -1
 	};
@@ -160,6 +163,8 @@ static void act_not_ready(struct unit *unit, int signal)
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (signal == 0 && unit->machine.changed)
 		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);
+	else if (signal == 0 && unit->machine.late)
+		log_line(LOG_LEVEL_WARNING, "%sits time is over: stopping", unit->prefix);
 	else if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", unit->called,
 			unit->machine.restart ? "it is started again" : "stopping");
@@ -321,6 +326,8 @@ bool unit_take_news(struct unit *unit)
 	unit->executed = true;
 	unit->record.executed_time_ns = clock_wall_ns();
 	certificate_begin(unit);
+	if (unit->run_ns > 0)
+		unit->late_at_ns = unit->started_at_ns + unit->run_ns;
 	loop_unit_executed(unit->loop, unit);
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!unit->ready_follows_health)
@@ -333,6 +340,7 @@ bool unit_take_news(struct unit *unit)
 void unit_main_ended(struct unit *unit, bool alone)
 {
 	unit->was_reaped = false;
+	unit->late_at_ns = TIME_NEVER;
 	unit->changed = true;
 	unit->loop->snapshot.reaped_services++;
 	unit->record.last_status = unit->main_status;
@@ -349,6 +357,42 @@ void unit_main_ended(struct unit *unit, bool alone)
 		(struct supervise_event){
 			.type = SUPERVISE_EVENT_MAIN_ENDED, .status = unit->main_status, .alone = alone },
 		NULL);
+}
+
+/* ---- time ---- */
+
+int64_t unit_deadline_ns(const struct unit *unit)
+{
+	int64_t deadline = unit->machine.deadline_ns;
+
+	if (unit->late_at_ns < deadline)
+		deadline = unit->late_at_ns;
+	return unit->look_at_ns < deadline ? unit->look_at_ns : deadline;
+}
+
+/* The wall clock may be set: it is looked at every minute. */
+static bool is_due(struct unit *unit, int64_t now)
+{
+	const int64_t wall_s = clock_wall_ns() / NS_PER_S;
+	const bool due = unit->due_s > 0 && wall_s >= unit->due_s;
+
+	if (unit->due_s == 0 || due)
+		unit->due_s = cron_next(&unit->cron, wall_s);
+	unit->look_at_ns = unit->due_s - wall_s < SECONDS_PER_LOOK ? now + (unit->due_s - wall_s) * NS_PER_S
+								   : now + SECONDS_PER_LOOK * NS_PER_S;
+	return due;
+}
+
+bool unit_look_at_clock(struct unit *unit, int64_t now)
+{
+	if (now >= unit->late_at_ns) {
+		unit->late_at_ns = TIME_NEVER;
+		unit_step(unit,
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_LATE }, NULL);
+	}
+	if (now >= unit->machine.deadline_ns)
+		unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+	return now >= unit->look_at_ns && is_due(unit, now);
 }
 
 /* ---- health ---- */

@@ -2,6 +2,7 @@
  * and counts in the record that reports it. What concerns the whole container it leaves to the loop. */
 #pragma once
 
+#include "base/cron.h"
 #include "init/death.h"
 #include "init/exec_probes.h"
 #include "init/spawn.h"
@@ -21,6 +22,9 @@ struct unit {
 	const char *called;        /* in messages: its program, or its name where there are several; borrowed */
 	const char *prefix;        /* of messages about it: "NAME: " where there are several, else "" */
 	bool ready_follows_health; /* a check decides when it is ready; without one, it is when it runs */
+	int64_t run_ns;            /* how long a task may take; 0: as long as it likes */
+	bool scheduled;            /* it is started at certain times */
+	struct cron cron;          /* these */
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 
@@ -55,6 +59,9 @@ struct unit {
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t started_at_ns;
+	int64_t late_at_ns;            /* its time is over then; TIME_NEVER: it has none, or does not run */
+	int64_t due_s;                 /* of a scheduled one: wall clock, seconds; */
+	int64_t look_at_ns;            /* and when that is looked at; TIME_NEVER: it is not scheduled */
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
 	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
 	struct wire_service record;    /* what is counted, kept in the very record that reports it */
@@ -85,6 +92,13 @@ void unit_pass_on_held(struct unit *unit);
 
 /* Sends the signal to its leader, or group, as it is; what is counted and told is told. */
 void unit_deliver(struct unit *unit, int signal, const siginfo_t *info);
+
+/* When unit_look_at_clock() is due; TIME_NEVER: no need. */
+int64_t unit_deadline_ns(const struct unit *unit);
+
+/* The time is `now`: the machine's deadline, the end of a task's time. Returns true if a scheduled one is due: the
+ * caller starts it. */
+bool unit_look_at_clock(struct unit *unit, int64_t now);
 
 /* In SUPERVISE_GROUP: is anybody left in it? The machine hears if not. */
 void unit_look_at_group(struct unit *unit);

@@ -233,6 +233,16 @@ static void says_what_follows(void **state)
 	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
 }
 
+static void says_that_its_time_was_over(void **state)
+{
+	struct death death = death_of(SIGKILL, 137);
+
+	(void)state;
+	death.unhealthy = death.late = true;
+	death.stopping_ns = 2 * NS_PER_S;
+	assert_string_equal(said(&death), "node (pid 7) was killed by SIGKILL after 3m12s, 2s after its time was over");
+}
+
 static void says_who_found_it_unhealthy(void **state)
 {
 	struct death death = death_of(SIGKILL, 137);
@@ -273,6 +283,7 @@ int main(void)
 		cmocka_unit_test(says_what_the_kernel_killed_for),
 		cmocka_unit_test(says_what_a_stop_came_to),
 		cmocka_unit_test(says_what_follows),
+		cmocka_unit_test(says_that_its_time_was_over),
 		cmocka_unit_test(says_who_found_it_unhealthy),
 		cmocka_unit_test(a_change_of_files_was_asked_for),
 		cmocka_unit_test(names_the_first_of_many_leftovers),
