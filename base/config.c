@@ -26,6 +26,9 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, cons
 {
 	struct restart_policy *policy = &reader->model->restart;
 
+	if (extra >= EXTRA_LOGGING && extra <= EXTRA_LOGGING_LAST) /* they are parts of --service-log */
+		return logging_set((enum logging_key)(extra - EXTRA_LOGGING), text,
+			&model_for(reader, OPTION_SERVICE_LOG)->logging, ret_why);
 	switch (extra) {
 	case EXTRA_ATTEMPTS: /* they are a part of --restart */
 		policy = &model_for(reader, OPTION_RESTART)->restart;

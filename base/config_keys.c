@@ -33,6 +33,7 @@ const struct config_key config_keys[] = {
 	{ "restart", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_RESTART },
 	{ "stop", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_STOP },
 	{ "health", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_HEALTH },
+	{ "logging", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT, GROUP_LOGGING },
 
 	{ "drop", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_DROP },
 	{ "add", GROUP_CAPABILITIES, FORM_TEXT, CONFIG_LIST, OPTION_CAP_ADD },
@@ -96,6 +97,13 @@ const struct config_key config_keys[] = {
 
 	{ "format", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_FORMAT },
 	{ "level", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_LEVEL },
+
+	{ "format", GROUP_LOGGING, FORM_TEXT, 0, EXTRA_LOGGING + LOGGING_FORMAT },
+	{ "file", GROUP_LOGGING, FORM_TEXT, 0, EXTRA_LOGGING + LOGGING_FILE },
+	{ "max_size", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING + LOGGING_MAX_SIZE },
+	{ "max_file", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING + LOGGING_MAX_FILE },
+	{ "mode", GROUP_LOGGING, FORM_TEXT, 0, EXTRA_LOGGING + LOGGING_MODE },
+	{ "max_buffer_size", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING + LOGGING_MAX_BUFFER_SIZE },
 };
 const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
 
@@ -110,7 +118,6 @@ static const struct {
 	{ "env", "environment" },
 	{ "healthcheck", "health" },
 	{ "livenessProbe", "health.live" },
-	{ "logging", "log" },
 	{ "readinessProbe", "health.ready" },
 	{ "read_only", "filesystem.read_only" },
 	{ "security_opt", "seccomp" },

@@ -1,6 +1,7 @@
 /* The keys of the configuration file: a row says where a key stands, what its value may be, and what that sets. */
 #pragma once
 
+#include "base/logging.h"
 #include "base/option_table.h"
 
 #define CONFIG_KEY_SIZE 20
@@ -19,6 +20,7 @@ enum config_group {
 	GROUP_CHECK,
 	GROUP_METRICS,
 	GROUP_LOG,
+	GROUP_LOGGING,
 	GROUP_COUNT,
 };
 
@@ -52,7 +54,9 @@ enum config_extra {
 	EXTRA_ATTEMPTS,
 	EXTRA_MAX_BACKOFF,
 	EXTRA_WINDOW,
-	EXTRA_TARGET, /* of a check */
+	EXTRA_TARGET,  /* of a check */
+	EXTRA_LOGGING, /* as many as there are logging keys */
+	EXTRA_LOGGING_LAST = EXTRA_LOGGING + LOGGING_KEY_COUNT - 1,
 	EXTRA_NOTHING,
 };
 

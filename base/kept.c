@@ -34,7 +34,7 @@ int kept_open(int fd, size_t check_count, struct kept **ret_kept)
 }
 
 /* A process that is killed has made its writes in the program's order: the compiler is all that must not change it. */
-static void put(uint32_t *current, void *copies, const void *value, size_t size)
+void kept_commit(uint32_t *current, void *copies, const void *value, size_t size)
 {
 	const uint32_t other = ~*current & 1;
 
@@ -67,7 +67,7 @@ void kept_put_tally(struct kept *kept, size_t check, const struct tally *tally)
 {
 	struct kept_tally *at = &kept->tally[check];
 
-	put(&at->current, at->copy, tally, sizeof *tally);
+	kept_commit(&at->current, at->copy, tally, sizeof *tally);
 }
 
 struct cpu_mark kept_cpu(const struct kept *kept)
@@ -77,5 +77,5 @@ struct cpu_mark kept_cpu(const struct kept *kept)
 
 void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark)
 {
-	put(&kept->cpu.current, kept->cpu.copy, mark, sizeof *mark);
+	kept_commit(&kept->cpu.current, kept->cpu.copy, mark, sizeof *mark);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "base/logging.h"
 #include "base/ulimit.h"
 
 #include <stdbool.h>
@@ -147,6 +148,7 @@ struct model {
 	const char *service; /* its name there; NULL: no file says it */
 	enum log_format log_format;
 	enum log_level log_level;
+	struct logging logging; /* of the service */
 	struct stop_policy stop;
 	struct restart_policy restart;
 	enum unhealthy_action on_unhealthy;

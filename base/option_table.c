@@ -107,6 +107,8 @@ const struct option_row option_rows[] = {
 		SECTION_METRICS, VALUE_NEEDED, 0, SET_PATH, IN(users) },
 	[OPTION_METRICS_TOKENS] = { "metrics-tokens", " FILE", "and for these bearer tokens, one a line",
 		SECTION_METRICS, VALUE_NEEDED, 0, SET_PATH, IN(tokens) },
+	[OPTION_SERVICE_LOG] = { "service-log", " HOW[,KEY=VALUE]", "COMMAND's lines: tagged or json; file=PATH ...",
+		SECTION_LOG, VALUE_NEEDED, COMMON, SET_LOGGING, IN(logging) },
 	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text, json or ecs (text)", SECTION_LOG, VALUE_NEEDED, 0,
 		SET_LOG_FORMAT, IN(log_format) },
 	[OPTION_LOG_LEVEL] = { "log-level", " LEVEL", "error, warning, notice or info (notice)", SECTION_LOG,

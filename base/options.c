@@ -342,6 +342,10 @@ static int complete(struct parse *parse, char **env, enum option *ret_option, st
 		harden(parse->seen, &model->confinement);
 	for (size_t i = 0; i < model->check_count; i++)
 		check_inherit(&model->check[i], &model->timing, &model->expected);
+	if (logging_check(&model->logging, ret_why) < 0) {
+		*ret_option = OPTION_SERVICE_LOG;
+		return -EINVAL;
+	}
 	error = check_names(model, ret_option, ret_why);
 	return error < 0 ? error : check_together(model, ret_option, ret_why);
 }

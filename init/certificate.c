@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "init/descendants.h"
+#include "init/last_words.h"
 #include "init/oom.h"
 #include "init/termination_log.h"
 
@@ -26,10 +27,10 @@ void certificate_killing(struct loop *loop)
 {
 	const struct supervise *machine = &loop->machine;
 	const bool budget = (machine->stop_requested && machine->policy.timeout_ns != TIME_NEVER) || machine->unhealthy;
+	const pid_t spared[] = { loop->monitor.pid, loop->logs.pid, machine->main_ended ? 0 : loop->main_pid };
 
 	certificate_deadline(loop, budget ? WIRE_DEADLINE_STOP_TIMEOUT : WIRE_DEADLINE_LEFTOVERS);
-	descendants_list(
-		loop->monitor.pid, machine->main_ended ? 0 : loop->main_pid, machine->restart, &loop->leftovers);
+	descendants_list(spared, machine->restart, &loop->leftovers);
 	loop->snapshot.leftovers_killed += loop->leftovers.count;
 }
 
@@ -79,19 +80,29 @@ static void fill_certificate(const struct loop *loop, struct death *ret_death)
 	};
 }
 
+/* What ended well needs none. */
+static void add_last_words(const struct loop *loop, char words[static LAST_WORDS_SIZE], struct death *death)
+{
+	if (!log_link_is_there(&loop->logs) || death->refusal != NULL || death->wait_status == 0)
+		return;
+	if (last_words(log_link_last(&loop->logs, LAST_WORDS_SIZE, words), words) > 0)
+		death->last_words = words;
+}
+
 void certificate_tell(struct loop *loop)
 {
 	const bool own_name = loop->personality->kind == NULL;
 	struct death death;
-	char sentence[1024];
+	char sentence[1024 + LAST_WORDS_SIZE], words[LAST_WORDS_SIZE];
 	enum log_level level;
 
 	fill_certificate(loop, &death);
 	level = death_level(&death);
 	if (level == LOG_LEVEL_INFO && !death.again && !(own_name && log_wants(level)))
 		return; /* what nobody hears need not be put into words */
-	death_say(&death, sizeof sentence, sentence);
 	death_say(&death, sizeof loop->snapshot.last_death, loop->snapshot.last_death);
+	add_last_words(loop, words, &death); /* for the log alone: who may see pages need not see them */
+	death_say(&death, sizeof sentence, sentence);
 	if (own_name || loop->refused)
 		log_line_with(level, sentence, death_add, &death);
 	if (level < LOG_LEVEL_INFO)

@@ -112,7 +112,7 @@ static void visit_to_signal(pid_t pid, void *context)
 }
 
 struct listing {
-	pid_t spared, also_spared;
+	const pid_t *spared;
 	bool ours_alone;
 	struct leftovers *leftovers;
 };
@@ -134,8 +134,10 @@ static void visit_to_list(pid_t pid, void *context)
 	const struct listing *listing = context;
 	struct leftovers *leftovers = listing->leftovers;
 
-	if (pid == listing->spared || pid == listing->also_spared || place_of(pid).state == 'Z' ||
-		(listing->ours_alone && !descends_from(pid, getpid())))
+	for (size_t i = 0; i < DESCENDANTS_SPARED; i++)
+		if (pid == listing->spared[i])
+			return;
+	if (place_of(pid).state == 'Z' || (listing->ours_alone && !descends_from(pid, getpid())))
 		return;
 	if (leftovers->count < LEFTOVER_NAMES_MAX) {
 		leftovers->some[leftovers->count].pid = pid;
@@ -144,11 +146,10 @@ static void visit_to_list(pid_t pid, void *context)
 	leftovers->count++;
 }
 
-void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers)
+void descendants_list(const pid_t spared[static DESCENDANTS_SPARED], bool ours_alone, struct leftovers *ret_leftovers)
 {
 	struct listing listing = {
 		.spared = spared,
-		.also_spared = also_spared,
 		.ours_alone = ours_alone || getpid() != 1,
 		.leftovers = ret_leftovers,
 	};
@@ -158,7 +159,7 @@ void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct l
 }
 
 struct counting {
-	pid_t spared;
+	pid_t spared, also_spared;
 	unsigned count;
 };
 
@@ -166,16 +167,43 @@ static void visit_to_count(pid_t pid, void *context)
 {
 	struct counting *counting = context;
 
-	if (pid != counting->spared && place_of(pid).state != 'Z' && descends_from(pid, getpid()))
+	if (pid != counting->spared && pid != counting->also_spared && place_of(pid).state != 'Z' &&
+		descends_from(pid, getpid()))
 		counting->count++;
 }
 
-unsigned descendants_count(pid_t spared)
+/* Our own children, as many as the buffer holds (proc_tid_children(5), for one that has a single thread). Returns 1 if
+ * there are others than the two, 0 if not, or -1 where the kernel does not say (CONFIG_PROC_CHILDREN). */
+static int has_others(pid_t spared, pid_t also_spared)
 {
-	struct counting counting = { .spared = spared };
+	char text[64], *next = text;
+	cleanup_close int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 
+	if (length < 0)
+		return -1;
+	text[length] = '\0';
+	for (;;) {
+		char *const from = next;
+		const pid_t pid = (pid_t)strtol(from, &next, 10);
+
+		if (next == from)
+			return 0;
+		if (pid != spared && pid != also_spared)
+			return 1;
+	}
+}
+
+/* A mass exit asks again and again: its own children are one look, where all of /proc is many. */
+bool descendants_none_but(pid_t spared, pid_t also_spared)
+{
+	struct counting counting = { .spared = spared, .also_spared = also_spared };
+	const int others = has_others(spared, also_spared);
+
+	if (others >= 0)
+		return others == 0;
 	for_each_process(visit_to_count, &counting);
-	return counting.count;
+	return counting.count == 0;
 }
 
 int descendants_signal_ours(int signal, pid_t spared, pid_t spared_group)

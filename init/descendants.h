@@ -5,13 +5,15 @@
 
 #include <sys/types.h>
 
+#define DESCENDANTS_SPARED 3
+
 /* Counts and names the processes that descendants_signal() would reach, or descendants_signal_ours(), but not those
  * that have ended and only wait to be reaped. Nothing is found without /proc. */
-void descendants_list(pid_t spared, pid_t also_spared, bool ours_alone, struct leftovers *ret_leftovers);
+void descendants_list(const pid_t spared[static DESCENDANTS_SPARED], bool ours_alone, struct leftovers *ret_leftovers);
 
-/* How many processes descend from this one, `spared` not counted, nor those that have ended and only wait to be reaped.
- * 0 without /proc. What docker exec started is none of ours. */
-unsigned descendants_count(pid_t spared);
+/* True if no process descends from this one but the two that are spared (0: none is), and what descends from them, nor
+ * one that has ended and only waits to be reaped. So it is without /proc. What docker exec started is none of ours. */
+bool descendants_none_but(pid_t spared, pid_t also_spared);
 
 /* Sends a signal to every process that is left, except this one, `spared` and the members of `spared_group` (0: none is
  * spared).

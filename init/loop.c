@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_kept.h"
 #include "base/signame.h"
 #include "init/certificate.h"
 #include "init/descendants.h"
@@ -24,6 +25,8 @@
 /* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
 #define KILLING_NS (2 * NS_PER_S)
 #define NS_PER_US 1000
+/* The log process gives up by itself before that. */
+#define LOGS_END_NS (LOGGER_END_NS + NS_PER_S / 2)
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
@@ -147,12 +150,14 @@ static int64_t wall_of(int64_t monotonic_ns)
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[7 + MODEL_LISTEN_MAX] = { loop->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify };
+	int ours[7 + MODEL_LISTEN_MAX + LOG_LINK_FDS] = { loop->news_fd, loop->monitor.executable,
+		loop->monitor.control, loop->monitor.channel, loop->monitor.listener, loop->monitor.denials,
+		loop->monitor.notify };
 	size_t count = 7;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
+	count += log_link_descriptors(&loop->logs, ours + count);
 	inherited_close(ours, count);
 }
 
@@ -169,9 +174,11 @@ static void leave_inherited(const struct loop *loop)
 
 static void act_spawn(struct loop *loop)
 {
-	/* fork(2) does not wait for anything; the child does all that may take time. */
-	int error = spawn_workload(&loop->spawn, &loop->main_pid, &loop->news_fd);
+	int error;
 
+	log_link_begin_life(&loop->logs);
+	/* fork(2) does not wait for anything; the child does all that may take time. */
+	error = spawn_workload(&loop->spawn, &loop->main_pid, &loop->news_fd);
 	if (error < 0) {
 		if (loop->machine.state != SUPERVISE_RETRY)
 			log_line(LOG_LEVEL_ERROR, "cannot start the workload: %s%s", strerror(-error),
@@ -319,7 +326,8 @@ static void act_signal_orphans(struct loop *loop, int signal, bool first)
 {
 	int (*const send)(int, pid_t, pid_t) = loop->machine.restart ? descendants_signal_ours : descendants_signal;
 	int becomes = for_leftovers(loop, signal);
-	pid_t group = first && becomes != SIGKILL && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
+	/* The log process is left alone with what cannot be blocked: it has a session, and a group, of its own. */
+	pid_t group = becomes == SIGKILL ? loop->logs.pid : first && kill(-loop->main_pid, 0) == 0 ? loop->main_pid : 0;
 	int error = becomes != 0 ? send(becomes, loop->monitor.pid, group) : 0;
 
 	if (error == 0 && first && becomes != 0 && becomes != SIGKILL)
@@ -432,6 +440,7 @@ static void forget_life(struct loop *loop)
 
 static void act_restarting(struct loop *loop)
 {
+	log_link_end_life(&loop->logs);
 	certificate_tell(loop);
 	forget_life(loop);
 }
@@ -448,8 +457,6 @@ static void act_exit(struct loop *loop, int status)
 		if (!loop->refused)
 			loop->exit_status = personality_exit_status(personality, loop->machine.main_status);
 	}
-	if (loop->main_pid > 0)
-		certificate_tell(loop);
 }
 
 /* first: with this action a new state begins. */
@@ -572,8 +579,11 @@ static bool take_news(struct loop *loop)
 	if (reported && loop->monitor.listener < 0)
 		start_monitor(loop);
 	loop->executed = true;
+	if (log_link_is_there(&loop->logs) && loop->logs.pid == 0)
+		loop->logs.restart_at_ns = 0; /* it holds a file open: not before the root is read-only */
 	certificate_begin(loop);
-	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan, loop->wants_monitor,
+	loop->snapshot.own_capabilities = confine_drop_own(loop->spawn.plan,
+		loop->wants_monitor || log_link_is_there(&loop->logs),
 		loop->pre_stop.argv != NULL || loop->probes.check_count > 0 || may_live_again(loop));
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!loop->ready_follows_health)
@@ -629,7 +639,7 @@ static void reap(struct loop *loop)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != loop->monitor.pid)
+		if (pid != loop->monitor.pid && pid != loop->logs.pid)
 			report_reaped(loop->personality, pid, status, pid == loop->main_pid);
 		if (pid == loop->main_pid && !loop->machine.main_ended) {
 			ended = true;
@@ -640,6 +650,8 @@ static void reap(struct loop *loop)
 			continue;
 		} else if (pid == loop->monitor.pid) {
 			monitor_ended(loop, status);
+		} else if (pid == loop->logs.pid) {
+			log_link_ended(&loop->logs, status, clock_now_ns());
 		} else {
 			loop->snapshot.reaped_orphans++;
 		}
@@ -647,8 +659,11 @@ static void reap(struct loop *loop)
 	/* ECHILD while the workload was not reaped yet is no answer either. */
 	none = pid < 0 && errno == ECHILD && (ended || loop->machine.main_ended || loop->main_pid == 0);
 	loop->reap_again = pid < 0 && !none;
-	if (!none && (ended || loop->machine.restart) && may_live_again(loop))
-		none = descendants_count(loop->monitor.pid) == 0; /* the monitor stays for the next life */
+	/* The monitor stays for the next life, and the log process until all is written. */
+	if (!none &&
+		(((ended || loop->machine.restart) && may_live_again(loop)) ||
+			((ended || loop->machine.main_ended) && log_link_is_there(&loop->logs))))
+		none = descendants_none_but(loop->monitor.pid, loop->logs.pid);
 	report(loop->personality, none ? PERSONALITY_NO_CHILD : PERSONALITY_NONE_TO_REAP, 0, 0, 0);
 	if (ended)
 		main_ended(loop, main_status, none);
@@ -753,6 +768,8 @@ static int64_t next_deadline(const struct loop *loop, int64_t now)
 
 	if (loop->monitor.restart_at_ns < deadline)
 		deadline = loop->monitor.restart_at_ns;
+	if (loop->logs.restart_at_ns < deadline)
+		deadline = loop->logs.restart_at_ns;
 	if (probes < deadline)
 		deadline = probes;
 	if (loop->watchdog_at_ns < deadline)
@@ -768,8 +785,8 @@ static int64_t time_to_sleep(const struct loop *loop)
 	int64_t now, deadline;
 
 	if (loop->machine.deadline_ns == TIME_NEVER && loop->monitor.restart_at_ns == TIME_NEVER &&
-		loop->held_signal == 0 && !loop->reap_again && loop->probes.running == 0 &&
-		loop->watchdog_at_ns == TIME_NEVER)
+		loop->logs.restart_at_ns == TIME_NEVER && loop->held_signal == 0 && !loop->reap_again &&
+		loop->probes.running == 0 && loop->watchdog_at_ns == TIME_NEVER)
 		return TIME_NEVER;
 	now = clock_now_ns();
 	deadline = next_deadline(loop, now);
@@ -849,6 +866,8 @@ static void do_what_is_due(struct loop *loop)
 		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->notified, WIRE_NOTIFIED);
 		send_snapshot(loop);
 	}
+	if (now >= loop->logs.restart_at_ns)
+		log_link_start(&loop->logs, now);
 	step(loop, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
 }
 
@@ -865,6 +884,26 @@ int loop_pause(struct loop *loop)
 		while (signal == SIGCHLD && waitpid(-1, &status, WNOHANG) > 0)
 			continue;
 	}
+}
+
+/* Nobody is left but the log process, which has so long for what it has not written yet. Signals have nobody to go to
+ * any more. */
+static void finish_logs(struct loop *loop)
+{
+	int64_t now = clock_now_ns(), give_up_at_ns = now + LOGS_END_NS, until;
+	siginfo_t info;
+
+	log_link_finish(&loop->logs, now);
+	for (; log_link_is_busy(&loop->logs) && now < give_up_at_ns; now = clock_now_ns()) {
+		if (now >= loop->logs.restart_at_ns)
+			log_link_start(&loop->logs, now);
+		until = loop->logs.restart_at_ns < give_up_at_ns ? loop->logs.restart_at_ns : give_up_at_ns;
+		signals_take(supervise_signal_bit(SIGCHLD), until - now, &info);
+		for (int status, pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+			if (pid == loop->logs.pid)
+				log_link_ended(&loop->logs, status, clock_now_ns());
+	}
+	log_link_give_up(&loop->logs);
 }
 
 int loop_run(struct loop *loop)
@@ -885,5 +924,9 @@ int loop_run(struct loop *loop)
 		if (sleep_ns != TIME_NEVER)
 			do_what_is_due(loop);
 	}
+	if (log_link_is_there(&loop->logs))
+		finish_logs(loop);
+	if (loop->main_pid > 0)
+		certificate_tell(loop);
 	return loop->exit_status;
 }

@@ -6,6 +6,7 @@
 
 #include "init/death.h"
 #include "init/exec_probes.h"
+#include "init/log_link.h"
 #include "init/monitor_link.h"
 #include "init/spawn.h"
 #include "init/supervise.h"
@@ -16,6 +17,7 @@ struct loop {
 	/* Set by the caller: */
 	struct supervise machine;
 	struct monitor_link monitor;
+	struct log_link logs;
 	struct spawn_request spawn;
 	struct spawn_request pre_stop; /* .argv NULL: there is no such command */
 	struct exec_probes probes;

@@ -199,6 +199,12 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		loop.landlock_abi = landlock_abi();
 		confine_read_capabilities(&plan);
 	}
+	log_link_none(&loop.logs);
+	if (model.logging.format != LOGGING_NONE) {
+		error = log_link_open(&loop.logs, &model, &plan, ret_why);
+		if (error < 0)
+			return error;
+	}
 	loop.ready_follows_health = has_ready_check();
 	loop.on_unhealthy = model.on_unhealthy;
 	loop.unhealthy_signal = model.unhealthy_signal;
@@ -210,6 +216,9 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		.hand_over_terminal = give_up_terminal(),
 		.watchdog = model.watchdog_ns > 0,
 	};
+	if (log_link_is_there(&loop.logs))
+		for (size_t i = 0; i < LOG_STREAMS; i++)
+			loop.spawn.streams[i] = loop.logs.stream[i].writer;
 	loop.personality = &personality;
 	loop.pre_stop = loop.spawn;
 	loop.pre_stop.argv = model.stop.pre_stop;
