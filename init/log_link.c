@@ -28,7 +28,7 @@
 #define PIPE_SIZE (256 * 1024)
 #define NUMBER_SIZE 24
 #define FIRST_WORDS 4
-#define END_LIFE_MS 50
+#define END_LIFE_MS 100
 #define LOOK_MS 5
 
 void log_link_none(struct log_link *link)
@@ -273,15 +273,16 @@ static uint64_t bytes_read(const struct log_link *link, size_t stream)
 	return log_produced(kept.copy[kept.current & 1].consumed, (uint64_t)position);
 }
 
-static bool is_empty(const struct log_link *link)
+static bool is_empty(const struct log_pipe *pipe)
 {
-	for (size_t i = 0; i < LOG_STREAMS; i++) {
-		int waiting = 0;
+	int waiting = 0;
 
-		if (ioctl(link->stream[i].reader, FIONREAD, &waiting) == 0 && waiting > 0)
-			return false;
-	}
-	return true;
+	return ioctl(pipe->reader, FIONREAD, &waiting) < 0 || waiting == 0;
+}
+
+static bool all_empty(const struct log_link *link)
+{
+	return is_empty(&link->stream[LOG_STDOUT]) && is_empty(&link->stream[LOG_STDERR]);
 }
 
 void log_link_begin_life(struct log_link *link)
@@ -297,18 +298,22 @@ static void end_line(const struct log_link *link, size_t stream)
 	const uint64_t end = bytes_read(link, stream);
 	char last = '\n';
 
-	if (end > 0)
+	if (!is_empty(&link->stream[stream]))
+		last = '?';
+	else if (end > 0)
 		pread(link->stream[stream].memory, &last, 1, (off_t)((end - 1) % LOG_RING_SIZE));
 	/* Nobody else writes now: a pipe that has room keeps it. */
 	if (last != '\n' && poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
 		write(link->stream[stream].writer, "\n", 1);
 }
 
-void log_link_end_life(struct log_link *link)
+void log_link_end_life(struct log_link *link, int64_t now)
 {
 	if (!log_link_is_there(link))
 		return;
-	for (int waited = 0; !is_empty(link) && waited < END_LIFE_MS; waited += LOOK_MS)
+	if (link->pid == 0 && !all_empty(link))
+		log_link_start(link, now);
+	for (int waited = 0; !all_empty(link) && waited < END_LIFE_MS; waited += LOOK_MS)
 		poll(NULL, 0, LOOK_MS);
 	for (size_t i = 0; i < LOG_STREAMS; i++)
 		end_line(link, i);
@@ -322,7 +327,7 @@ void log_link_finish(struct log_link *link, int64_t now)
 		close(take_fd(&link->stream[i].writer));
 	close_end(link);
 	if (link->pid == 0)
-		link->restart_at_ns = is_empty(link) && link->restart_at_ns == TIME_NEVER ? TIME_NEVER : now;
+		link->restart_at_ns = all_empty(link) && link->restart_at_ns == TIME_NEVER ? TIME_NEVER : now;
 }
 
 bool log_link_is_busy(const struct log_link *link)

@@ -58,9 +58,9 @@ void log_link_ended(struct log_link *link, int status, int64_t now);
 /* A life begins: what was said until now is not its. */
 void log_link_begin_life(struct log_link *link);
 
-/* A life is over: what it left of a line is one, and nobody else writes to the pipes now. Waits until they are read,
- * 50 ms at the most. */
-void log_link_end_life(struct log_link *link);
+/* A life is over, and nobody writes to the pipes now: what it left of a line is one. Waits until they are read, 100 ms
+ * at the most; where that does not suffice there may be an empty line. */
+void log_link_end_life(struct log_link *link, int64_t now);
 
 /* All is over: what is in the pipes is all that is to come. */
 void log_link_finish(struct log_link *link, int64_t now);

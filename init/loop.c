@@ -440,7 +440,7 @@ static void forget_life(struct loop *loop)
 
 static void act_restarting(struct loop *loop)
 {
-	log_link_end_life(&loop->logs);
+	log_link_end_life(&loop->logs, clock_now_ns());
 	certificate_tell(loop);
 	forget_life(loop);
 }

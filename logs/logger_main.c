@@ -217,7 +217,7 @@ static void read_streams(void)
 			stream_read(&logger.stream[i], wall_ns, logger.ending);
 }
 
-/* As long as one of them moves: what a sink has written is room for its streams. */
+/* As long as anything moves: what a sink has written is room for its streams. */
 static void pass_on(int64_t now)
 {
 	bool moved;
@@ -231,7 +231,7 @@ static void pass_on(int64_t now)
 			moved |= stream_pump(&logger.stream[i]);
 		for (size_t i = 0; i < logger.sink_count; i++)
 			if (is_used(&logger.sink[i]))
-				sink_write(&logger.sink[i], now);
+				moved |= sink_write(&logger.sink[i], now);
 	} while (moved);
 }
 
@@ -326,6 +326,7 @@ int logger_main(int argc, char **argv)
 	}
 	log_never_block();
 	open_sinks(now);
+	pass_on(now); /* what the last one left */
 	while (!is_done()) {
 		if (now >= logger.end_at_ns) {
 			log_line(LOG_LEVEL_WARNING, "what is left could not be written in time");

@@ -193,17 +193,21 @@ void sink_open(struct sink *sink, uint64_t head, int64_t now)
 		sink->is_regular = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-void sink_write(struct sink *sink, int64_t now)
+bool sink_write(struct sink *sink, int64_t now)
 {
+	uint64_t before;
+
 	if (sink->full || (sink->retry_at_ns != TIME_NEVER && now < sink->retry_at_ns))
-		return;
+		return false;
 	sink->retry_at_ns = TIME_NEVER;
 	if (sink->fd < 0 && !open_file(sink, now))
-		return;
+		return false;
+	before = sink->mark.tail;
 	while (!sink_is_empty(sink) && !sink->broken && write_some(sink, now))
 		continue;
-	if (sink->broken) {
+	if (sink->broken && !sink_is_empty(sink)) {
 		sink->mark.tail = sink->head;
 		commit(sink);
 	}
+	return sink->mark.tail > before;
 }

@@ -28,8 +28,8 @@ struct sink {
  * given until then. */
 void sink_open(struct sink *sink, uint64_t head, int64_t now);
 
-/* Writes what waits, as far as it goes. */
-void sink_write(struct sink *sink, int64_t now);
+/* Writes what waits, as far as it goes. Returns whether there is more room now. */
+bool sink_write(struct sink *sink, int64_t now);
 
 /* Bytes that it can be given. One less than the ring: the byte before what waits tells whether a line begins there. */
 static inline size_t sink_room(const struct sink *sink)
