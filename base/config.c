@@ -26,9 +26,6 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, cons
 {
 	struct restart_policy *policy = &reader->model->restart;
 
-	if (extra >= EXTRA_LOGGING && extra <= EXTRA_LOGGING_LAST) /* they are parts of --service-log */
-		return logging_set((enum logging_key)(extra - EXTRA_LOGGING), text,
-			&model_for(reader, OPTION_SERVICE_LOG)->logging, ret_why);
 	switch (extra) {
 	case EXTRA_ATTEMPTS: /* they are a part of --restart */
 		policy = &model_for(reader, OPTION_RESTART)->restart;
@@ -40,6 +37,17 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, cons
 	}
 }
 
+/* They are parts of --service-log. */
+static int set_logging(
+	struct config_reader *reader, const struct config_key *key, const char *text, struct complaint *ret_why)
+{
+	const enum logging_key which = key->sets == OPTION_SERVICE_LOG
+		? LOGGING_FORMAT
+		: (enum logging_key)(LOGGING_FILE + key->sets - EXTRA_LOGGING_FILE);
+
+	return logging_set(which, text, &model_for(reader, OPTION_SERVICE_LOG)->logging, ret_why);
+}
+
 static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
 {
 	const struct option_row *row;
@@ -48,6 +56,8 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 		return check_set_target(text, reader->check, ret_why);
 	if (key->group == GROUP_CHECK)
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
+	if (key->group == GROUP_LOGGING)
+		return set_logging(reader, key, text, ret_why);
 	if (key->sets >= OPTION_COUNT)
 		return set_extra(reader, (enum config_extra)key->sets, text, ret_why);
 	row = &option_rows[key->sets];
@@ -321,9 +331,11 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 
 static void read_value(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
-	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && key->sets < OPTION_COUNT) {
-		reader->seen[key->sets] = true;
-		reader->config->where[key->sets] = node;
+	const unsigned option = key->group == GROUP_LOGGING ? OPTION_SERVICE_LOG : key->sets;
+
+	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && option < OPTION_COUNT) {
+		reader->seen[option] = true;
+		reader->config->where[option] = node;
 	}
 	switch (key->form) {
 	case FORM_SCHEMA:

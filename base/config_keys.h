@@ -1,7 +1,6 @@
 /* The keys of the configuration file: a row says where a key stands, what its value may be, and what that sets. */
 #pragma once
 
-#include "base/logging.h"
 #include "base/option_table.h"
 
 #define CONFIG_KEY_SIZE 20
@@ -54,9 +53,12 @@ enum config_extra {
 	EXTRA_ATTEMPTS,
 	EXTRA_MAX_BACKOFF,
 	EXTRA_WINDOW,
-	EXTRA_TARGET,  /* of a check */
-	EXTRA_LOGGING, /* as many as there are logging keys */
-	EXTRA_LOGGING_LAST = EXTRA_LOGGING + LOGGING_KEY_COUNT - 1,
+	EXTRA_TARGET,       /* of a check */
+	EXTRA_LOGGING_FILE, /* in the order of enum logging_key, behind the format */
+	EXTRA_LOGGING_MAX_SIZE,
+	EXTRA_LOGGING_MAX_FILE,
+	EXTRA_LOGGING_MODE,
+	EXTRA_LOGGING_MAX_BUFFER_SIZE,
 	EXTRA_NOTHING,
 };
 

@@ -20,6 +20,7 @@ static const enum program_id confined[] = { FLOOR, NEST_CONFINED, TINI, SETPRIV,
 static const enum program_id hardened[] = { FLOOR, NEST_DEFAULT, NEST_COMPILED, NEST_DOCKER, BWRAP_HARDENED,
 	SETPRIV_HARDENED, RUNC, CRUN };
 static const enum program_id clients[] = { CURL, NEST_CLIENT, WGET, WGET_SPIDER };
+static const enum program_id logging[] = { S6_LOG, NEST_LOGGED, MULTILOG, SVLOGD };
 static const enum program_id filtered[] = { FLOOR, NEST_NODE, NEST_DEFAULT, NEST_DOCKER, RUNC, CRUN };
 
 #define FLOOR_HEADING "times floor", "target    floor itself  pairs"
@@ -35,6 +36,7 @@ static const struct {
 	[TABLE_HARDENED] = { IDS(hardened), FLOOR, FLOOR_HEADING },
 	[TABLE_FILTERED] = { IDS(filtered), FLOOR, FLOOR_HEADING },
 	[TABLE_CLIENTS] = { IDS(clients), CURL, "times curl", "target     curl itself  pairs" },
+	[TABLE_LOGS] = { IDS(logging), S6_LOG, "times s6-log", "target   s6-log itself  pairs" },
 };
 
 struct column {
@@ -359,6 +361,8 @@ static void print_notes(const char *settled)
 		   "of it "
 		   "is above %.2f.",
 		EQUAL);
+	table_note(
+		"logs: timestamps, a file of 1 MB after the other, on a tmpfs; nest-init's start and end are in it.");
 	table_note("health: nest-init health asks PID 1's monitor, the others its page /readyz; probe: all look at one "
 		   "little server.");
 	table_note("spider is wget -q --spider, memory the peak of what was resident. A thousand checks: the monitor's "

@@ -41,6 +41,10 @@ enum program_id {
 	CURL,
 	WGET,
 	WGET_SPIDER,
+	NEST_LOGGED,
+	S6_LOG,
+	MULTILOG,
+	SVLOGD,
 	PROGRAMS
 };
 
@@ -102,7 +106,7 @@ const char *instance_last_complaint(void);
 /* figures.c */
 
 /* The columns that a figure has. */
-enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLE_CLIENTS, TABLES };
+enum table_id { TABLE_PLAIN, TABLE_CONFINED, TABLE_HARDENED, TABLE_FILTERED, TABLE_CLIENTS, TABLE_LOGS, TABLES };
 
 struct figure {
 	const char *key, *title;
@@ -129,6 +133,9 @@ int measure_denied_call(const struct program *program, double *ret_value);
 void http_measure(const struct program *const *which, size_t count, double *ret_values);
 
 int raise_loopback(void); /* 0 or -errno */
+
+/* logs.c */
+int measure_logs(const struct program *program, double *ret_value);
 
 /* clients.c */
 int measure_health(const struct program *program, double *ret_value);

@@ -44,7 +44,7 @@ static const struct target {
 	{ "arm64", PROFILE_AARCH64, AUDIT_ARCH_AARCH64 },
 };
 
-static const char *const own[] = { "default", "monitor", "nginx", "node" };
+static const char *const own[] = { "default", "logger", "monitor", "nginx", "node" };
 
 static struct seccomp_program program, other;
 static struct seccomp_warnings warnings;
