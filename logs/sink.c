@@ -114,7 +114,7 @@ static size_t portion(const struct sink *sink, const char *text, size_t length)
 	const char *newline;
 
 	if (sink->file == NULL) {
-		if (sink->is_regular || length <= PIPE_BUF)
+		if (length <= PIPE_BUF)
 			return length;
 		newline = memrchr(text, '\n', PIPE_BUF);
 		return newline != NULL ? (size_t)(newline - text) + 1 : PIPE_BUF;
