@@ -30,8 +30,8 @@ static void fail(struct sink *sink, const char *what, int error, int64_t now)
 {
 	sink->retry_at_ns = now + RETRY_NS;
 	if (!sink->told)
-		log_line(LOG_LEVEL_ERROR, "log file %s: cannot %s: %s; trying again every second", sink->file, what,
-			strerror(error));
+		log_line(LOG_LEVEL_ERROR, "log file %s: cannot %s: %s%s; trying again every second", sink->file, what,
+			strerror(error), error == EROFS ? " (--writable for its directory)" : "");
 	sink->told = true;
 }
 

@@ -278,6 +278,28 @@ def test_what_comes_while_it_is_dead_waits(nest_init, folder):
     assert texts(folder.read_text().splitlines()) == WHOLE
 
 
+def test_where_a_filter_denies_splice_lines_come_all_the_same(nest_init, tmp_path, folder):
+    profile = tmp_path / "no-splice.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["splice"], "action": "SCMP_ACT_ERRNO"}]}))
+    with logged(nest_init, f"tagged,file={folder},max-size=100m", "sh", "-c", MANY,
+                wrap=[os.path.realpath(nest_init), "exec", "--seccomp", profile, "--"]) as n:
+        assert n.wait() == 0
+    assert texts(folder.read_text().splitlines()) == WHOLE
+
+
+def test_a_monitor_and_a_log_process_stand_side_by_side(either, folder):
+    script = "echo up; trap 'exit 0' TERM; while :; do sleep 0.02; done"
+    with logged(either, f"tagged,file={folder}", "sh", "-c", script,
+                options=["--ready", "exec:echo probed", "--pre-stop", "echo drained", "--restart", "always"]) as n:
+        wait_until(lambda: folder.exists() and "up" in folder.read_text())
+        pid = wait_until(lambda: logger_of(n.pid))
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0
+        assert "log process" not in n.errors() and pid
+    assert texts(folder.read_text().splitlines()) == ["up", "drained"]
+
+
 # --- a stop -------------------------------------------------------------------------------------------------------------
 
 def test_a_stop_loses_nothing(either, folder):
