@@ -86,6 +86,9 @@ struct kept {             /* all zero: nothing was counted */
 	struct kept_tally tally[];                  /* one for each check of the configuration */
 };
 
+/* Makes value the one of two copies that counts, wherever the process may be killed meanwhile. */
+void kept_commit(uint32_t *current, void *copies, const void *value, size_t size);
+
 /* Makes the memory, for PID 1. Returns a descriptor, CLOEXEC, or -errno. */
 int kept_make(size_t check_count);
 

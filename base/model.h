@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "base/logging.h"
 #include "base/ulimit.h"
 
 #include <stdbool.h>
@@ -184,6 +185,7 @@ struct service {
 	struct expected expected;   /* the same */
 	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
+	struct logging logging; /* of its standard output and error */
 	struct path_list watch; /* a change below these starts the service again */
 	struct confinement confinement;
 };

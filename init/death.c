@@ -2,10 +2,12 @@
 
 #include "base/duration.h"
 #include "base/signame.h"
+#include "init/last_words.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 struct text {
@@ -146,6 +148,17 @@ static void say_what_follows(struct text *text, const struct death *death)
 		say(text, "; not started again: it was %u times within %s", death->used_up, time);
 }
 
+static void say_last_words(struct text *text, const char *words)
+{
+	if (words == NULL)
+		return;
+	say(text, "; stderr: ");
+	for (size_t length; *words != '\0'; words += length + (words[length] != '\0')) {
+		length = strcspn(words, "\n");
+		say(text, "%.*s%s", (int)length, words, words[length] != '\0' ? " | " : "");
+	}
+}
+
 void death_say(const struct death *death, size_t size, char *ret_text)
 {
 	struct text text = { .at = ret_text, .size = size };
@@ -160,6 +173,21 @@ void death_say(const struct death *death, size_t size, char *ret_text)
 	say_deadlines(&text, death);
 	say_leftovers(&text, &death->leftovers);
 	say_what_follows(&text, death);
+	say_last_words(&text, death->last_words);
+}
+
+static void add_last_words(struct json_line *line, const char *words)
+{
+	char one[LAST_WORDS_SIZE];
+
+	if (words == NULL || !json_line_open(line, "stderr", '['))
+		return;
+	for (size_t length; *words != '\0'; words += length + (words[length] != '\0')) {
+		length = strcspn(words, "\n");
+		snprintf(one, sizeof one, "%.*s", (int)length, words);
+		json_line_text(line, NULL, one);
+	}
+	json_line_close(line);
 }
 
 void death_add(struct json_line *line, const void *context)
@@ -199,5 +227,6 @@ void death_add(struct json_line *line, const void *context)
 	}
 	if (death->again && death->again_in_ns >= 0)
 		json_line_seconds(line, "restart_in_seconds", death->again_in_ns);
+	add_last_words(line, death->last_words);
 	json_line_close(line);
 }

@@ -260,6 +260,11 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		plan->is_pid_1 = false; /* what it mounts is for it alone */
 	if (loop.wants_monitor)
 		confine_read_capabilities(plan);
+	log_link_none(&unit->logs);
+	if (service->logging.format != LOGGING_NONE)
+		error = log_link_open(&unit->logs, &model, service, plan, ret_why);
+	if (error < 0)
+		return error;
 	unit->personality = own;
 	unit->spawn = (struct spawn_request){
 		.argv = own->command,
@@ -270,6 +275,9 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		.watchdog = service->watchdog_ns > 0,
 		.silent = is_one_of_several() && !service_wants_notify(service),
 	};
+	if (log_link_is_there(&unit->logs))
+		for (size_t i = 0; i < LOG_STREAMS; i++)
+			unit->spawn.streams[i] = unit->logs.stream[i].writer;
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;
 	unit->pre_stop.again = true;

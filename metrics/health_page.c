@@ -1,7 +1,7 @@
 #include "metrics/health_page.h"
 
+#include "base/utf8.h"
 #include "metrics/buffer.h"
-#include "metrics/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
