@@ -281,6 +281,7 @@ void loop_end_monitor(struct loop *loop, struct unit *unit)
 		return;
 	if (loop->monitor.otel != NULL) { /* what the last span is made of */
 		certificate_foretell(unit);
+		unit->changed = true;
 		loop_send(loop);
 	}
 	monitor_link_end(&loop->monitor);
