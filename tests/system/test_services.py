@@ -7,12 +7,17 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from conftest import BINARIES
 from namespace import Namespace, children, environment_of, monitor_of, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
+
+HERE = Path(__file__).resolve().parent
+
 
 # A service that says when it is up, and at TERM that it goes.
 def lasting(name, at_term=""):
@@ -337,6 +342,41 @@ def test_who_waits_for_targets_is_stopped_at_once(run):
         n.kill(signal.SIGTERM)
         assert n.wait() in (0, 143)
         assert "web up" not in n.lines()
+
+
+@pytest.fixture(scope="module")
+def minutes(tmp_path_factory):
+    """A clock that makes a minute of each second, for a program with a libc that can be told to load it."""
+    library = tmp_path_factory.mktemp("minutes") / "minutes.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, HERE / "minutes.c"], check=True)
+    return {"LD_PRELOAD": str(library), "MINUTES_START": str(int(time.time()))}
+
+
+def test_a_task_is_started_at_its_times_and_never_twice_at_once(minutes, tmp_path):
+    slow = f"echo slow; while ! test -e {tmp_path}/gate; do sleep 0.02; done"
+    with runner(BINARIES["glibc"], tmp_path)({"web": {"command": lasting("web")}}, {
+            "tick": {"command": ["echo", "tick"], "schedule": "* * * * *", "depends_on": ["web"]},
+            "fails": {"command": says("fails", 3), "schedule": "*/2 * * * *"},
+            "slow": {"command": ["sh", "-c", slow], "schedule": "* * * * *"},
+            "never": {"command": says("never"), "schedule": "0 0 30 2 1"}}, env=minutes) as n:
+        wait_until(lambda: n.lines().count("tick") >= 3)
+        n.wait_for_error("nest-init: warning: slow: not started: it still runs from the last time\n")
+        assert n.lines().count("slow") == 1
+        n.wait_for("fails ran")
+        (tmp_path / "gate").touch()
+        wait_until(lambda: n.lines().count("slow") >= 2)
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0, n.errors()  # a failure is not the container's
+        assert "never ran" not in n.lines()
+
+
+def test_a_task_is_started_at_the_minute(run_release):
+    """By the clock of the kernel: it takes a minute at the most."""
+    with run_release(None, {"tick": {"command": ["date", "+%S"], "schedule": "* * * * *"}}) as n:
+        wait_until(lambda: n.lines(), limit=100, pause=0.1)
+        assert int(n.lines()[0]) < 30
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0, n.errors()
 
 
 # --- what one service does is its own ---------------------------------------------------------------------------------
