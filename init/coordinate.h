@@ -32,6 +32,11 @@ struct coordinate_unit {
 	bool due;         /* SERVICE_SCHEDULED: its time has come */
 	bool held;        /* somebody stopped it by hand: that it ends is no failure */
 	int status;       /* exit status, once it ended or is blocked */
+	/* What the edges say of it, as of the last look: one look at all edges for each action, whatever their number.
+	 */
+	const struct dependency_edge *waits_for; /* what keeps it from starting; NULL: nothing does */
+	bool needed;                             /* who depends on it is still there, or still to come */
+	bool too_early, has_work;                /* of SERVICE_AFTER: somebody is still there; somebody was */
 };
 
 struct coordinator {
