@@ -258,6 +258,10 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		.again = model.more_count > 0,
 		.watchdog = service->watchdog_ns > 0,
 	};
+	if (unit->secrets.model != NULL) {
+		unit->secrets.plan = plan;
+		unit->spawn.secrets = &unit->secrets;
+	}
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;
 	unit->pre_stop.again = true;
@@ -292,6 +296,20 @@ static int prepare_order(struct complaint *ret_why)
 	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
 }
 
+/* Where nobody acts on a change there is nothing to compare. */
+static int prepare_secrets(struct complaint *ret_why)
+{
+	struct secret_board *board = NULL;
+	int error = model.secret_count > 0 && loop.wants_monitor ? secret_board_make(&board) : 0;
+
+	if (error < 0)
+		return complain(ret_why, -error, "secrets: %s", strerror(-error));
+	for (size_t i = 0; i < loop.unit_count; i++)
+		if (model_has_secrets(&model, i))
+			loop.unit[i].secrets = (struct secret_source){ .model = &model, .service = i, .board = board };
+	return 0;
+}
+
 static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 {
 	static struct unit first_unit;
@@ -304,6 +322,8 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
 	if (loop.unit == NULL || loop.coordinator.unit == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	if (prepare_secrets(ret_why) < 0)
+		return -EINVAL;
 	for (size_t i = 0; i < count; i++) {
 		const struct service *service = model_service(&model, i);
 		struct preparation *own = i == 0 ? NULL : calloc(1, sizeof *own);

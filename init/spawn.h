@@ -4,6 +4,7 @@
 #include "base/complaint.h"
 #include "init/confine.h"
 #include "init/personality.h"
+#include "init/secret_read.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct spawn_request {
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
 	bool again;                            /* a workload was started from this plan before: its mounts are there */
 	bool watchdog;                         /* WATCHDOG_PID is to be the child's */
+	const struct secret_source *secrets;   /* borrowed; NULL: there are none */
 	int output;  /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
 	bool beside; /* it still runs: nothing is reported of this one */
 };

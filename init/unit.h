@@ -15,6 +15,7 @@ struct unit {
 	/* Set by the caller: */
 	struct supervise machine;
 	struct spawn_request spawn;
+	struct secret_source secrets;          /* .model NULL: it has none */
 	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
 	struct exec_checks checks;             /* whose commands PID 1 runs */
 	const struct personality *personality; /* borrowed */
