@@ -20,6 +20,7 @@ struct changed_root {
 };
 
 struct changes {
+	const char *what; /* in messages: who asks for it; the caller's to set */
 	changes_tell *tell;
 	size_t root_count;
 	struct changed_root root[MODEL_PATHS_MAX];

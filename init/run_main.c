@@ -300,13 +300,22 @@ static int prepare_order(struct complaint *ret_why)
 static int prepare_secrets(struct complaint *ret_why)
 {
 	struct secret_board *board = NULL;
-	int error = model.secret_count > 0 && loop.wants_monitor ? secret_board_make(&board) : 0;
+	bool may_rotate = false;
+	int error = 0;
 
+	for (size_t i = 0; i < model.secret_count; i++)
+		may_rotate = may_rotate || model.secret[i].action != SECRET_NOTHING;
+	if (model.secret_count > 0 && loop.wants_monitor)
+		error = secret_board_make(&board);
+	if (error == 0 && board != NULL)
+		error = secret_rotation_prepare(&loop.secrets, &model, board, &loop);
 	if (error < 0)
 		return complain(ret_why, -error, "secrets: %s", strerror(-error));
-	for (size_t i = 0; i < loop.unit_count; i++)
+	for (size_t i = 0; i < loop.unit_count; i++) {
+		loop.unit[i].may_rotate = may_rotate;
 		if (model_has_secrets(&model, i))
 			loop.unit[i].secrets = (struct secret_source){ .model = &model, .service = i, .board = board };
+	}
 	return 0;
 }
 
@@ -322,8 +331,8 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
 	if (loop.unit == NULL || loop.coordinator.unit == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	if (prepare_secrets(ret_why) < 0)
-		return -EINVAL;
+	if (prepare_order(ret_why) < 0 || prepare_secrets(ret_why) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		const struct service *service = model_service(&model, i);
 		struct preparation *own = i == 0 ? NULL : calloc(1, sizeof *own);
@@ -341,7 +350,7 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 		loop.coordinator.unit[i].kind = service->kind;
 		loop.coordinator.unit[i].essential = service->essential;
 	}
-	return prepare_order(ret_why);
+	return 0;
 }
 
 /* Everything that may fail. Returns 0, or -errno with a sentence. */

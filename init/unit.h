@@ -21,6 +21,7 @@ struct unit {
 	const struct personality *personality; /* borrowed */
 	const char *called;        /* in messages: its program, or its name where there are several; borrowed */
 	const char *prefix;        /* of messages about it: "NAME: " where there are several, else "" */
+	bool may_rotate;           /* a changed secret may start it again, or run a command */
 	bool ready_follows_health; /* a check decides when it is ready; without one, it is when it runs */
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
