@@ -52,6 +52,10 @@ int secret_board_make(struct secret_board **ret_board)
 
 /* ---- rights ---- */
 
+/* Of this child: all, and what counts while it reads. */
+static struct capability_sets had;
+static uint64_t effective;
+
 struct rights {
 	uid_t uid;
 	gid_t gid;
@@ -71,12 +75,14 @@ static void become_service(const struct identity *service, struct rights *ret_ow
 	setfsuid(service->uid);
 }
 
-static void become_own(const struct rights *own)
+/* Back as root that has all capabilities of files again, which it is not to use (setfsuid(2)). */
+static int become_own(const struct rights *own, struct complaint *ret_why)
 {
 	setfsuid(own->uid);
 	setfsgid(own->gid);
 	if (own->group_count >= 0)
 		setgroups((size_t)own->group_count, own->group);
+	return capabilities_set_effective(&had, effective, ret_why);
 }
 
 /* As whoever we are now: also what is mounted read-only counts (AT_EACCESS, faccessat(2), Linux 5.8). */
@@ -128,10 +134,14 @@ static int open_as_it_may(const struct confine_plan *plan, const char *path, int
 	int fd;
 
 	if (plan->changes_user) {
+		int error;
+
 		become_service(&plan->identity, &own);
 		fd = open_file(path, flags);
 		exposed = fd == -EACCES && is_exposed(path, plan->identity.uid);
-		become_own(&own);
+		error = become_own(&own, ret_why);
+		if (error < 0)
+			return error;
 		if (fd != -EACCES)
 			return fd < 0 ? complain(ret_why, -fd, "%s", strerror(-fd)) : fd;
 	}
@@ -148,21 +158,22 @@ static int open_as_it_may(const struct confine_plan *plan, const char *path, int
 
 /* No core of this process, and nobody looks into it (PR_SET_DUMPABLE, prctl(2)): exec ends that. Permissions count as
  * they will in the next life. */
-static int begin(const struct confine_plan *plan, struct capability_sets *ret_had, struct complaint *ret_why)
+static int begin(const struct confine_plan *plan, struct complaint *ret_why)
 {
 	const uint64_t all_files = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
 	int error;
 
 	prctl(PR_SET_DUMPABLE, 0);
-	error = capabilities_read(ret_had, ret_why);
-	if (error < 0 || confine_is_light(plan) || (ret_had->effective & all_files) == 0)
+	error = capabilities_read(&had, ret_why);
+	if (error < 0)
 		return error;
-	return capabilities_set_effective(ret_had, ret_had->effective & ~all_files, ret_why);
+	effective = confine_is_light(plan) ? had.effective : had.effective & ~all_files;
+	return capabilities_set_effective(&had, effective, ret_why);
 }
 
-static int end(const struct capability_sets *had, struct complaint *ret_why)
+static int end(struct complaint *ret_why)
 {
-	return capabilities_set_effective(had, had->effective, ret_why);
+	return capabilities_set_effective(&had, had.effective, ret_why);
 }
 
 /* ---- one file ---- */
@@ -379,8 +390,7 @@ static int resolve(const struct secret_source *source, char *const *environment,
 
 int secret_read(const struct secret_source *source, bool note, struct complaint *ret_why)
 {
-	struct capability_sets had;
-	int error = begin(source->plan, &had, ret_why);
+	int error = begin(source->plan, ret_why);
 
 	if (error == 0)
 		error = give_secrets(source, note, ret_why);
@@ -388,7 +398,7 @@ int secret_read(const struct secret_source *source, bool note, struct complaint 
 		error = resolve(source, source->plan->asked->environment, ret_why);
 	if (error == 0)
 		error = resolve(source, environ, ret_why);
-	return error == 0 ? end(&had, ret_why) : error;
+	return error == 0 ? end(ret_why) : error;
 }
 
 int secret_put(struct complaint *ret_why)
@@ -405,10 +415,9 @@ struct secret_look secret_look(const struct secret_source *source, size_t number
 {
 	const struct secret *secret = &source->model->secret[number];
 	struct secret_look look = { .hash = 0 };
-	struct capability_sets had;
 	struct complaint why;
 	ssize_t length;
-	int error = begin(source->plan, &had, &why);
+	int error = begin(source->plan, &why);
 
 	if (error == 0 && secret->is_directory) {
 		error = walk(source, secret, look_at_entry, &look.hash, &why);
@@ -419,6 +428,7 @@ struct secret_look secret_look(const struct secret_source *source, size_t number
 		if (error == 0)
 			look.hash = secret_hash(&text, (size_t)length);
 	}
+	end(&why); /* the next one may be another service's */
 	if (error < 0)
 		look = (struct secret_look){ .error = -error };
 	return look;
