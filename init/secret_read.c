@@ -85,12 +85,13 @@ static int become_own(const struct rights *own, struct complaint *ret_why)
 	return capabilities_set_effective(&had, effective, ret_why);
 }
 
-/* As whoever we are now: also what is mounted read-only counts (AT_EACCESS, faccessat(2), Linux 5.8). */
+/* As whoever we are now: also what is mounted read-only counts (AT_EACCESS, faccessat(2), Linux 5.8). EPERM: a
+ * runtime's filter that does not know the call. */
 static bool may_write(const char *directory, const struct stat *info, uid_t uid)
 {
 	if (syscall(SYS_faccessat2, AT_FDCWD, directory, W_OK, AT_EACCESS) == 0)
 		return true;
-	return errno == ENOSYS && (info->st_uid == uid || (info->st_mode & S_IWOTH) != 0);
+	return (errno == ENOSYS || errno == EPERM) && (info->st_uid == uid || (info->st_mode & S_IWOTH) != 0);
 }
 
 /* True if who we are could put something else in the place of the path, or of a directory on its way. In a sticky

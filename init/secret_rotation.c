@@ -139,10 +139,9 @@ static void start_command(struct loop *loop, size_t number)
 	command->kill_at_ns = clock_now_ns() + COMMAND_NS;
 }
 
-static bool runs(const struct loop *loop, const struct unit *unit)
+static bool is_lasting(const struct loop *loop, const struct unit *unit)
 {
-	return unit->machine.state == SUPERVISE_RUNNING &&
-		loop->coordinator.unit[unit - loop->unit].kind == SERVICE_LASTING;
+	return loop->coordinator.unit[unit - loop->unit].kind == SERVICE_LASTING;
 }
 
 /* To each that runs and has not heard of this one yet. */
@@ -153,7 +152,8 @@ static void send_signals(struct loop *loop, size_t number)
 	for (size_t i = 0; i < loop->unit_count; i++) {
 		uint64_t *has = &rotation->board->given[i][number];
 
-		if (!runs(loop, &loop->unit[i]) || *has == 0 || *has == rotation->secret[number].current)
+		if (loop->unit[i].machine.state != SUPERVISE_RUNNING || !is_lasting(loop, &loop->unit[i]) ||
+			*has == 0 || *has == rotation->secret[number].current)
 			continue;
 		*has = rotation->secret[number].current;
 		unit_deliver(&loop->unit[i], rotation->model->secret[number].signal, NULL);
@@ -207,7 +207,8 @@ static void take_look(struct loop *loop, size_t number)
 
 /* ---- who is started again ---- */
 
-/* One that its child read a moment before it changed has another one than is current, too. */
+/* One that its child read a moment before it changed has another one than is current, too. Who waits to be started
+ * again after a failure, which may have come of the old one, need not wait any more. */
 static void describe(const struct loop *loop, size_t number, struct rotation_service *service)
 {
 	const struct secret_rotation *rotation = &loop->secrets;
@@ -222,7 +223,9 @@ static void describe(const struct loop *loop, size_t number, struct rotation_ser
 		service->needs = true;
 		service->rolls = service->rolls || rotation->model->secret[i].action == SECRET_ROLLING;
 	}
-	service->runs = runs(loop, unit);
+	service->runs = is_lasting(loop, unit) &&
+		(unit->machine.state == SUPERVISE_RUNNING ||
+			(unit->machine.state == SUPERVISE_BACKOFF && unit->machine.deadline_ns != TIME_NEVER));
 	service->ready = unit->was_ready;
 	service->life = unit->record.starts;
 }

@@ -182,15 +182,6 @@ static void begin_order(struct supervise *machine, int64_t now, struct supervise
 	begin_stop_contract(machine, SIGTERM, now, actions);
 }
 
-static void begin_change(struct supervise *machine, int64_t now, struct supervise_actions *actions)
-{
-	if (machine->state != SUPERVISE_RUNNING)
-		return;
-	machine->changed = true;
-	machine->restart = true;
-	begin_order(machine, now, actions);
-}
-
 /* One that is stopping, or being started, reads what is there then. */
 static void on_change(struct supervise *machine, int64_t now, struct supervise_actions *actions)
 {
@@ -200,19 +191,19 @@ static void on_change(struct supervise *machine, int64_t now, struct supervise_a
 		act(actions, SUPERVISE_SPAWN, 0);
 		return;
 	}
-	begin_change(machine, now, actions);
+	if (machine->state != SUPERVISE_RUNNING)
+		return;
+	machine->changed = true;
+	machine->restart = true;
+	begin_order(machine, now, actions);
 }
 
 static void on_order(
 	struct supervise *machine, enum supervise_order order, int64_t now, struct supervise_actions *actions)
 {
-	if (order == SUPERVISE_ORDER_CHANGED) {
-		if (machine->policy.watches)
+	if (order == SUPERVISE_ORDER_ROTATED || order == SUPERVISE_ORDER_CHANGED) {
+		if (order == SUPERVISE_ORDER_ROTATED || machine->policy.watches)
 			on_change(machine, now, actions);
-		return;
-	}
-	if (order == SUPERVISE_ORDER_ROTATED) {
-		begin_change(machine, now, actions);
 		return;
 	}
 	if (machine->state != SUPERVISE_RUNNING)

@@ -766,6 +766,7 @@ static const struct {
 	{ BACKOFF, ON_INT, "done @never: exit 7" },
 	{ BACKOFF, ON_QUIT, "done @never: exit 7" },
 	{ BACKOFF, ON_RTMIN_PLUS_3, "done @never: exit 7" },
+	{ BACKOFF, ON_ORDER_ROTATED, "backoff @never: spawn" },
 	{ BACKOFF, ON_TIME_DUE, "backoff @never: spawn" },
 	{ BACKOFF, ON_TIME_LATE, "backoff @never: spawn" },
 
@@ -833,6 +834,7 @@ static const struct {
 	{ WAITING, ON_QUIT, "done @never: exit 7" },
 	{ WAITING, ON_RTMIN_PLUS_3, "done @never: exit 7" },
 	{ WAITING, ON_ORDER_CHANGED, "backoff @never: spawn" },
+	{ WAITING, ON_ORDER_ROTATED, "backoff @never: spawn" },
 
 	{ WAITING_NO_MORE, ON_SPAWNED, "starting @never" },
 	{ WAITING_NO_MORE, ON_EAGAIN, "retry @11060" },
@@ -854,6 +856,7 @@ static const struct {
 	{ BACKOFF_WATCHED, ON_TIME_DUE, "backoff @never: spawn" },
 	{ BACKOFF_WATCHED, ON_TIME_LATE, "backoff @never: spawn" },
 	{ BACKOFF_WATCHED, ON_ORDER_CHANGED, "backoff @never: spawn" },
+	{ BACKOFF_WATCHED, ON_ORDER_ROTATED, "backoff @never: spawn" },
 };
 
 static int64_t live_through(struct supervise *machine, enum situation situation)
