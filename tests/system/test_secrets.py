@@ -389,6 +389,45 @@ def test_neither_pid_1_nor_the_monitor_nor_anybody_they_tell_has_it(start):
     assert memory_has(n.workload(), second.encode()) and memory_has(n.pid, b"/run/secrets/db")
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_child_that_reads_leaves_no_core(start, tmp_path):
+    """Before it opens the file it is not dumpable, and between that and its exec it does not become so again."""
+    trace = tmp_path / "trace"
+    n = start({"main": shell("exec sleep 1000", user="1001", capabilities={"drop": "all"})},
+              {"DB": {"file": "/run/secrets/db", "on_change": "HUP"}}, {"db": "one"},
+              wrap=("strace", "-f", "-D", "-qq", "-o", trace, "-e", "trace=prctl,openat,open,execve,setresuid,setresgid"))
+    n.workload()
+    n.kill(signal.SIGTERM)
+    n.wait()
+    lines = trace.read_text().splitlines()
+    readers = {line.split()[0] for line in lines if '"/run/secrets/db"' in line}
+    assert readers
+    for reader in readers:
+        own = [line for line in lines if line.split()[0] == reader]
+        opened = next(number for number, line in enumerate(own) if '"/run/secrets/db"' in line)
+        assert any("PR_SET_DUMPABLE, SUID_DUMP_DISABLE" in line for line in own[:opened])
+        assert not any("PR_SET_DUMPABLE, SUID_DUMP_USER" in line for line in own)
+
+
+def test_what_runs_for_the_service_has_its_secrets_too(public):
+    status, output, errors = run(public, shell('trap "exit 0" TERM; kill -TERM 1; while :; do sleep 0.02; done',
+                                               stop={"pre_stop": ["sh", "-c", 'echo "before the end: $DB"']}),
+                                 {"DB": "/run/secrets/db"}, {"db": "one"})
+    assert (status, output) == (0, "before the end: one\n"), errors
+
+
+def test_the_example_of_the_readme(start):
+    block = re.search(r'^    "secrets": (\{\n(?:    .*\n)*?    \})\n', (REPO / "README.md").read_text(), re.M)[1]
+    secrets = json.loads(block)
+    services = {"backend": shell('echo "$DATABASE_URL $USER_KEY"; cat "$SIGNING_KEY_FILE"; exec sleep 1000'),
+                "other": shell('echo "other $DATABASE_URL $USER_KEY"; exec sleep 1000', depends_on=["backend"])}
+    n = start(services, secrets, {"database_url": "url\n", "signing_key": "key\n", "app/USER_KEY": "u"})
+    wait_until(lambda: len(n.lines()) == 3)
+    assert sorted(n.lines()) == ["key", "other  u", "url u"]
+    assert [(secret["name"], secret["on_change"]) for secret in n.status()["secrets"]] == [
+        ("DATABASE_URL", "restart"), ("SIGNING_KEY", "signal"), ("app", "command")]
+
+
 # ---- the whole ----
 
 EXPRESS = """
