@@ -29,3 +29,11 @@ bool secret_is_likely(const char *variable)
 				return true;
 	return has_password(value);
 }
+
+bool secret_names_variable(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	const size_t length = strspn(name, letters);
+
+	return length > 0 && length < SECRET_NAME_SIZE && name[length] == '\0' && (*name < '0' || *name > '9');
+}
