@@ -303,6 +303,7 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 {
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
+	const enum verdict_state before = verdict->state;
 	bool changed;
 
 	if (is_held(checks, index))
@@ -317,6 +318,8 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	keep(checks, index, clock_now_ns());
+	if (changed && checks->changed != NULL)
+		checks->changed(index, before);
 	return changed;
 }
 

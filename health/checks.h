@@ -38,6 +38,8 @@ struct checks {
 	bool held;                 /* all but startup checks, until these have succeeded */
 	int64_t free_at_ns;        /* when they had, or the service started: the start period of the others begins */
 	int channel;               /* to PID 1, which runs commands */
+	/* Set by the caller, or NULL: hears of each verdict that changed, and of what it was. */
+	void (*changed)(size_t index, enum verdict_state before);
 	uint32_t random;
 	size_t lane_count, busy_count;
 	size_t commands; /* of the busy ones; PID 1 runs so many of them at once and no more */

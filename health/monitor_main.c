@@ -17,6 +17,7 @@
 #include "health/control_server.h"
 #include "health/notify_server.h"
 #include "health/tracer.h"
+#include "health/verdict_log.h"
 #include "metrics/app_pages_main.h"
 #include "metrics/front_page.h"
 #include "metrics/gate.h"
@@ -260,6 +261,15 @@ static bool tell_changed(const char *path)
 		return false;
 	log_line(LOG_LEVEL_NOTICE, "%s has changed", path);
 	return true;
+}
+
+/* What a service that stops lacks was to be expected, and so is what it says of itself. */
+static void tell_change(size_t index, enum verdict_state before)
+{
+	const struct check *check = &monitor.checks.check[index];
+	const bool says_itself = check->target.kind == TARGET_NOTIFY && check->kind == CHECK_READY;
+
+	verdict_log_change(index, before, says_itself || monitor.services->state != WIRE_STATE_RUNNING);
 }
 
 static void tell_health(void)
@@ -762,8 +772,11 @@ static int prepare(char **argv, struct complaint *ret_why)
 	if (make_services() < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	if (kept_open(MONITOR_FD_KEPT, monitor.model.main.check_count, &monitor.kept) < 0 ||
-		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
+		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) <
+			0 ||
+		verdict_log_init(&monitor.checks) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	monitor.checks.changed = tell_change;
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
@@ -832,6 +845,7 @@ static void do_what_is_due(void)
 	denial_reports_run(&monitor.denials, tell_denial);
 	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
 	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns()); /* it may be free by now */
+	verdict_log_run(clock_now_ns());
 	if (monitor.changed)
 		tell_health();
 	changes_run(&monitor.changes, clock_now_ns());

@@ -27,6 +27,8 @@
 /* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
 #define KILLING_NS (2 * NS_PER_S)
 #define NS_PER_US 1000
+/* A check that flaps does not fill the log with the watchdog. */
+#define STARVING_QUIET_NS (10 * NS_PER_S)
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
@@ -115,22 +117,32 @@ static void tell_ready(struct loop *loop)
 		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;
 }
 
-static bool each_is_live(const struct loop *loop)
+/* NULL: none is. */
+static const struct unit *first_dead(const struct loop *loop)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
 		if (!loop->unit[i].live)
-			return false;
-	return true;
+			return &loop->unit[i];
+	return NULL;
 }
 
-/* As long as no service is dead; else the manager is to act. */
+/* As long as no service is dead; else the manager is to act, and the log says why it will. */
 static void feed_watchdog(struct loop *loop, int64_t now)
 {
+	const struct unit *dead;
+
 	if (now < loop->watchdog_at_ns)
 		return;
 	loop->watchdog_at_ns = now + loop->watchdog_ns;
-	if (each_is_live(loop))
+	dead = first_dead(loop);
+	if (dead == NULL)
 		notify_send("WATCHDOG=1");
+	else if (!loop->starves && now >= loop->starving_tell_ns)
+		log_line(LOG_LEVEL_WARNING, "a live check found %s unhealthy: no WATCHDOG=1 until it is healthy again",
+			dead->called);
+	if (dead != NULL && !loop->starves)
+		loop->starving_tell_ns = now + STARVING_QUIET_NS;
+	loop->starves = dead != NULL;
 }
 
 /* One behind the other, at the most. */

@@ -37,6 +37,8 @@ struct loop {
 	bool stopping_told;            /* and so does STOPPING=1 */
 	bool reap_again;               /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
 	int64_t watchdog_at_ns;        /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
+	bool starves;                  /* of WATCHDOG=1 the manager, as a live check fails */
+	int64_t starving_tell_ns;      /* not told again before that */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -34,7 +34,7 @@ struct unit {
 	bool refused;          /* the child said that it will not execute the workload */
 	bool was_ready;        /* in this life */
 	bool live;             /* the verdict; in a new life the service is not dead yet */
-	bool was_unhealthy;    /* in this life */
+	bool was_unhealthy;    /* and acted upon; in this life, or since it was healthy last */
 	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
