@@ -39,7 +39,7 @@ void config_refuse(struct config_reader *reader, const struct complaint *why)
 		reader->out_of_memory = true;
 }
 
-int config_add(struct config *config, size_t service, enum option option, const char *sentence)
+static int add_at(struct config *config, bool is_warning, size_t service, enum option option, const char *sentence)
 {
 	const struct json_node *node = option < OPTION_COUNT ? config->said[service].where[option] : NULL;
 	struct complaint why;
@@ -48,7 +48,17 @@ int config_add(struct config *config, size_t service, enum option option, const 
 		json_complain(node, &why, "%.250s", sentence);
 	else
 		complain(&why, EINVAL, "%s", sentence);
-	return add_finding(config, false, &why);
+	return add_finding(config, is_warning, &why);
+}
+
+int config_add(struct config *config, size_t service, enum option option, const char *sentence)
+{
+	return add_at(config, false, service, option, sentence);
+}
+
+int config_warn(struct config *config, size_t service, enum option option, const char *sentence)
+{
+	return add_at(config, true, service, option, sentence);
 }
 
 void *config_allocate(struct config_reader *reader, size_t size)

@@ -185,6 +185,8 @@ struct service {
 	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
 	struct path_list watch; /* a change below these starts the service again */
+	/* "FILE:LINE:COLUMN: KEY: " of what only a start can judge; NULL where no file says it. */
+	const char *user_place, *seccomp_place;
 	struct confinement confinement;
 };
 

@@ -443,6 +443,29 @@ static int complete_file(struct model *model, char **env, struct config *config)
 	return error;
 }
 
+static const char *place_of(const struct config_said *said, enum option option)
+{
+	struct complaint place;
+
+	if (said->where[option] == NULL)
+		return NULL;
+	json_complain(said->where[option], &place, "%s", "");
+	return strdup(place.text);
+}
+
+/* What the start alone can judge is then blamed on the file, unless an option or a variable has said it before. */
+static void keep_places(const struct parse *parse, const struct config *config)
+{
+	for (size_t i = 0; i < config->said_count; i++) {
+		struct service *service = i == 0 ? &parse->model->main : &parse->model->more[i - 1];
+
+		if (i > 0 || !parse->seen[OPTION_USER])
+			service->user_place = place_of(&config->said[i], OPTION_USER);
+		if (i > 0 || !parse->seen[OPTION_SECCOMP])
+			service->seccomp_place = place_of(&config->said[i], OPTION_SECCOMP);
+	}
+}
+
 /* All findings of a file whose text is there. */
 static int take_file(struct parse *parse, const struct config_input *input, struct config *ret_config)
 {
@@ -453,6 +476,7 @@ static int take_file(struct parse *parse, const struct config_input *input, stru
 		error = sort_checks(i == 0 ? &model->main : &model->more[i - 1]);
 	if (error < 0)
 		return error;
+	keep_places(parse, ret_config);
 	memcpy(parse->seen, ret_config->said->seen, sizeof parse->seen);
 	return ret_config->error_count > 0 ? 0 : complete_file(model, input->env, ret_config);
 }
