@@ -142,7 +142,7 @@ def test_the_watchdog_is_fed_as_long_as_the_live_checks_hold(either, systemd, pu
         flag.touch()
         fed = beats(systemd)
         wait_until(lambda: beats(systemd) >= fed + 3)
-        assert n.complaints().count("a live check found sleep unhealthy: no WATCHDOG=1 until it is healthy again") == 1
+        assert n.complaints().count("a live check found sh unhealthy: no WATCHDOG=1 until it is healthy again") == 1
 
 
 # --- stopping -----------------------------------------------------------------------------------------------------

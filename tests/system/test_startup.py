@@ -133,10 +133,10 @@ def test_without_a_ready_check_it_is_what_readiness_means(either, public, tmp_pa
         wait_until(lambda: health(n, "--ready") == (1, f"not ready: startup: file:{public}/up has not succeeded yet"))
         held = time.monotonic()
         until(n, f"file:{public}/up", lambda check: time.monotonic() > held + 0.5)
-        assert "time_to_ready_seconds" not in status(n)["service"] and systemd.hear() == []
+        assert "time_to_ready_seconds" not in status(n)["services"][0] and systemd.hear() == []
         (public / "up").touch()
         wait_until(lambda: health(n, "--ready") == (0, "ready"))
-        assert wait_until(lambda: status(n)["service"].get("time_to_ready_seconds")) > 0.5
+        assert wait_until(lambda: status(n)["services"][0].get("time_to_ready_seconds")) > 0.5
         assert wait_until(systemd.hear) == ["READY=1"]
 
 
@@ -190,7 +190,7 @@ def test_each_life_begins_anew(nest_init, tmp_path, public):
         wait_until(lambda: health(n, "--ready") == (0, "ready"))
         (public / "up").unlink()
         os.kill(n.workload(), signal.SIGUSR1)
-        wait_until(lambda: status(n)["service"]["starts"] == 2)
+        wait_until(lambda: status(n)["services"][0]["starts"] == 2)
         before = until(n, "up", lambda check: check["failures"] >= 2)["failures"]
         ready_runs = runs(checks(n)["root"])
         until(n, "up", lambda check: check["failures"] >= before + 3)
