@@ -63,13 +63,24 @@ static void signal_text(struct writer *writer, const char *key, int number)
 	json_write_text(&writer->json, key, signal_name(number, name));
 }
 
+/* The same of what may hold a secret. */
+static void guarded(struct writer *writer, const char *key, const char *value, struct secret_words *before)
+{
+	cleanup_free char *hidden = writer->whom == CONFIG_FOR_PEOPLE ? secret_hide(before, value) : NULL;
+
+	if (hidden != NULL || writer->whom == CONFIG_FOR_MONITOR)
+		text(writer, key, hidden != NULL ? hidden : value);
+}
+
 static void words(struct writer *writer, const char *key, char **word)
 {
+	struct secret_words before = { 0 };
+
 	if (word == NULL || *word == NULL || writer->whom == CONFIG_FOR_MONITOR)
 		return;
 	json_write_array(&writer->json, key);
 	for (; *word != NULL; word++)
-		text(writer, NULL, *word);
+		guarded(writer, NULL, *word, &before);
 	json_write_end(&writer->json);
 }
 
@@ -369,10 +380,13 @@ static void headers(struct writer *writer, const struct exchange *exchange)
 
 static void check(struct writer *writer, const struct check *check)
 {
+	const char *body = check->exchange.body;
+	struct secret_words before = { 0 };
+
 	json_write_object(&writer->json, NULL);
 	if (strcmp(check->name, check->text) != 0) /* a target that is its own name may be a longer one */
 		text(writer, "name", check->name);
-	text(writer, "target", check->text);
+	guarded(writer, "target", check->text, &before);
 	timing(writer, &check->timing);
 	json_write_u64(&writer->json, "success_threshold", check->timing.success_threshold);
 	json_write_u64(&writer->json, "jitter", check->timing.jitter_percent);
@@ -381,8 +395,9 @@ static void check(struct writer *writer, const struct check *check)
 	if (check->exchange.method != NULL)
 		text(writer, "method", check->exchange.method);
 	headers(writer, &check->exchange);
-	if (check->exchange.body != NULL)
-		text(writer, "body", check->exchange.body);
+	if (body != NULL)
+		text(writer, "body",
+			writer->whom == CONFIG_FOR_PEOPLE && looks_secret(body, body) ? CONFIG_REDACTED : body);
 	json_write_end(&writer->json);
 }
 
@@ -514,6 +529,7 @@ static void page(struct writer *writer, const struct check *page)
 	cleanup_free char *written = NULL;
 	size_t length;
 	FILE *out = open_memstream(&written, &length);
+	struct secret_words before = { 0 };
 
 	if (out == NULL)
 		return;
@@ -527,7 +543,7 @@ static void page(struct writer *writer, const struct check *page)
 		setting(out, "header", page->exchange.header[i]);
 	fputs(page->text, out);
 	if (fclose(out) == 0)
-		text(writer, NULL, written);
+		guarded(writer, NULL, written, &before);
 }
 
 static void metrics(struct writer *writer, const struct model *model)
@@ -557,7 +573,7 @@ static void tracing(struct writer *writer, const struct model *model)
 		return;
 	json_write_object(&writer->json, "tracing");
 	if (model->trace_endpoint != NULL)
-		text(writer, "endpoint", model->trace_endpoint);
+		guarded(writer, "endpoint", model->trace_endpoint, &(struct secret_words){ 0 });
 	json_write_bool(&writer->json, "resource", model->otel_resource);
 	json_write_end(&writer->json);
 }
