@@ -86,6 +86,7 @@ static void show_verdict(struct checks *checks, size_t index)
 static void forget_verdict(struct checks *checks, size_t index)
 {
 	verdict_init(&checks->verdict[index], checks->check[index].kind);
+	checks->record[index].reason[0] = '\0';
 	show_verdict(checks, index);
 }
 
@@ -299,6 +300,24 @@ static void set_next_run(struct checks *checks, size_t index, bool first_time, i
 		schedule_init(schedule, schedule_next(schedule) - spare / 65536 * (next_random(checks) >> 16));
 }
 
+/* A run that has not changed the verdict yet says how far it is from that. */
+static void show_reason(struct checks *checks, size_t index, const char *reason)
+{
+	const struct verdict *verdict = &checks->verdict[index];
+	const struct check_timing *timing = &checks->check[index].timing;
+	char *text = checks->record[index].reason;
+	const size_t size = sizeof checks->record[index].reason;
+
+	if (verdict->consecutive_failures > 0 && verdict->state != VERDICT_UNHEALTHY)
+		snprintf(text, size, "%.400s (failure %u of %u)", reason, verdict->consecutive_failures,
+			timing->retries);
+	else if (verdict->consecutive_successes > 0 && verdict->state != VERDICT_HEALTHY)
+		snprintf(text, size, "%.400s (success %u of %u)", reason, verdict->consecutive_successes,
+			timing->success_threshold);
+	else
+		snprintf(text, size, "%s", reason);
+}
+
 bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at)
 {
 	struct verdict *verdict = &checks->verdict[index];
@@ -310,7 +329,7 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 		return false;
 	changed = verdict_observe(
 		verdict, &checks->check[index].timing, checks_start_ns(checks, index), run_at, success);
-	snprintf(record->reason, sizeof record->reason, "%s", reason);
+	show_reason(checks, index, reason);
 	show_verdict(checks, index);
 	record->successes += success;
 	record->failures += !success;

@@ -150,8 +150,12 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
+	const int64_t now = clock_now_ns();
+
 	if (unit->stop_began_at_ns == 0)
-		unit->stop_began_at_ns = clock_now_ns();
+		unit->stop_began_at_ns = now;
+	if (signal != 0)
+		unit->asked_at_ns = now;
 	unit->asked_signal = signal;
 	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
 	unit->changed = true;

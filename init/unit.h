@@ -56,6 +56,7 @@ struct unit {
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t started_at_ns;
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
+	int64_t asked_at_ns;           /* when asked_signal did */
 	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
 	struct wire_service record;    /* what is counted, kept in the very record that reports it */
 };

@@ -220,7 +220,7 @@ def test_behind_the_last_start_it_is_stopped_and_that_is_a_failure(either, tmp_p
                     "--on-unhealthy", "restart", "--restart", "no:1", *SOON) as n:
         assert n.wait() == 1
         assert lives(log) == 2
-        assert "not started again: it was 1 times within 5m0s" in n.errors()
+        assert "not started again: it was once within 5m0s" in n.errors()
 
 
 def test_unhealthy_may_mean_stop(either, tmp_path):
