@@ -1,6 +1,7 @@
 #include "health/checks.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "health/resolve.h"
 
 #include <errno.h>
@@ -127,12 +128,15 @@ int64_t checks_start_ns(const struct checks *checks, size_t index)
 static void hold(struct checks *checks)
 {
 	const size_t first = verdict_holder(checks->verdict, checks->count);
+	char name[400];
 
 	checks->held = first < checks->count;
+	if (checks->held)
+		utf8_clean(checks->check[first].name, name, sizeof name);
 	for (size_t i = 0; i < checks->count && checks->held; i++)
 		if (is_held(checks, i))
 			snprintf(checks->record[i].reason, sizeof checks->record[i].reason,
-				"startup: %.400s has not succeeded yet", checks->check[first].name);
+				"startup: %s has not succeeded yet", name);
 }
 
 /* Never for a check that the service itself tells of, or that has nothing more to say. */
@@ -300,7 +304,7 @@ static void set_next_run(struct checks *checks, size_t index, bool first_time, i
 		schedule_init(schedule, schedule_next(schedule) - spare / 65536 * (next_random(checks) >> 16));
 }
 
-/* A run that has not changed the verdict yet says how far it is from that. */
+/* A run that says other than the verdict does says how far it is from changing that. */
 static void show_reason(struct checks *checks, size_t index, const char *reason)
 {
 	const struct verdict *verdict = &checks->verdict[index];
@@ -308,14 +312,15 @@ static void show_reason(struct checks *checks, size_t index, const char *reason)
 	char *text = checks->record[index].reason;
 	const size_t size = sizeof checks->record[index].reason;
 
-	if (verdict->consecutive_failures > 0 && verdict->state != VERDICT_UNHEALTHY)
+	if (verdict->consecutive_failures > 0 && verdict_passes(verdict))
 		snprintf(text, size, "%.400s (failure %u of %u)", reason, verdict->consecutive_failures,
 			timing->retries);
-	else if (verdict->consecutive_successes > 0 && verdict->state != VERDICT_HEALTHY)
+	else if (verdict->consecutive_successes > 0 && !verdict_passes(verdict))
 		snprintf(text, size, "%.400s (success %u of %u)", reason, verdict->consecutive_successes,
 			timing->success_threshold);
 	else
 		snprintf(text, size, "%s", reason);
+	utf8_trim(text);
 }
 
 bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "health/changes.h"
 #include "health/checks.h"
@@ -511,7 +512,8 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 	return error;
 }
 
-static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
+static int answer_health(
+	enum check_kind kind, const char *page, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	static const enum media offered[] = { MEDIA_PLAIN, MEDIA_HEALTH_JSON };
 	enum health_format format = serve_has(request, "verbose") ? HEALTH_VERBOSE : HEALTH_BRIEF;
@@ -521,6 +523,7 @@ static int answer_health(enum check_kind kind, const struct serve_request *reque
 	/* Not waited for: who looks again a second later is told if PID 1 has not answered by then. */
 	ask_init();
 	collect(&facts);
+	facts.health.page = page;
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	if (media == MEDIA_HEALTH_JSON)
 		format = HEALTH_JSON;
@@ -531,19 +534,26 @@ static int answer_health(enum check_kind kind, const struct serve_request *reque
 static int answer_live(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_LIVE, request, ret_reply);
+	return answer_health(CHECK_LIVE, NULL, request, ret_reply);
+}
+
+/* /livez by the name that Kubernetes had for it before (deprecated since 1.16), and that load balancers ask for. */
+static int answer_healthz(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return answer_health(CHECK_LIVE, "healthz", request, ret_reply);
 }
 
 static int answer_ready(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_READY, request, ret_reply);
+	return answer_health(CHECK_READY, NULL, request, ret_reply);
 }
 
 static int answer_startup(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_STARTUP, request, ret_reply);
+	return answer_health(CHECK_STARTUP, NULL, request, ret_reply);
 }
 
 static const struct serve_page pages[] = {
@@ -551,7 +561,7 @@ static const struct serve_page pages[] = {
 	{ "/metrics", answer_metrics, true },
 	{ "/metrics/self", answer_self, true },
 	{ "/livez", answer_live, false },
-	{ "/healthz", answer_live, false },
+	{ "/healthz", answer_healthz, false },
 	{ "/readyz", answer_ready, false },
 	{ "/startupz", answer_startup, false },
 };
@@ -569,8 +579,10 @@ static void fill_verdict(enum check_kind kind, struct wire_verdict *verdict)
 	verdict->kind = kind;
 	verdict->healthy = health_is_good(&facts.health, kind);
 	verdict->silent = facts.health.source == HEALTH_INIT_SILENT;
-	if (health_page(&facts.health, 1U << kind, HEALTH_BRIEF, &status, &text, &length) == 0)
-		snprintf(verdict->reason, sizeof verdict->reason, "%.*s", (int)strcspn(text, "\n"), text);
+	if (health_page(&facts.health, 1U << kind, HEALTH_BRIEF, &status, &text, &length) == 0) {
+		text[strcspn(text, "\n")] = '\0';
+		utf8_clean(text, verdict->reason, sizeof verdict->reason);
+	}
 	free(text);
 }
 

@@ -94,7 +94,7 @@ static int take_options(int argc, char **argv, struct request *request)
 	opterr = 0;
 	optind = 0; /* main may have parsed options already: start afresh (getopt(3)) */
 	while (r == 0) {
-		const int code = getopt_long(argc, argv, ":", options, NULL);
+		const int code = getopt_long(argc, argv, ":h", options, NULL);
 
 		if (code == -1)
 			return 0;
@@ -104,7 +104,7 @@ static int take_options(int argc, char **argv, struct request *request)
 			r = take_expected(optarg, &request->expected);
 		else if (code == OPTION_WAIT)
 			r = take_duration("--wait", optarg, &request->wait_ns);
-		else if (code == OPTION_HELP)
+		else if (code == OPTION_HELP || code == 'h')
 			r = -1;
 		else
 			r = refuse_option(code, argv);

@@ -1,6 +1,6 @@
 #include "metrics/app_line.h"
 
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <float.h>

@@ -1,7 +1,7 @@
 #include "metrics/exposition.h"
 
 #include "base/clock.h"
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <errno.h>

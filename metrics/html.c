@@ -1,8 +1,8 @@
 #include "metrics/html.h"
 
 #include "base/duration.h"
+#include "base/utf8.h"
 #include "base/wire.h"
-#include "metrics/utf8.h"
 
 void html(struct buffer *page, const char *text)
 {

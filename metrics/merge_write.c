@@ -1,8 +1,8 @@
 #include "metrics/merge.h"
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "metrics/merge_table.h"
-#include "metrics/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>

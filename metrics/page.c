@@ -2,7 +2,7 @@
 
 #include "base/capname.h"
 #include "base/signame.h"
-#include "metrics/utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <signal.h>

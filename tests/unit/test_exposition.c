@@ -1,6 +1,6 @@
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "metrics/exposition.h"
-#include "metrics/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
