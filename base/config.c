@@ -101,12 +101,29 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 	}
 }
 
+static int refuse_second_target(const struct config_reader *reader, struct complaint *ret_why)
+{
+	if (reader->check->text == NULL)
+		return 0;
+	return complain(ret_why, EINVAL, "a check has either \"target\" or \"command\"");
+}
+
+/* The monitor, which runs no command, has those of whole words in one text. */
+static int set_target(struct config_reader *reader, char *text, struct complaint *ret_why)
+{
+	int error = refuse_second_target(reader, ret_why);
+
+	if (error == 0)
+		error = check_set_target(text, reader->check, ret_why);
+	return error < 0 || reader->input->without_commands ? error : check_refuse_quotes(reader->check, ret_why);
+}
+
 static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
 {
 	const enum option option = (enum option)key->sets;
 
 	if (key->group == GROUP_CHECK && key->sets == EXTRA_TARGET)
-		return check_set_target(text, reader->check, ret_why);
+		return set_target(reader, text, ret_why);
 	if (key->group == GROUP_CHECK)
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
 	if (key->sets >= OPTION_COUNT)
@@ -215,6 +232,22 @@ static void read_limits(struct config_reader *reader, const struct config_key *k
 			apply(reader, key, node, config_limit(reader, node));
 }
 
+/* The words of an exec check. */
+static void set_check_command(struct config_reader *reader, const struct json_node *node, char **words)
+{
+	struct complaint plain, why;
+	int error = refuse_second_target(reader, &plain);
+
+	if (error == 0)
+		error = check_set_command(words, reader->check, &plain);
+	if (error == 0 && json_kind(node) == JSON_STRING)
+		error = check_refuse_quotes(reader->check, &plain);
+	if (error == 0)
+		return;
+	json_complain(node, &why, "%.250s", plain.text);
+	config_refuse(reader, &why);
+}
+
 /* An empty pre-stop command is none. */
 static void read_command(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
@@ -228,6 +261,8 @@ static void read_command(struct config_reader *reader, const struct config_key *
 	if (*words == NULL || **words == '\0') {
 		json_complain(node, &why, "names no command");
 		config_refuse(reader, &why);
+	} else if (key->group == GROUP_CHECK) {
+		set_check_command(reader, node, words);
 	} else if (key->sets == OPTION_PRE_STOP) {
 		service_for(reader, OPTION_PRE_STOP)->stop.pre_stop = words;
 	} else if (config_service(reader)->command == NULL || *config_service(reader)->command == NULL) {
@@ -305,7 +340,7 @@ static void read_check(struct config_reader *reader, enum option option, const s
 	if (reader->config->error_count > errors || reader->config->warning_count > warnings || reader->out_of_memory)
 		return;
 	if (check.text == NULL)
-		error = complain(&plain, EINVAL, "\"target\" is missing");
+		error = complain(&plain, EINVAL, "\"target\" or \"command\" is missing");
 	if (error == 0)
 		error = check_complete(&check, &plain);
 	if (error == 0)

@@ -378,6 +378,15 @@ static void headers(struct writer *writer, const struct exchange *exchange)
 	json_write_end(&writer->json);
 }
 
+/* Its words are not those that its text would be split into again. */
+static bool needs_words(const struct check *check)
+{
+	for (char **word = check->command; word != NULL && *word != NULL; word++)
+		if (strchr("'\"", **word) != NULL || (*word)[strcspn(*word, " \t\n")] != '\0')
+			return true; /* the NUL counts as found: an empty word */
+	return false;
+}
+
 static void check(struct writer *writer, const struct check *check)
 {
 	const char *body = check->exchange.body;
@@ -386,7 +395,10 @@ static void check(struct writer *writer, const struct check *check)
 	json_write_object(&writer->json, NULL);
 	if (strcmp(check->name, check->text) != 0) /* a target that is its own name may be a longer one */
 		text(writer, "name", check->name);
-	guarded(writer, "target", check->text, &before);
+	if (writer->whom == CONFIG_FOR_PEOPLE && needs_words(check))
+		words(writer, "command", check->command);
+	else
+		guarded(writer, "target", check->text, &before);
 	timing(writer, &check->timing);
 	json_write_u64(&writer->json, "success_threshold", check->timing.success_threshold);
 	json_write_u64(&writer->json, "jitter", check->timing.jitter_percent);

@@ -202,7 +202,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 	option = find_variable(text, length);
 	if (option == OPTION_COUNT)
 		return unknown_variable(text, length, ret_why);
-	if (parse->seen[option] || equals[1] == '\0' || is_out_of_place(parse, option))
+	if (parse->seen[option] || equals[1 + strspn(equals + 1, " \t\n")] == '\0' || is_out_of_place(parse, option))
 		return 0; /* the option wins; an empty variable is an unset one */
 	parse->seen[option] = true;
 	error = set_from_variable(parse, option, equals + 1, ret_why);

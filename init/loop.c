@@ -109,9 +109,13 @@ static bool each_is_ready(const struct loop *loop)
 /* READY=1 goes out once, whatever is started again later, and never after a stop began. */
 static void tell_ready(struct loop *loop)
 {
+	int error;
+
 	if (loop->ready_told || loop->stopping_told || !each_is_ready(loop))
 		return;
-	notify_send("READY=1");
+	error = notify_send("READY=1");
+	if (error < 0)
+		log_line(LOG_LEVEL_WARNING, "NOTIFY_SOCKET: the service manager hears nothing: %s", strerror(-error));
 	loop->ready_told = true;
 	if (loop->watchdog_ns > 0)
 		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;

@@ -156,8 +156,9 @@ static void set_policy(const struct service *service, struct supervise *ret_mach
  * program that we stand in for, unless a check says so. */
 static void speak_for_service(void)
 {
-	if (personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model))
-		notify_take(&loop.watchdog_ns);
+	if ((personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model)) &&
+		notify_take(&loop.watchdog_ns) < 0)
+		warn("WATCHDOG_USEC is no number of microseconds: the service manager hears no WATCHDOG=1");
 }
 
 static bool has_exec_check(const struct service *service)

@@ -204,6 +204,18 @@ def test_denial_reports_of_a_file(image, write):
     assert code == 5 and "called unshare: profile node answers EPERM" in errors
 
 
+def test_the_command_of_a_check_may_be_words(image, write):
+    path = write({"command": ["/bin/sleep", "1000"], "health": {
+        "start_interval": "20ms", "retries": 1,
+        "ready": [{"name": "words", "command": ["/bin/sh", "-c", "echo 'a  b'; exit 3"]}]}})
+    with container(image, path) as c:
+        wait_until(lambda: "words: status 3: a  b" in c.exec("/nest-init", "health", "--timeout", "20s").stdout)
+    code, output, _ = check("--print", path)
+    again = path.with_name("again.json")
+    again.write_text(output)
+    assert code == 0 and '"echo \'a  b\'; exit 3"' in output and check("--print", again) == (0, output, "")
+
+
 # ---- nest-init check ----
 
 def check(*words, env=None):

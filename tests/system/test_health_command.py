@@ -182,7 +182,7 @@ def test_targets_of_its_own_win_over_the_variables():
     assert alone("--ready=name=root file:/", *LONG, **checks)[0] == 0
     assert alone("--ready=file:/not/there", "--ready=file:/", *LONG) == (
         1, "not ready: file:/not/there: not there (/not/there) (looked at just now: no monitor runs)\n")
-    assert alone("--ready=exec:sh -c 'echo full; exit 3'", *LONG)[1].startswith("not ready: exec:sh -c 'echo full; exit 3': ")
+    assert alone("--ready=exec:ls /not/there", *LONG)[1].startswith("not ready: exec:ls /not/there: status 2: ")
     assert alone(*LONG, NEST_INIT_READY="ftp://x")[1].startswith("unhealthy: NEST_INIT_READY: ")
 
 
