@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/config_reader.h"
+#include "base/cron.h"
 #include "base/option_setters.h"
 #include "base/option_values.h"
 
@@ -77,6 +78,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 {
 	struct service *service = config_service(reader);
 	struct restart_policy *policy = &service->restart;
+	struct cron cron;
 
 	switch (extra) {
 	case EXTRA_ESSENTIAL:
@@ -86,7 +88,7 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 	case EXTRA_SCHEDULE:
 		service->kind = SERVICE_SCHEDULED;
 		service->schedule = text;
-		return 0;
+		return cron_parse(text, &cron, ret_why);
 	case EXTRA_RUN_TIME:
 		return value_read_duration(text, SHORTEST_TIME, &service->run_ns, ret_why);
 	case EXTRA_RETRIES:
@@ -118,6 +120,17 @@ static int set_target(struct config_reader *reader, char *text, struct complaint
 	return error < 0 || reader->input->without_commands ? error : check_refuse_quotes(reader->check, ret_why);
 }
 
+/* They are parts of --service-log. */
+static int set_logging(
+	struct config_reader *reader, const struct config_key *key, const char *text, struct complaint *ret_why)
+{
+	const enum logging_key which = key->sets == OPTION_SERVICE_LOG
+		? LOGGING_FORMAT
+		: (enum logging_key)(LOGGING_FILE + key->sets - EXTRA_LOGGING_FILE);
+
+	return logging_set(which, text, &service_for(reader, OPTION_SERVICE_LOG)->logging, ret_why);
+}
+
 static int set(struct config_reader *reader, const struct config_key *key, char *text, struct complaint *ret_why)
 {
 	const enum option option = (enum option)key->sets;
@@ -126,6 +139,8 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 		return set_target(reader, text, ret_why);
 	if (key->group == GROUP_CHECK)
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
+	if (key->group == GROUP_LOGGING)
+		return set_logging(reader, key, text, ret_why);
 	if (key->sets >= OPTION_COUNT)
 		return set_extra(reader, (enum config_extra)key->sets, text, ret_why);
 	return option_set(option_rows[option].setter, text,
@@ -381,11 +396,12 @@ static void read_environment(struct config_reader *reader, const struct json_nod
 /* What is said of the container is noted with the first service. */
 static void note(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
+	const unsigned option = key->group == GROUP_LOGGING ? OPTION_SERVICE_LOG : key->sets;
 	struct config_said *said = config_said(reader);
 
-	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && key->sets < OPTION_COUNT) {
-		said->seen[key->sets] = true;
-		said->where[key->sets] = node;
+	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && option < OPTION_COUNT) {
+		said->seen[option] = true;
+		said->where[option] = node;
 	}
 }
 

@@ -36,6 +36,7 @@ const struct config_key config_keys[] = {
 	{ "watch", GROUP_SERVICE, FORM_TEXT, CONFIG_LIST, OPTION_WATCH },
 	{ "stop", GROUP_SERVICE, FORM_OBJECT, CONFIG_TASK, GROUP_STOP },
 	{ "health", GROUP_SERVICE, FORM_OBJECT, 0, GROUP_HEALTH },
+	{ "logging", GROUP_SERVICE, FORM_OBJECT, CONFIG_SHORT | CONFIG_TASK, GROUP_LOGGING },
 
 	{ "before", GROUP_TASK, FORM_NAMES, 0, EXTRA_BEFORE },
 	{ "after", GROUP_TASK, FORM_NAMES, 0, EXTRA_AFTER },
@@ -112,6 +113,13 @@ const struct config_key config_keys[] = {
 
 	{ "format", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_FORMAT },
 	{ "level", GROUP_LOG, FORM_TEXT, 0, OPTION_LOG_LEVEL },
+
+	{ "format", GROUP_LOGGING, FORM_TEXT, 0, OPTION_SERVICE_LOG },
+	{ "file", GROUP_LOGGING, FORM_TEXT, 0, EXTRA_LOGGING_FILE },
+	{ "max_size", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING_MAX_SIZE },
+	{ "max_file", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING_MAX_FILE },
+	{ "mode", GROUP_LOGGING, FORM_TEXT, 0, EXTRA_LOGGING_MODE },
+	{ "max_buffer_size", GROUP_LOGGING, FORM_WORD, 0, EXTRA_LOGGING_MAX_BUFFER_SIZE },
 };
 const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
 
@@ -126,7 +134,6 @@ static const struct {
 	{ "env", "environment" },
 	{ "healthcheck", "health" },
 	{ "livenessProbe", "health.live" },
-	{ "logging", "log" },
 	{ "readinessProbe", "health.ready" },
 	{ "read_only", "filesystem.read_only" },
 	{ "security_opt", "seccomp" },

@@ -21,6 +21,7 @@ enum config_group {
 	GROUP_METRICS,
 	GROUP_TRACING,
 	GROUP_LOG,
+	GROUP_LOGGING,
 	GROUP_COUNT,
 };
 
@@ -64,6 +65,11 @@ enum config_extra {
 	EXTRA_SCHEDULE,
 	EXTRA_RUN_TIME,
 	EXTRA_RETRIES,
+	EXTRA_LOGGING_FILE, /* in the order of enum logging_key, behind the format */
+	EXTRA_LOGGING_MAX_SIZE,
+	EXTRA_LOGGING_MAX_FILE,
+	EXTRA_LOGGING_MODE,
+	EXTRA_LOGGING_MAX_BUFFER_SIZE,
 	EXTRA_NOTHING,
 };
 

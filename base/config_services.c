@@ -362,30 +362,23 @@ static void refuse_commands(struct config_reader *reader, const struct json_node
 	}
 }
 
-/* The monitor answers for one filter. */
-static void refuse_reports(struct config_reader *reader)
+/* The monitor answers for one filter, and hears one service. */
+static void refuse_second(struct config_reader *reader, const struct json_node *root)
 {
-	bool any = false;
+	const struct service *reported = model_reported(reader->model), *speaker = model_speaker(reader->model);
 
 	for (size_t i = 0; i < count_of(reader); i++) {
-		const struct json_node *node = reader->config->said[i].where[OPTION_SECCOMP_REPORT];
+		const struct service *service = model_service(reader->model, i);
+		const struct json_node *const *where = reader->config->said[i].where;
+		const struct json_node *node = where[OPTION_READY] != NULL ? where[OPTION_READY] : root;
 
-		if (!model_service(reader->model, i)->confinement.seccomp_report)
-			continue;
-		if (any && node != NULL)
-			refuse_value(
-				reader, node, "one service of a container can be reported on, another one is already");
-		any = true;
+		if (service->confinement.seccomp_report && service != reported)
+			refuse_value(reader, where[OPTION_SECCOMP_REPORT],
+				"one service of a container can be reported on, and another one is");
+		if (service_wants_notify(service) && service != speaker)
+			refuse_value(reader, where[OPTION_WATCHDOG] != NULL ? where[OPTION_WATCHDOG] : node,
+				"one service of a container can speak for itself, and another one does");
 	}
-}
-
-static size_t checks_of_all(const struct config_reader *reader)
-{
-	size_t sum = 0;
-
-	for (size_t i = 0; i < count_of(reader); i++)
-		sum += model_service(reader->model, i)->check_count;
-	return sum;
 }
 
 void config_check_services(struct config_reader *reader, const struct json_node *root)
@@ -404,8 +397,8 @@ void config_check_services(struct config_reader *reader, const struct json_node 
 	refuse_circle(reader, root);
 	refuse_options(reader, root);
 	refuse_commands(reader, root);
-	refuse_reports(reader);
-	if (checks_of_all(reader) > MODEL_CHECKS_MAX) {
+	refuse_second(reader, root);
+	if (model_check_count(reader->model) > MODEL_CHECKS_MAX) {
 		json_complain(root, &why, "more than %d checks in all", MODEL_CHECKS_MAX);
 		config_refuse(reader, &why);
 	}

@@ -320,6 +320,25 @@ static void stop(struct writer *writer, const struct stop_policy *policy)
 	json_write_end(&writer->json);
 }
 
+/* The log process has what it needs of it otherwise. */
+static void logging(struct writer *writer, const struct logging *logging)
+{
+	if (logging->format == LOGGING_NONE || writer->whom == CONFIG_FOR_MONITOR)
+		return;
+	json_write_object(&writer->json, "logging");
+	json_write_text(&writer->json, "format", logging_format_name(logging->format));
+	json_write_text(&writer->json, "mode", logging->non_blocking ? "non-blocking" : "blocking");
+	if (logging->max_buffer_size > 0)
+		json_write_u64(&writer->json, "max_buffer_size", logging->max_buffer_size);
+	if (logging->file != NULL)
+		text(writer, "file", logging->file);
+	if (logging->max_size > 0)
+		json_write_u64(&writer->json, "max_size", logging->max_size);
+	if (logging->max_file > 0)
+		json_write_u64(&writer->json, "max_file", logging->max_file);
+	json_write_end(&writer->json);
+}
+
 /* ---- health ---- */
 
 static void expected(struct writer *writer, const struct expected *expected)
@@ -496,6 +515,7 @@ static void service(struct writer *writer, const struct model *model, const stru
 	words(writer, "wait_for", service->wait_for);
 	confinement(writer, &service->confinement);
 	stop(writer, &service->stop);
+	logging(writer, &service->logging);
 	if (service->kind == SERVICE_LASTING) {
 		restart(writer, &service->restart);
 		texts(writer, "watch", service->watch.path, service->watch.count);

@@ -37,7 +37,7 @@ int kept_open(int fd, size_t check_count, struct kept **ret_kept)
 }
 
 /* A process that is killed has made its writes in the program's order: the compiler is all that must not change it. */
-static void put(uint32_t *current, void *copies, const void *value, size_t size)
+void kept_commit(uint32_t *current, void *copies, const void *value, size_t size)
 {
 	const uint32_t other = ~*current & 1;
 
@@ -70,7 +70,7 @@ void kept_put_tally(struct kept *kept, size_t check, const struct tally *tally)
 {
 	struct kept_tally *at = &kept->tally[check];
 
-	put(&at->current, at->copy, tally, sizeof *tally);
+	kept_commit(&at->current, at->copy, tally, sizeof *tally);
 }
 
 /* None comes near the middle of its range, and none goes on counting from there to 0. */
@@ -89,17 +89,17 @@ void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *
 {
 	struct kept_errors *at = &kept->errors[page];
 
-	put(&at->current, at->copy, counts, sizeof *counts);
+	kept_commit(&at->current, at->copy, counts, sizeof *counts);
 }
 
-struct cpu_mark kept_cpu(const struct kept *kept)
+struct cpu_mark kept_cpu(const struct kept *kept, size_t service)
 {
-	return kept->cpu.copy[kept->cpu.current & 1];
+	return kept->cpu[service].copy[kept->cpu[service].current & 1];
 }
 
-void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark)
+void kept_put_cpu(struct kept *kept, size_t service, const struct cpu_mark *mark)
 {
-	put(&kept->cpu.current, kept->cpu.copy, mark, sizeof *mark);
+	kept_commit(&kept->cpu[service].current, kept->cpu[service].copy, mark, sizeof *mark);
 }
 
 struct trace_mark kept_trace(const struct kept *kept)
@@ -109,5 +109,5 @@ struct trace_mark kept_trace(const struct kept *kept)
 
 void kept_put_trace(struct kept *kept, const struct trace_mark *mark)
 {
-	put(&kept->trace.current, kept->trace.copy, mark, sizeof *mark);
+	kept_commit(&kept->trace.current, kept->trace.copy, mark, sizeof *mark);
 }

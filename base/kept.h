@@ -75,16 +75,19 @@ struct kept_trace {
 	struct trace_mark copy[2];
 };
 
-#define KEPT_VERSION 3
+#define KEPT_VERSION 4
 
 struct kept {             /* all zero: nothing was counted */
 	uint32_t version; /* what has another one is no memory of ours, and is cleared */
 	uint32_t reserved;
-	struct kept_cpu cpu;
+	struct kept_cpu cpu[MODEL_SERVICES_MAX]; /* one for each service */
 	struct kept_trace trace;
 	struct kept_errors errors[MODEL_MERGE_MAX]; /* one for each page of the configuration */
 	struct kept_tally tally[];                  /* one for each check of the configuration */
 };
+
+/* Makes value the one of two copies that counts, wherever the process may be killed meanwhile. */
+void kept_commit(uint32_t *current, void *copies, const void *value, size_t size);
 
 /* Makes the memory, for PID 1. Returns a descriptor, CLOEXEC, or -errno. */
 int kept_make(size_t check_count);
@@ -100,8 +103,8 @@ void kept_put_tally(struct kept *kept, size_t check, const struct tally *tally);
 struct error_counts kept_errors(const struct kept *kept, size_t page);
 void kept_put_errors(struct kept *kept, size_t page, const struct error_counts *counts);
 
-struct cpu_mark kept_cpu(const struct kept *kept);
-void kept_put_cpu(struct kept *kept, const struct cpu_mark *mark);
+struct cpu_mark kept_cpu(const struct kept *kept, size_t service);
+void kept_put_cpu(struct kept *kept, size_t service, const struct cpu_mark *mark);
 
 struct trace_mark kept_trace(const struct kept *kept);
 void kept_put_trace(struct kept *kept, const struct trace_mark *mark);

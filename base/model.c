@@ -115,11 +115,32 @@ bool service_wants_notify(const struct service *service)
 	return false;
 }
 
+const struct service *model_speaker(const struct model *model)
+{
+	for (size_t i = 0; i < model_service_count(model); i++)
+		if (service_wants_notify(model_service(model, i)))
+			return model_service(model, i);
+	return NULL;
+}
+
 bool model_wants_notify(const struct model *model)
 {
-	bool wants = false;
+	return model_speaker(model) != NULL;
+}
+
+const struct service *model_reported(const struct model *model)
+{
+	for (size_t i = 0; i < model_service_count(model); i++)
+		if (model_service(model, i)->confinement.seccomp_report)
+			return model_service(model, i);
+	return NULL;
+}
+
+size_t model_check_count(const struct model *model)
+{
+	size_t sum = 0;
 
 	for (size_t i = 0; i < model_service_count(model); i++)
-		wants = wants || service_wants_notify(model_service(model, i));
-	return wants;
+		sum += model_service(model, i)->check_count;
+	return sum;
 }

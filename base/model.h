@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "base/logging.h"
 #include "base/ulimit.h"
 
 #include <stdbool.h>
@@ -184,6 +185,7 @@ struct service {
 	struct expected expected;   /* the same */
 	struct check *check;        /* check_count of them, allocated for the life of the process */
 	size_t check_count;
+	struct logging logging; /* of its standard output and error */
 	struct path_list watch; /* a change below these starts the service again */
 	/* "FILE:LINE:COLUMN: KEY: " of what only a start can judge; NULL where no file says it. */
 	const char *user_place, *seccomp_place;
@@ -236,6 +238,14 @@ enum model_file {
 
 /* Its path, or NULL: there is no such file. */
 const char *model_file(const struct model *model, uint32_t file);
+
+/* The service whose denials are reported, or NULL: of several there is one at the most; and the one that speaks for
+ * itself. */
+const struct service *model_reported(const struct model *model);
+const struct service *model_speaker(const struct model *model);
+
+/* How many checks all services have together. */
+size_t model_check_count(const struct model *model);
 
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);

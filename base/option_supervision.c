@@ -272,6 +272,16 @@ static int set_trace_endpoint(const char *value, const char **ret_endpoint, stru
 	return r;
 }
 
+/* The text of the last one stays the model's, for the process's life. */
+static int set_logging(const char *value, struct logging *ret_logging, struct complaint *ret_why)
+{
+	char *text = strdup(value);
+
+	if (text == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	return logging_parse(text, ret_logging, ret_why);
+}
+
 static int set_log_format(const char *value, enum log_format *ret_format, struct complaint *ret_why)
 {
 	for (enum log_format format = 0; format < LOG_FORMAT_COUNT; format++) {
@@ -327,6 +337,8 @@ int option_set_supervision(enum setter setter, const char *value, void *member, 
 		return add_pages(value, member, ret_why);
 	case SET_TRACE_ENDPOINT:
 		return set_trace_endpoint(value, member, ret_why);
+	case SET_LOGGING:
+		return set_logging(value, member, ret_why);
 	case SET_LOG_FORMAT:
 		return set_log_format(value, member, ret_why);
 	default:

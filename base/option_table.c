@@ -122,6 +122,8 @@ const struct option_row option_rows[] = {
 		SECTION_METRICS, VALUE_NEEDED, WHOLE, SET_TRACE_ENDPOINT, IN_MODEL(trace_endpoint) },
 	[OPTION_OTEL_RESOURCE] = { "otel-resource", "", "facts into COMMAND's OTEL_RESOURCE_ATTRIBUTES",
 		SECTION_METRICS, VALUE_OPTIONAL, WHOLE, SET_BOOL, IN_MODEL(otel_resource) },
+	[OPTION_SERVICE_LOG] = { "service-log", " HOW[,KEY=VALUE]", "COMMAND's lines: tagged or json; file=PATH ...",
+		SECTION_LOG, VALUE_NEEDED, COMMON, SET_LOGGING, IN(logging) },
 	[OPTION_LOG_FORMAT] = { "log-format", " FORMAT", "text, json or ecs (text)", SECTION_LOG, VALUE_NEEDED, WHOLE,
 		SET_LOG_FORMAT, IN_MODEL(log_format) },
 	[OPTION_LOG_LEVEL] = { "log-level", " LEVEL", "error, warning, notice or info (notice)", SECTION_LOG,

@@ -365,6 +365,9 @@ static int complete_service(const bool seen[static OPTION_COUNT], char **env, st
 		harden(seen, &service->confinement);
 	for (size_t i = 0; i < service->check_count; i++)
 		check_inherit(&service->check[i], &service->timing, &service->expected);
+	*ret_option = OPTION_SERVICE_LOG;
+	if (logging_check(&service->logging, ret_why) < 0)
+		return -EINVAL;
 	*ret_option = OPTION_COUNT;
 	error = check_names(service, ret_option, ret_why);
 	return error < 0 ? error : check_service(service, ret_option, ret_why);

@@ -407,10 +407,11 @@ static void set_root(struct changed_root *root, const char *path)
 	snprintf(root->parent, sizeof root->parent, "%.*s", (int)length, path);
 }
 
-void changes_open(struct changes *changes, const struct path_list *paths, changes_tell *tell)
+void changes_open(struct changes *changes, uint32_t service, const struct path_list *paths, changes_tell *tell)
 {
 	const char *of_others = NULL;
 
+	changes->service = service;
 	changes->tell = tell;
 	changes->inotify = -1;
 	changes->look_at_ns = TIME_NEVER;
@@ -458,7 +459,7 @@ void changes_run(struct changes *changes, int64_t now)
 		look(changes, false);
 	if (now < burst_due_ns(&changes->burst) || now < changes->again_at_ns)
 		return;
-	if (changes->tell(changes->latest))
+	if (changes->tell(changes->service, changes->latest))
 		changes->burst = (struct burst){ .is_open = false };
 	else
 		changes->again_at_ns = now + TELL_AGAIN_NS;

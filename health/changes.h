@@ -10,7 +10,7 @@
 
 /* Tells PID 1 of a change; path: of the last file of a burst, which is no editor's or tool's temporary one any more.
  * Returns false if it could not be told now. */
-typedef bool changes_tell(const char *path);
+typedef bool changes_tell(uint32_t service, const char *path);
 
 struct changed_root {
 	char path[TARGET_PATH_SIZE];
@@ -20,6 +20,7 @@ struct changed_root {
 };
 
 struct changes {
+	uint32_t service; /* whose they are: its index */
 	changes_tell *tell;
 	size_t root_count;
 	struct changed_root root[MODEL_PATHS_MAX];
@@ -34,7 +35,7 @@ struct changes {
 };
 
 /* Begins to watch; it never fails, but may come to look instead. Opens what the monitor's filter would not let it. */
-void changes_open(struct changes *changes, const struct path_list *paths, changes_tell *tell);
+void changes_open(struct changes *changes, uint32_t service, const struct path_list *paths, changes_tell *tell);
 
 /* One slot, or none. */
 size_t changes_pollfds(const struct changes *changes, struct pollfd *ret_slots);

@@ -25,6 +25,12 @@ static void take_counts(struct wire_check *record, const struct tally *tally)
 	memcpy(record->duration_bucket, tally->duration_bucket, sizeof record->duration_bucket);
 }
 
+/* Whose check it is. */
+static struct checks_service *service_of(const struct checks *checks, size_t index)
+{
+	return &checks->service[checks->record[index].service];
+}
+
 static void keep(struct checks *checks, size_t index, int64_t now)
 {
 	const struct wire_check *record = &checks->record[index];
@@ -32,20 +38,64 @@ static void keep(struct checks *checks, size_t index, int64_t now)
 		.failures = record->failures,
 		.last_success_ns = record->last_success_ns,
 		.duration_sum_ns = record->duration_sum_ns,
-		.verdict = { .life = checks->life, .seen_at_ns = now, .runs = checks->runs[index] } };
+		.verdict = {
+			.life = service_of(checks, index)->life, .seen_at_ns = now, .runs = checks->runs[index] } };
 
 	verdict_keep(&checks->verdict[index], &tally.verdict);
 	memcpy(tally.duration_bucket, record->duration_bucket, sizeof tally.duration_bucket);
 	kept_put_tally(checks->kept, index, &tally);
 }
 
+/* One behind the other, service by service. */
+static void take_checks(struct checks *checks, const struct model *model)
+{
+	for (size_t i = 0; i < checks->service_count; i++) {
+		const struct service *service = model_service(model, i);
+
+		checks->service[i] = (struct checks_service){ .first = checks->count, .count = service->check_count };
+		for (size_t k = 0; k < service->check_count; k++) {
+			checks->record[checks->count].service = (uint32_t)i;
+			checks->check[checks->count++] = service->check[k];
+		}
+	}
+}
+
+static int make_room(struct checks *checks, const struct model *model)
+{
+	size_t room = 1; /* none is a number too */
+
+	checks->service_count = model_service_count(model);
+	for (size_t i = 0; i < checks->service_count; i++)
+		room += model_service(model, i)->check_count;
+	checks->check = calloc(room, sizeof *checks->check);
+	checks->service = calloc(checks->service_count, sizeof *checks->service);
+	checks->schedule = calloc(room, sizeof *checks->schedule);
+	checks->verdict = calloc(room, sizeof *checks->verdict);
+	checks->record = calloc(room, sizeof *checks->record);
+	checks->runs = calloc(room, sizeof *checks->runs);
+	checks->is_recalled = calloc(room, sizeof *checks->is_recalled);
+	return checks->check == NULL || checks->service == NULL || checks->schedule == NULL ||
+			checks->verdict == NULL || checks->record == NULL || checks->runs == NULL ||
+			checks->is_recalled == NULL
+		? -ENOMEM
+		: 0;
+}
+
+/* A name is unique in its service; of several services, its own is before it. */
+static void name_check(struct wire_check *record, const char *name, const struct model *model)
+{
+	if (model->more_count == 0)
+		snprintf(record->name, sizeof record->name, "%s", name);
+	else
+		snprintf(record->name, sizeof record->name, "%s/%s",
+			service_name(model_service(model, record->service)), name);
+}
+
 int checks_init(struct checks *checks, const struct model *model, struct kept *kept, size_t descriptors, int channel)
 {
-	const size_t count = model->main.check_count;
-	const size_t room = count + 1; /* none is a number too */
-
-	checks->check = model->main.check;
-	checks->count = count;
+	if (make_room(checks, model) < 0)
+		return -ENOMEM;
+	take_checks(checks, model);
 	checks->kept = kept;
 	checks->channel = channel;
 	checks->random = (uint32_t)clock_now_ns();
@@ -53,21 +103,13 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 	checks->lane_count = descriptors / 2 < CHECKS_LANES_MAX ? descriptors / 2 : CHECKS_LANES_MAX;
 	if (checks->lane_count == 0)
 		checks->lane_count = 1;
-	checks->schedule = calloc(room, sizeof *checks->schedule);
-	checks->verdict = calloc(room, sizeof *checks->verdict);
-	checks->record = calloc(room, sizeof *checks->record);
-	checks->runs = calloc(room, sizeof *checks->runs);
-	checks->is_recalled = calloc(room, sizeof *checks->is_recalled);
-	if (checks->schedule == NULL || checks->verdict == NULL || checks->record == NULL || checks->runs == NULL ||
-		checks->is_recalled == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < checks->count; i++) {
 		struct wire_check *record = &checks->record[i];
 		const struct tally tally = kept_tally(kept, i);
 
-		verdict_init(&checks->verdict[i], model->main.check[i].kind);
-		record->kind = model->main.check[i].kind;
-		snprintf(record->name, sizeof record->name, "%s", model->main.check[i].name);
+		verdict_init(&checks->verdict[i], checks->check[i].kind);
+		record->kind = checks->check[i].kind;
+		name_check(record, checks->check[i].name, model);
 		take_counts(record, &tally);
 	}
 	return 0;
@@ -99,41 +141,58 @@ static void free_lane(struct checks *checks, struct check_lane *lane)
 		checks->commands--;
 }
 
-void checks_stop(struct checks *checks)
+/* What may run now is given up: no more than that service's. */
+static void cancel(struct checks *checks, const struct checks_service *service)
 {
-	checks->life = 0;
-	for (size_t i = 0; checks->busy_count > 0; i++) {
-		if (!checks->lane[i].busy)
+	for (size_t i = 0, busy = checks->busy_count; busy > 0; i++) {
+		struct check_lane *lane = &checks->lane[i];
+
+		if (!lane->busy)
 			continue;
-		look_cancel(&checks->lane[i].look);
-		free_lane(checks, &checks->lane[i]);
+		busy--;
+		if (service_of(checks, lane->index) != service)
+			continue;
+		look_cancel(&lane->look);
+		free_lane(checks, lane);
 	}
-	for (size_t i = 0; i < checks->count; i++)
+}
+
+void checks_stop(struct checks *checks, size_t service)
+{
+	struct checks_service *stopped = &checks->service[service];
+
+	stopped->life = 0;
+	cancel(checks, stopped);
+	for (size_t i = stopped->first; i < stopped->first + stopped->count; i++) {
 		forget_verdict(checks, i);
+		schedule_init(&checks->schedule[i], TIME_NEVER);
+	}
 }
 
 /* ---- what startup checks decide ---- */
 
 static bool is_held(const struct checks *checks, size_t index)
 {
-	return checks->held && checks->check[index].kind != CHECK_STARTUP;
+	return service_of(checks, index)->held && checks->check[index].kind != CHECK_STARTUP;
 }
 
 int64_t checks_start_ns(const struct checks *checks, size_t index)
 {
-	return checks->check[index].kind == CHECK_STARTUP ? checks->workload_at_ns : checks->free_at_ns;
+	const struct checks_service *service = service_of(checks, index);
+
+	return checks->check[index].kind == CHECK_STARTUP ? service->workload_at_ns : service->free_at_ns;
 }
 
-/* Whether the others are held back, and by which. */
-static void hold(struct checks *checks)
+/* Whether the others of the service are held back, and by which. */
+static void hold(struct checks *checks, struct checks_service *service)
 {
-	const size_t first = verdict_holder(checks->verdict, checks->count);
+	const size_t holder = verdict_holder(checks->verdict + service->first, service->count);
 	char name[400];
 
-	checks->held = first < checks->count;
-	if (checks->held)
-		utf8_clean(checks->check[first].name, name, sizeof name);
-	for (size_t i = 0; i < checks->count && checks->held; i++)
+	service->held = holder < service->count;
+	if (service->held)
+		utf8_clean(checks->check[service->first + holder].name, name, sizeof name);
+	for (size_t i = service->first; i < service->first + service->count && service->held; i++)
 		if (is_held(checks, i))
 			snprintf(checks->record[i].reason, sizeof checks->record[i].reason,
 				"startup: %s has not succeeded yet", name);
@@ -153,15 +212,16 @@ static int64_t first_run(const struct checks *checks, size_t index, int64_t now)
 static bool recall(struct checks *checks, size_t index, const struct last_verdict *last)
 {
 	const struct check *check = &checks->check[index];
+	struct checks_service *service = service_of(checks, index);
 
-	if (check->target.kind == TARGET_NOTIFY || last->life != checks->life ||
+	if (check->target.kind == TARGET_NOTIFY || last->life != service->life ||
 		!verdict_recall(&checks->verdict[index], &check->timing, last))
 		return false;
 	show_verdict(checks, index);
 	checks->runs[index] = last->runs;
 	snprintf(checks->record[index].reason, sizeof checks->record[index].reason, "as the last monitor found it");
-	if (check->kind == CHECK_STARTUP && checks->verdict[index].started && last->seen_at_ns > checks->free_at_ns)
-		checks->free_at_ns = last->seen_at_ns;
+	if (check->kind == CHECK_STARTUP && checks->verdict[index].started && last->seen_at_ns > service->free_at_ns)
+		service->free_at_ns = last->seen_at_ns;
 	return true;
 }
 
@@ -178,20 +238,23 @@ static int64_t next_run(const struct checks *checks, size_t index, const struct 
 	return last->seen_at_ns + pause;
 }
 
-void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, int64_t now)
+void checks_start(struct checks *checks, size_t number, uint64_t life, int64_t workload_at_ns, int64_t now)
 {
-	if (checks->life == life)
+	struct checks_service *service = &checks->service[number];
+	const size_t end = service->first + service->count;
+
+	if (service->life == life)
 		return;
-	checks_stop(checks);
-	checks->life = life;
-	checks->workload_at_ns = checks->free_at_ns = workload_at_ns;
-	for (size_t i = 0; i < checks->count; i++) {
+	checks_stop(checks, number);
+	service->life = life;
+	service->workload_at_ns = service->free_at_ns = workload_at_ns;
+	for (size_t i = service->first; i < end; i++) {
 		const struct tally tally = kept_tally(checks->kept, i);
 
 		checks->is_recalled[i] = recall(checks, i, &tally.verdict);
 	}
-	hold(checks);
-	for (size_t i = 0; i < checks->count; i++) {
+	hold(checks, service);
+	for (size_t i = service->first; i < end; i++) {
 		const struct tally tally = kept_tally(checks->kept, i);
 
 		schedule_init(&checks->schedule[i],
@@ -202,12 +265,14 @@ void checks_start(struct checks *checks, uint64_t life, int64_t workload_at_ns, 
 /* A startup check has succeeded: it is the last run of it, and if none is left the others begin. */
 static void end_startup(struct checks *checks, size_t index, int64_t now)
 {
+	struct checks_service *service = service_of(checks, index);
+
 	schedule_init(&checks->schedule[index], TIME_NEVER);
-	hold(checks);
-	if (checks->held)
+	hold(checks, service);
+	if (service->held)
 		return;
-	checks->free_at_ns = now;
-	for (size_t i = 0; i < checks->count; i++) {
+	service->free_at_ns = now;
+	for (size_t i = service->first; i < service->first + service->count; i++) {
 		if (checks->check[i].kind == CHECK_STARTUP)
 			continue;
 		checks->record[i].reason[0] = '\0';
@@ -260,7 +325,7 @@ int64_t checks_deadline_ns(const struct checks *checks)
 {
 	int64_t deadline = resolve_tidy_ns();
 
-	if (checks->life == 0 || checks->count == 0)
+	if (checks->count == 0)
 		return deadline;
 	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
 		if (!checks->lane[i].busy)
@@ -387,7 +452,8 @@ static bool start_one(struct checks *checks, size_t index, int64_t now)
 	checks->busy_count++;
 	if (check->command != NULL)
 		checks->commands++;
-	look_start_by(&lane->look, check, checks->channel, (uint32_t)index, checks->life, now, deadline);
+	look_start_by(
+		&lane->look, check, checks->channel, (uint32_t)index, service_of(checks, index)->life, now, deadline);
 	return advance(checks, lane, now);
 }
 
@@ -397,7 +463,7 @@ bool checks_run(struct checks *checks, int64_t now)
 	bool changed = false;
 
 	resolve_tidy(now);
-	if (checks->life == 0 || checks->count == 0)
+	if (checks->count == 0)
 		return false;
 	for (size_t i = 0, busy = 0; busy < busy_before; i++) {
 		if (!checks->lane[i].busy)
@@ -417,7 +483,7 @@ bool checks_run(struct checks *checks, int64_t now)
 
 void checks_ran(struct checks *checks, const struct wire_ran *ran)
 {
-	if (ran->life != checks->life)
+	if (ran->check >= checks->count || ran->life != service_of(checks, ran->check)->life)
 		return;
 	for (size_t i = 0, busy = 0; busy < checks->busy_count; i++) {
 		struct check_lane *lane = &checks->lane[i];
@@ -430,9 +496,11 @@ void checks_ran(struct checks *checks, const struct wire_ran *ran)
 	}
 }
 
-bool checks_have_run(const struct checks *checks)
+bool checks_have_run(const struct checks *checks, size_t number)
 {
-	for (size_t i = 0; i < checks->count; i++)
+	const struct checks_service *service = &checks->service[number];
+
+	for (size_t i = service->first; i < service->first + service->count; i++)
 		if (checks->verdict[i].successes + checks->verdict[i].failures == 0 && !checks->verdict[i].started &&
 			!is_held(checks, i) &&
 			checks->check[i].target.kind != TARGET_NOTIFY) /* it may say nothing for ever */
@@ -440,15 +508,19 @@ bool checks_have_run(const struct checks *checks)
 	return true;
 }
 
-uint8_t checks_unhealthy(const struct checks *checks)
+uint8_t checks_unhealthy(const struct checks *checks, size_t number)
 {
-	for (size_t i = 0; i < checks->count; i++)
+	const struct checks_service *service = &checks->service[number];
+
+	for (size_t i = service->first; i < service->first + service->count; i++)
 		if (checks->verdict[i].kind != CHECK_READY && checks->verdict[i].state == VERDICT_UNHEALTHY)
 			return 1;
 	return 0;
 }
 
-uint8_t checks_healthy(const struct checks *checks, enum check_kind kind, bool workload_runs)
+uint8_t checks_healthy(const struct checks *checks, size_t number, enum check_kind kind, bool workload_runs)
 {
-	return verdict_combine(kind, checks->verdict, checks->count, workload_runs);
+	const struct checks_service *service = &checks->service[number];
+
+	return verdict_combine(kind, checks->verdict + service->first, service->count, workload_runs);
 }

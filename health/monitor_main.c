@@ -65,10 +65,11 @@ static struct monitor {
 	struct checks checks;
 	struct control_server control;
 	struct notify_server notify;
-	struct serve *serve;    /* NULL without --metrics */
-	struct gate *gate;      /* NULL: anybody may see its pages */
-	struct served_tls *tls; /* NULL: HTTP */
-	struct changes changes;
+	struct serve *serve;     /* NULL without --metrics */
+	struct gate *gate;       /* NULL: anybody may see its pages */
+	struct served_tls *tls;  /* NULL: HTTP */
+	struct changes *changes; /* changes_count of them: of the services that are watched */
+	size_t changes_count;
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
@@ -91,7 +92,7 @@ static struct monitor {
 	struct wire_service *services; /* of the model; each valid once the snapshot is there */
 	size_t service_count, services_heard;
 	struct readings *service_readings;
-	struct wire_health told; /* what PID 1 was told last */
+	struct wire_health *told; /* of each service: what PID 1 was told last */
 } monitor;
 
 /* ---- PID 1 ---- */
@@ -103,9 +104,17 @@ static bool service_runs(const struct wire_service *service)
 	return service->main_pid > 0 && service->state != WIRE_STATE_STARTING && service->starts > service->exits;
 }
 
-static bool workload_runs(void)
+static bool is_running(size_t service)
 {
-	return monitor.have_snapshot && service_runs(monitor.services);
+	return monitor.have_snapshot && service_runs(&monitor.services[service]);
+}
+
+/* Without it the container is nothing: the others' health is their own. */
+static bool matters(size_t service)
+{
+	const struct service *asked = model_service(&monitor.model, service);
+
+	return asked->kind == SERVICE_LASTING && asked->essential;
 }
 
 static void take_service(const struct wire_service *service)
@@ -117,10 +126,28 @@ static void take_service(const struct wire_service *service)
 	monitor.services[service->service] = *service;
 }
 
+static void look_at_service(size_t index, int64_t now)
+{
+	const struct wire_service *service = &monitor.services[index];
+	const bool speaks = index == monitor.notify.service;
+
+	if (is_running(index)) {
+		checks_start(
+			&monitor.checks, index, service->starts, now - (clock_wall_ns() - service->start_time_ns), now);
+		if (speaks)
+			notify_server_start(&monitor.notify, service->starts, service->main_pid, now);
+		return;
+	}
+	if (speaks)
+		notify_server_stop(&monitor.notify);
+	/* While it stops the last verdicts stay; between two lives, and behind the last, nothing is known. */
+	if (service->state >= WIRE_STATE_RESTARTING)
+		checks_stop(&monitor.checks, index);
+}
+
 /* PID 1 tells of its services first. */
 static void take_snapshot(const struct wire_snapshot *snapshot)
 {
-	const struct wire_service *service = monitor.services;
 	int64_t now = clock_now_ns();
 
 	monitor.snapshot = *snapshot;
@@ -130,14 +157,8 @@ static void take_snapshot(const struct wire_snapshot *snapshot)
 	if (!monitor.have_snapshot)
 		return;
 	tracer_see(&monitor.tracer, snapshot, monitor.services, now);
-	if (workload_runs()) {
-		checks_start(&monitor.checks, service->starts, now - (clock_wall_ns() - service->start_time_ns), now);
-		notify_server_start(&monitor.notify, service->starts, service->main_pid, now);
-		return;
-	}
-	notify_server_stop(&monitor.notify);
-	if (service->state == WIRE_STATE_RESTARTING)
-		checks_stop(&monitor.checks);
+	for (size_t i = 0; i < monitor.service_count; i++)
+		look_at_service(i, now);
 }
 
 /* What nobody waits for any more has come too late. */
@@ -253,9 +274,9 @@ static bool tell_notified(const struct wire_notified *notified)
 }
 
 /* It takes the order in whatever state the service is. */
-static bool tell_changed(const char *path)
+static bool tell_changed(uint32_t service, const char *path)
 {
-	union wire_record record = { .changed = { .header = { 0 } } };
+	union wire_record record = { .changed = { .service = service } };
 
 	wire_seal(&record, WIRE_CHANGED);
 	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.changed, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -270,28 +291,37 @@ static void tell_change(size_t index, enum verdict_state before)
 	const struct check *check = &monitor.checks.check[index];
 	const bool says_itself = check->target.kind == TARGET_NOTIFY && check->kind == CHECK_READY;
 
-	verdict_log_change(index, before, says_itself || monitor.services->state != WIRE_STATE_RUNNING);
+	verdict_log_change(index, before,
+		says_itself || monitor.services[monitor.checks.record[index].service].state != WIRE_STATE_RUNNING);
+}
+
+static bool tell_health_of(size_t service)
+{
+	union wire_record record = { .health = { .service = (uint32_t)service } };
+	struct wire_health *told = &monitor.told[service];
+
+	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
+		record.health.healthy[kind] = checks_healthy(
+			&monitor.checks, service, (enum check_kind)kind, is_running(service));
+	record.health.unhealthy = checks_unhealthy(&monitor.checks, service);
+	record.health.life = monitor.services[service].starts;
+	wire_seal(&record, WIRE_HEALTH);
+	if (memcmp(&record.health, told, sizeof *told) == 0)
+		return true;
+	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.health, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return false;
+	*told = record.health;
+	return true;
 }
 
 static void tell_health(void)
 {
-	union wire_record record = { .health = { .header = { 0 } } };
-
 	if (!monitor.have_snapshot)
 		return;
 	monitor.changed = false;
-	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		record.health.healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
-	record.health.unhealthy = checks_unhealthy(&monitor.checks);
-	record.health.life = monitor.services->starts;
-	wire_seal(&record, WIRE_HEALTH);
-	if (memcmp(&record.health, &monitor.told, sizeof monitor.told) == 0)
-		return;
-	if (send(MONITOR_FD_CHANNEL, &record, sizeof record.health, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-		monitor.told = record.health;
-	else
-		monitor.changed = true;
-	if (record.health.healthy[CHECK_READY] == 1 && tracer_wants_ready(&monitor.tracer))
+	for (size_t i = 0; i < monitor.service_count; i++)
+		monitor.changed |= !tell_health_of(i);
+	if (monitor.told->healthy[CHECK_READY] == 1 && tracer_wants_ready(&monitor.tracer))
 		ask_init();
 }
 
@@ -301,7 +331,10 @@ static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
 		return false;
-	return monitor.snapshot.monitor_restarts == 0 || !workload_runs() || checks_have_run(&monitor.checks);
+	for (size_t i = 0; i < monitor.service_count && monitor.snapshot.monitor_restarts > 0; i++)
+		if (is_running(i) && !checks_have_run(&monitor.checks, i))
+			return false;
+	return true;
 }
 
 /* Until then callers wait in the listeners' backlogs: they hear the truth a moment later, where they would be told now
@@ -319,10 +352,19 @@ struct facts {
 	struct health_facts health;
 };
 
+/* Of several services: of those that matter. */
+static bool is_healthy(enum check_kind kind)
+{
+	for (size_t i = 0; i < monitor.service_count; i++)
+		if (matters(i) && !checks_healthy(&monitor.checks, i, kind, is_running(i)))
+			return false;
+	return true;
+}
+
 static void collect(struct facts *facts)
 {
 	for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++)
-		facts->healthy[kind] = checks_healthy(&monitor.checks, (enum check_kind)kind, workload_runs());
+		facts->healthy[kind] = is_healthy((enum check_kind)kind);
 	facts->health = (struct health_facts){
 		.snapshot = monitor.have_snapshot ? &monitor.snapshot : NULL,
 		.healthy = facts->healthy,
@@ -334,18 +376,24 @@ static void collect(struct facts *facts)
 
 /* ---- the HTTP pages ---- */
 
-static void read_figures(struct readings *readings)
+static void read_figures_of(size_t service, struct readings *readings)
 {
-	struct cpu_mark mark = kept_cpu(monitor.kept);
+	struct cpu_mark mark = kept_cpu(monitor.kept, service);
 
 	memset(readings, 0, sizeof *readings);
+	if (is_running(service) &&
+		read_service(monitor.proc_fd, monitor.services[service].main_pid, &mark, readings) == 0)
+		kept_put_cpu(monitor.kept, service, &mark); /* before anybody is told */
+}
+
+static void read_figures(struct readings *readings)
+{
+	memset(readings, 0, sizeof *readings);
 	read_cgroup(&monitor.cgroup, readings);
-	memset(monitor.service_readings, 0, monitor.service_count * sizeof *monitor.service_readings);
-	if (workload_runs() &&
-		read_service(monitor.proc_fd, monitor.services->main_pid, &mark, monitor.service_readings) == 0)
-		kept_put_cpu(monitor.kept, &mark); /* before anybody is told */
-	for (size_t i = 0; i < monitor.service_count; i++)
+	for (size_t i = 0; i < monitor.service_count; i++) {
+		read_figures_of(i, &monitor.service_readings[i]);
 		readings_add_service(readings, &monitor.service_readings[i]);
+	}
 }
 
 /* For the front page, and only while there is one. */
@@ -362,7 +410,7 @@ static void sample_in_passing(void)
 {
 	struct readings readings;
 
-	if (monitor.serve == NULL || !workload_runs() || !history_is_due(&monitor.history, clock_now_ns()))
+	if (monitor.serve == NULL || !history_is_due(&monitor.history, clock_now_ns()))
 		return;
 	read_figures(&readings);
 	take_sample(&readings);
@@ -665,14 +713,14 @@ static int notify_fd(void)
 
 static int open_denials(struct complaint *ret_why)
 {
-	const int listener = notify_fd() + model_wants_notify(&monitor.model);
+	const struct service *reported = model_reported(&monitor.model);
+	const int memory = notify_fd() + model_wants_notify(&monitor.model);
 	int error;
 
 	monitor.denials.listener = -1;
-	if (!monitor.model.main.confinement.seccomp_report)
+	if (reported == NULL)
 		return 0;
-	error = denial_reports_open(
-		listener, listener + 1, monitor.model.main.confinement.seccomp, tell_denial, &monitor.denials);
+	error = denial_reports_open(memory + 1, memory, reported->confinement.seccomp, tell_denial, &monitor.denials);
 	return error < 0 ? complain(ret_why, -error, "--seccomp-report: %s", strerror(-error)) : 0;
 }
 
@@ -771,7 +819,38 @@ static int make_services(void)
 	monitor.service_count = model_service_count(&monitor.model);
 	monitor.services = calloc(monitor.service_count, sizeof *monitor.services);
 	monitor.service_readings = calloc(monitor.service_count, sizeof *monitor.service_readings);
-	return monitor.services == NULL || monitor.service_readings == NULL ? -ENOMEM : 0;
+	monitor.told = calloc(monitor.service_count, sizeof *monitor.told);
+	return monitor.services == NULL || monitor.service_readings == NULL || monitor.told == NULL ? -ENOMEM : 0;
+}
+
+static void init_speaker(void)
+{
+	const struct service *speaker = model_speaker(&monitor.model);
+	size_t index = 0;
+
+	while (speaker != NULL && model_service(&monitor.model, index) != speaker)
+		index++;
+	notify_server_init(&monitor.notify, speaker != NULL ? notify_fd() : -1, monitor.proc_fd,
+		model_service(&monitor.model, index), index, &monitor.checks, tell_notified);
+}
+
+static int open_changes(void)
+{
+	for (size_t i = 0; i < monitor.service_count; i++)
+		monitor.changes_count += model_service(&monitor.model, i)->watch.count > 0;
+	if (monitor.changes_count == 0)
+		return 0;
+	monitor.changes = calloc(monitor.changes_count, sizeof *monitor.changes);
+	if (monitor.changes == NULL)
+		return -ENOMEM;
+	monitor.changes_count = 0;
+	for (size_t i = 0; i < monitor.service_count; i++) {
+		const struct path_list *watch = &model_service(&monitor.model, i)->watch;
+
+		if (watch->count > 0)
+			changes_open(&monitor.changes[monitor.changes_count++], (uint32_t)i, watch, tell_changed);
+	}
+	return 0;
 }
 
 static int prepare(char **argv, struct complaint *ret_why)
@@ -783,20 +862,20 @@ static int prepare(char **argv, struct complaint *ret_why)
 		return error;
 	if (make_services() < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	if (kept_open(MONITOR_FD_KEPT, monitor.model.main.check_count, &monitor.kept) < 0 ||
+	if (kept_open(MONITOR_FD_KEPT, model_check_count(&monitor.model), &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) <
 			0 ||
-		verdict_log_init(&monitor.checks) < 0)
+		verdict_log_init(&monitor.checks, &monitor.model) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	monitor.checks.changed = tell_change;
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
-	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,
-		monitor.model.main.watchdog_ns, &monitor.checks, tell_notified);
+	init_speaker();
 	given_file_ask(ask_init_to_open);
 	app_pages_init(&monitor.model, monitor.kept);
-	changes_open(&monitor.changes, &monitor.model.main.watch, tell_changed);
+	if (open_changes() < 0)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	error = tracer_init(&monitor.tracer, &monitor.model, environ, monitor.kept, warn, ret_why);
 	if (error == 0)
 		error = open_denials(ret_why);
@@ -814,8 +893,8 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[4 + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX + MODEL_MERGE_MAX +
-		TRACER_POLLFDS_MAX];
+	struct pollfd slots[3 + MODEL_SERVICES_MAX + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX +
+		MODEL_MERGE_MAX + TRACER_POLLFDS_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
 	struct timespec limit;
@@ -825,10 +904,12 @@ static void wait_for_something(void)
 		slots[count++] = (struct pollfd){ .fd = monitor.denials.listener, .events = POLLIN };
 	count += notify_server_pollfds(&monitor.notify, slots + count);
 	count += checks_pollfds(&monitor.checks, slots + count);
-	count += changes_pollfds(&monitor.changes, slots + count);
+	for (size_t i = 0; i < monitor.changes_count; i++)
+		count += changes_pollfds(&monitor.changes[i], slots + count);
 	count += tracer_pollfds(&monitor.tracer, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
-	deadline = earliest(deadline, changes_deadline_ns(&monitor.changes));
+	for (size_t i = 0; i < monitor.changes_count; i++)
+		deadline = earliest(deadline, changes_deadline_ns(&monitor.changes[i]));
 	deadline = earliest(deadline, tracer_deadline_ns(&monitor.tracer));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
@@ -860,7 +941,8 @@ static void do_what_is_due(void)
 	verdict_log_run(clock_now_ns());
 	if (monitor.changed)
 		tell_health();
-	changes_run(&monitor.changes, clock_now_ns());
+	for (size_t i = 0; i < monitor.changes_count; i++)
+		changes_run(&monitor.changes[i], clock_now_ns());
 	tracer_run(&monitor.tracer, clock_now_ns());
 	if (!settled(clock_now_ns()))
 		return;

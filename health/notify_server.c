@@ -19,14 +19,15 @@
 
 enum grumble { NOT_OF_THE_SERVICE, NO_MESSAGE, OTHER_MAIN_PID };
 
-void notify_server_init(
-	struct notify_server *server, int fd, int proc, int64_t watchdog_ns, struct checks *checks, notify_tell *tell)
+void notify_server_init(struct notify_server *server, int fd, int proc, const struct service *asked, size_t service,
+	struct checks *checks, notify_tell *tell)
 {
 	*server = (struct notify_server){ .fd = fd,
 		.proc = proc,
 		.checks = checks,
 		.tell = tell,
-		.watchdog_ns = watchdog_ns,
+		.service = service,
+		.watchdog_ns = asked->watchdog_ns,
 		.tell_at_ns = TIME_NEVER,
 		.beat_by_ns = TIME_NEVER };
 	if (fd >= 0)
@@ -35,7 +36,8 @@ void notify_server_init(
 
 void notify_server_restore(struct notify_server *server, const struct wire_notified *notified)
 {
-	server->notified = *notified;
+	if (notified->service == server->service)
+		server->notified = *notified;
 }
 
 /* ---- the checks ---- */
@@ -127,9 +129,9 @@ void notify_server_start(struct notify_server *server, uint64_t life, pid_t main
 	server->main_pid = main_pid;
 	server->grumbled = 0;
 	if (server->notified.life != life)
-		server->notified = (struct wire_notified){ .life = life };
+		server->notified = (struct wire_notified){ .service = (uint32_t)server->service, .life = life };
 	server->judges = false;
-	if (!server->checks->held)
+	if (!server->checks->service[server->service].held)
 		judge(server, now);
 }
 
@@ -294,7 +296,7 @@ bool notify_server_run(struct notify_server *server, int64_t now)
 
 	if (now >= server->tell_at_ns)
 		tell(server, now);
-	if (server->listens && !server->judges && !server->checks->held)
+	if (server->listens && !server->judges && !server->checks->service[server->service].held)
 		changed = judge(server, now);
 	if (!server->listens || server->urgent)
 		return miss_beat(server, now) || changed;

@@ -16,6 +16,7 @@ struct notify_server {
 	int proc; /* of /proc; borrowed, as are the checks */
 	struct checks *checks;
 	notify_tell *tell;
+	size_t service;      /* that is asked to: its index */
 	int64_t watchdog_ns; /* as it was asked for; 0: not at all */
 	bool listens;        /* the service runs */
 	bool judges;         /* and its checks are not held back: what it says is a result of them */
@@ -28,8 +29,9 @@ struct notify_server {
 	unsigned grumbled;  /* a bit for each kind of message that was not heard in this life */
 };
 
-void notify_server_init(
-	struct notify_server *server, int fd, int proc, int64_t watchdog_ns, struct checks *checks, notify_tell *tell);
+/* asked: the service that is to speak, of that index; with fd -1 there is none. */
+void notify_server_init(struct notify_server *server, int fd, int proc, const struct service *asked, size_t service,
+	struct checks *checks, notify_tell *tell);
 
 /* What the monitor before this one knew, by PID 1; behind it comes notify_server_start(). */
 void notify_server_restore(struct notify_server *server, const struct wire_notified *notified);

@@ -16,21 +16,31 @@ struct untold {
 };
 
 static const struct checks *checks;
+static const struct model *model;
 static struct untold *untold;
 static size_t waiting; /* of them */
 static uint64_t passed_over;
 static struct verdict_budget budget;
 
-int verdict_log_init(const struct checks *of)
+int verdict_log_init(const struct checks *of, const struct model *its_model)
 {
 	checks = of;
+	model = its_model;
 	untold = calloc(of->count + 1, sizeof *untold);
 	return untold == NULL ? -ENOMEM : 0;
 }
 
+static uint64_t life_of(size_t index)
+{
+	return checks->service[checks->record[index].service].life;
+}
+
 static struct verdict_news news_of(size_t index)
 {
+	const size_t service = checks->record[index].service;
+
 	return (struct verdict_news){
+		.service = checks->service_count > 1 ? service_name(model_service(model, service)) : NULL,
 		.name = checks->check[index].name,
 		.kind = checks->check[index].kind,
 		.before = untold[index].before,
@@ -44,7 +54,8 @@ static struct verdict_news news_of(size_t index)
 /* Of a life that is over nobody needs to know, nor of what is as it was. */
 static bool is_news(size_t index, const struct verdict_news *news)
 {
-	return untold[index].life == checks->life && news->state != news->before && log_wants(verdict_news_level(news));
+	return untold[index].life == life_of(index) && news->state != news->before &&
+		log_wants(verdict_news_level(news));
 }
 
 /* Returns false where there is no room. */
@@ -70,11 +81,11 @@ void verdict_log_change(size_t index, enum verdict_state before, bool expected)
 {
 	struct untold *one = &untold[index];
 
-	if (one->waits && one->life == checks->life) {
+	if (one->waits && one->life == life_of(index)) {
 		passed_over++;
 	} else {
 		waiting += !one->waits;
-		*one = (struct untold){ .waits = true, .before = before, .life = checks->life };
+		*one = (struct untold){ .waits = true, .before = before, .life = life_of(index) };
 	}
 	one->expected = expected;
 	if (waiting == 1)

@@ -5,7 +5,8 @@
 #include "health/verdict.h"
 
 struct verdict_news {
-	const char *name; /* of the check; borrowed, as is the reason */
+	const char *service; /* where there are several, else NULL; borrowed, as are name and reason */
+	const char *name;    /* of the check */
 	enum check_kind kind;
 	enum verdict_state before, state;
 	unsigned failures;  /* in a row */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "init/descendants.h"
+#include "init/last_words.h"
 #include "init/loop.h"
 #include "init/oom.h"
 #include "init/termination_log.h"
@@ -67,6 +68,7 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.lived_ns = end_ns - unit->started_at_ns,
 		.stop_signal = unit->asked_signal,
 		.unhealthy = machine->unhealthy,
+		.late = machine->late,
 		.changed = machine->changed,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
 		.asked_ns = end_ns - unit->asked_at_ns,
@@ -95,19 +97,29 @@ void certificate_foretell(struct unit *unit)
 	death_say(&death, sizeof unit->record.last_death, unit->record.last_death);
 }
 
+/* What ended well needs none. */
+static void add_last_words(const struct unit *unit, char words[static LAST_WORDS_SIZE], struct death *death)
+{
+	if (!log_link_is_there(&unit->logs) || death->refusal != NULL || death->wait_status == 0)
+		return;
+	if (last_words(log_link_last(&unit->logs, LAST_WORDS_SIZE, words), words) > 0)
+		death->last_words = words;
+}
+
 void certificate_tell(struct unit *unit)
 {
 	const bool own_name = unit->personality->kind == NULL;
 	struct death death;
-	char sentence[1024];
+	char sentence[1024 + LAST_WORDS_SIZE], words[LAST_WORDS_SIZE];
 	enum log_level level;
 
 	fill_certificate(unit, &death);
 	level = death_level(&death);
 	if (level == LOG_LEVEL_INFO && !death.again && !(own_name && log_wants(level)))
 		return; /* what nobody hears need not be put into words */
-	death_say(&death, sizeof sentence, sentence);
 	death_say(&death, sizeof unit->record.last_death, unit->record.last_death);
+	add_last_words(unit, words, &death); /* for the log alone: who may see pages need not see them */
+	death_say(&death, sizeof sentence, sentence);
 	if (own_name || unit->refused)
 		log_line_with(level, sentence, death_add, &death);
 	if (level < LOG_LEVEL_INFO)

@@ -4,6 +4,7 @@
 int run_main(int argc, char **argv);     /* init/run_main.c: supervise a command */
 int exec_main(int argc, char **argv);    /* init/exec_main.c: confine, then become a command */
 int monitor_main(int argc, char **argv); /* health/monitor_main.c: executed by PID 1 alone */
+int logger_main(int argc, char **argv);  /* logs/logger_main.c: executed by PID 1 alone */
 int health_main(int argc, char **argv);  /* health/health_main.c */
 int status_main(int argc, char **argv);  /* init/status_main.c */
 int check_main(int argc, char **argv);   /* init/check_main.c: what is wrong with a configuration file */

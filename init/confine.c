@@ -188,8 +188,10 @@ static int plan_seccomp(const struct confinement *asked, struct confine_plan *pl
 	if (!asks_for_seccomp(asked))
 		return 0;
 	snprintf(plan->filter.profile, sizeof plan->filter.profile, "%s", asked->seccomp);
-	/* The monitor's own filter kills on execve: no workload would ever start under it. */
-	embedded = strcmp(asked->seccomp, "monitor") != 0 ? embedded_find(asked->seccomp) : NULL;
+	/* Those of our own processes kill on execve: no workload would ever start under them. */
+	embedded = strcmp(asked->seccomp, "monitor") != 0 && strcmp(asked->seccomp, "logger") != 0
+		? embedded_find(asked->seccomp)
+		: NULL;
 	if (embedded != NULL) {
 		use_embedded(embedded, &plan->filter);
 		return 0;

@@ -3,10 +3,12 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/signame.h"
+#include "init/last_words.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 struct text {
@@ -84,7 +86,9 @@ static void say_stop(struct text *text, const struct death *death)
 	char name[SIGNAL_NAME_SIZE], time[DURATION_SIZE];
 
 	duration_format(death->stopping_ns, time);
-	if (death->unhealthy)
+	if (death->late)
+		say(text, ", %s after its time was over", time);
+	else if (death->unhealthy)
 		say(text, ", %s after a check found it unhealthy", time);
 	if (death->changed)
 		say(text, ", %s after a change of its files", time);
@@ -153,6 +157,17 @@ static void say_what_follows(struct text *text, const struct death *death)
 		say(text, "; the exit status is %d, as no end by a check is a success", death->exit_status);
 }
 
+static void say_last_words(struct text *text, const char *words)
+{
+	if (words == NULL)
+		return;
+	say(text, "; stderr: ");
+	for (size_t length; *words != '\0'; words += length + (words[length] != '\0')) {
+		length = strcspn(words, "\n");
+		say(text, "%.*s%s", (int)length, words, words[length] != '\0' ? " | " : "");
+	}
+}
+
 void death_say(const struct death *death, size_t size, char *ret_text)
 {
 	struct text text = { .at = ret_text, .size = size };
@@ -167,6 +182,21 @@ void death_say(const struct death *death, size_t size, char *ret_text)
 	say_deadlines(&text, death);
 	say_leftovers(&text, &death->leftovers);
 	say_what_follows(&text, death);
+	say_last_words(&text, death->last_words);
+}
+
+static void add_last_words(struct json_line *line, const char *words)
+{
+	char one[LAST_WORDS_SIZE];
+
+	if (words == NULL || !json_line_open(line, "stderr", '['))
+		return;
+	for (size_t length; *words != '\0'; words += length + (words[length] != '\0')) {
+		length = strcspn(words, "\n");
+		snprintf(one, sizeof one, "%.*s", (int)length, words);
+		json_line_text(line, NULL, one);
+	}
+	json_line_close(line);
 }
 
 void death_add(struct json_line *line, const void *context)
@@ -184,7 +214,7 @@ void death_add(struct json_line *line, const void *context)
 		json_line_text(line, "signal", signal_name(WTERMSIG(death->wait_status), name));
 	json_line_seconds(line, "lived_seconds", death->lived_ns);
 	if (death->unhealthy)
-		json_line_text(line, "stopped_by", "check");
+		json_line_text(line, "stopped_by", death->late ? "timeout" : "check");
 	if (death->changed)
 		json_line_text(line, "stopped_by", "change");
 	if (death->stop_signal != 0) {
@@ -206,5 +236,6 @@ void death_add(struct json_line *line, const void *context)
 	}
 	if (death->again && death->again_in_ns >= 0)
 		json_line_seconds(line, "restart_in_seconds", death->again_in_ns);
+	add_last_words(line, death->last_words);
 	json_line_close(line);
 }

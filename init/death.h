@@ -28,10 +28,12 @@ struct death {
 	int wait_status; /* once it ended (wait(2)) */
 	int exit_status; /* what the container ends with */
 	enum wire_cause cause;
-	const char *refusal; /* EXEC and REFUSED: the sentence that says why, borrowed */
+	const char *refusal;    /* EXEC and REFUSED: the sentence that says why, borrowed */
+	const char *last_words; /* lines of its standard error (init/last_words.h), or NULL; borrowed */
 	int64_t lived_ns;
 	int stop_signal;     /* that asked for a stop; 0: none did */
 	bool unhealthy;      /* a check did, before any signal */
+	bool late;           /* or its time was over */
 	bool changed;        /* a change of its files did: it is started again */
 	int64_t stopping_ns; /* since the first of these asked for its end */
 	int64_t asked_ns;    /* since the stop signal did */

@@ -100,9 +100,17 @@ struct signalling {
 	pid_t spared_group;
 };
 
+static bool is_spared(const struct descendants *whom, pid_t pid)
+{
+	for (size_t i = 0; i < whom->spared_count; i++)
+		if (whom->spared[i] == pid)
+			return true;
+	return false;
+}
+
 static bool is_meant(const struct descendants *whom, pid_t pid, const struct place *place)
 {
-	return pid != whom->spared && (whom->session == 0 || place->session == whom->session);
+	return !is_spared(whom, pid) && (whom->session == 0 || place->session == whom->session);
 }
 
 static void visit_to_signal(pid_t pid, void *context)
@@ -181,24 +189,53 @@ static void visit_to_count(pid_t pid, void *context)
 		counting->count++;
 }
 
-unsigned descendants_count(const struct descendants *whom)
+/* Our own children, as many as the buffer holds (proc_tid_children(5), for one that has a single thread). Returns 1 if
+ * there are others than those that are spared, 0 if not, or -1 where the kernel does not say (CONFIG_PROC_CHILDREN), or
+ * says too much. */
+static int has_others(const struct descendants *whom)
+{
+	char text[1024], *next = text;
+	cleanup_close int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+	if (length < 0)
+		return -1;
+	text[length] = '\0';
+	for (;;) {
+		char *const from = next;
+		const pid_t pid = (pid_t)strtol(from, &next, 10);
+
+		if (next == from)
+			return length < (ssize_t)sizeof text - 1 ? 0 : -1;
+		if (!is_spared(whom, pid))
+			return 1;
+	}
+}
+
+/* A mass exit asks again and again: its own children are one look, where all of /proc is many. */
+bool descendants_none(const struct descendants *whom)
 {
 	struct counting counting = { .whom = whom };
+	const int others = whom->session == 0 ? has_others(whom) : -1;
 
+	if (others >= 0)
+		return others == 0;
 	for_each_process(visit_to_count, &counting);
-	return counting.count;
+	return counting.count == 0;
 }
 
 int descendants_signal(const struct descendants *whom, int signal, pid_t spared_group)
 {
-	const struct descendants ours = { .spared = whom->spared, .session = whom->session, .ours_alone = true };
+	struct descendants ours = *whom;
 	struct signalling signalling = { .whom = whom, .signal = signal, .spared_group = spared_group };
+	const bool one_by_one = spared_group != 0 || (signal == SIGKILL && whom->spared_count > 1);
 
+	ours.ours_alone = true;
 	if (getpid() != 1)
 		signalling.whom = &ours;
 	if (signalling.whom->ours_alone)
 		return for_each_process(visit_to_signal, &signalling);
-	if (spared_group == 0 || for_each_process(visit_to_signal, &signalling) < 0)
+	if (!one_by_one || for_each_process(visit_to_signal, &signalling) < 0)
 		kill(-1, signal);
 	return 0;
 }

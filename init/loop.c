@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_kept.h"
 #include "base/signame.h"
 #include "init/certificate.h"
 #include "init/descendants.h"
@@ -29,6 +30,8 @@
 #define NS_PER_US 1000
 /* A check that flaps does not fill the log with the watchdog. */
 #define STARVING_QUIET_NS (10 * NS_PER_S)
+/* The log process gives up by itself before that. */
+#define LOGS_END_NS (LOGGER_END_NS + NS_PER_S / 2)
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
@@ -266,12 +269,23 @@ static bool is_last(const struct loop *loop, const struct unit *unit)
 	return loop->coordinator.stopping;
 }
 
-struct descendants loop_leftovers(const struct loop *loop, const struct unit *unit)
+static void list_helpers(struct loop *loop)
+{
+	loop->helpers[0] = loop->monitor.pid;
+	loop->helper_count = 1;
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].logs.pid > 0)
+			loop->helpers[loop->helper_count++] = loop->unit[i].logs.pid;
+}
+
+struct descendants loop_leftovers(struct loop *loop, const struct unit *unit)
 {
 	const bool last = is_last(loop, unit);
 
+	list_helpers(loop);
 	return (struct descendants){
-		.spared = loop->monitor.pid,
+		.spared = loop->helpers,
+		.spared_count = loop->helper_count,
 		.session = last ? 0 : unit->main_pid,
 		.ours_alone = !last || unit->machine.restart,
 	};
@@ -283,6 +297,7 @@ void loop_end_monitor(struct loop *loop, struct unit *unit)
 		return;
 	if (loop->monitor.otel != NULL) { /* what the last span is made of */
 		certificate_foretell(unit);
+		unit->changed = true;
 		loop_send(loop);
 	}
 	monitor_link_end(&loop->monitor);
@@ -290,13 +305,14 @@ void loop_end_monitor(struct loop *loop, struct unit *unit)
 
 static void close_inherited(const struct loop *loop)
 {
-	int ours[9 + MODEL_LISTEN_MAX] = { loop->unit->news_fd, loop->monitor.executable, loop->monitor.control,
-		loop->monitor.channel, loop->monitor.listener, loop->monitor.denials, loop->monitor.notify,
-		loop->monitor.model, loop->monitor.kept };
+	int ours[9 + MODEL_LISTEN_MAX + LOG_LINK_FDS] = { loop->unit->news_fd, loop->monitor.executable,
+		loop->monitor.control, loop->monitor.channel, loop->monitor.listener, loop->monitor.denials,
+		loop->monitor.notify, loop->monitor.model, loop->monitor.kept };
 	size_t count = 9;
 
 	for (size_t i = 0; i < loop->monitor.listen_count; i++)
 		ours[count++] = loop->monitor.listen[i];
+	count += log_link_descriptors(&loop->unit->logs, ours + count);
 	inherited_close(ours, count);
 }
 
@@ -429,6 +445,14 @@ static bool is_pre_stop_of_one(struct loop *loop, pid_t pid, int status)
 	return false;
 }
 
+static bool is_log_process_of_one(struct loop *loop, pid_t pid, int status)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (unit_log_process_ended(&loop->unit[i], pid, status))
+			return true;
+	return false;
+}
+
 static void take_child(struct loop *loop, pid_t pid, int status)
 {
 	struct unit *unit = unit_of(loop, pid);
@@ -437,6 +461,8 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		monitor_ended(loop, status);
 		return;
 	}
+	if (is_log_process_of_one(loop, pid, status))
+		return;
 	report_reaped(loop->personality, pid, status, unit != NULL);
 	if (unit != NULL) {
 		unit->was_reaped = true;
@@ -458,14 +484,14 @@ static bool has_unreaped(const struct loop *loop)
 
 /* none: no child at all is left, not even the monitor. It stays where another life may come, or another unit is there:
  * who else is left is looked for then. */
-static bool is_alone(const struct loop *loop, const struct unit *unit, bool none)
+static bool is_alone(struct loop *loop, const struct unit *unit, bool none)
 {
 	const struct descendants whom = loop_leftovers(loop, unit);
 	const bool monitor_stays = (unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit);
 
 	if (none)
 		return true;
-	return (loop->unit_count > 1 || monitor_stays) && descendants_count(&whom) == 0;
+	return (loop->unit_count > 1 || monitor_stays || loop->helper_count > 1) && descendants_none(&whom);
 }
 
 /* The machine hears of what was reaped. */
@@ -587,7 +613,7 @@ static int64_t next_deadline(const struct loop *loop)
 	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
 	for (size_t i = 0; i < loop->unit_count; i++)
-		deadline = earlier(deadline, loop->unit[i].machine.deadline_ns);
+		deadline = earlier(deadline, unit_deadline_ns(&loop->unit[i]));
 	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
 }
 
@@ -640,7 +666,7 @@ static bool take_news(struct loop *loop, bool blind, const struct pollfd *slot)
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 {
 	enum { SIGNALS, CHANNEL, NEWS };
-	struct pollfd slot[NEWS + MODEL_SERVICES_MAX];
+	struct pollfd slot[NEWS + LOOP_UNITS_MAX];
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
@@ -695,6 +721,15 @@ static bool has_news(const struct loop *loop)
 	return false;
 }
 
+static void start_scheduled(struct loop *loop, size_t number)
+{
+	if (coordinate_due(&loop->coordinator, number))
+		coordinate(loop, NULL);
+	else if (!loop->coordinator.stopping)
+		log_line(LOG_LEVEL_WARNING, "%snot started: it still runs from the last time",
+			loop->unit[number].prefix);
+}
+
 static void do_what_is_due(struct loop *loop)
 {
 	int64_t now;
@@ -711,8 +746,8 @@ static void do_what_is_due(struct loop *loop)
 	if (now >= loop->monitor.restart_at_ns)
 		start_monitor(loop, now);
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (now >= loop->unit[i].machine.deadline_ns)
-			unit_step(&loop->unit[i], (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+		if (unit_look_at_clock(&loop->unit[i], now))
+			start_scheduled(loop, i);
 }
 
 static void pass_on_held(struct loop *loop)
@@ -737,12 +772,74 @@ int loop_pause(struct loop *loop)
 	}
 }
 
+static bool logs_are_busy(const struct loop *loop)
+{
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (log_link_is_busy(&loop->unit[i].logs))
+			return true;
+	return false;
+}
+
+/* Starts what is due. Returns when the next is. */
+static int64_t go_on_with_logs(struct loop *loop, int64_t now)
+{
+	int64_t next = TIME_NEVER;
+
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		struct log_link *logs = &loop->unit[i].logs;
+
+		if (now >= logs->restart_at_ns)
+			log_link_start(logs, now);
+		next = earlier(next, logs->restart_at_ns);
+	}
+	return next;
+}
+
+/* Nobody is left but log processes, which have so long for what they have not written yet. Signals have nobody to go to
+ * any more. */
+static void wait_for_logs(struct loop *loop, int64_t now)
+{
+	const int64_t give_up_at_ns = now + LOGS_END_NS;
+	siginfo_t info;
+
+	for (; logs_are_busy(loop) && now < give_up_at_ns; now = clock_now_ns()) {
+		const int64_t next = earlier(go_on_with_logs(loop, now), give_up_at_ns);
+
+		signals_take(supervise_signal_bit(SIGCHLD), next > now ? next - now : 0, &info);
+		for (int status, pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+			is_log_process_of_one(loop, pid, status);
+	}
+}
+
+static void finish_logs(struct loop *loop)
+{
+	bool any = false;
+	int64_t now;
+
+	for (size_t i = 0; i < loop->unit_count; i++)
+		any = any || log_link_is_there(&loop->unit[i].logs);
+	if (!any)
+		return;
+	now = clock_now_ns();
+	for (size_t i = 0; i < loop->unit_count; i++)
+		log_link_finish(&loop->unit[i].logs, now);
+	wait_for_logs(loop, now);
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		log_link_give_up(&loop->unit[i].logs);
+		unit_tell_end(&loop->unit[i]);
+	}
+}
+
 int loop_run(struct loop *loop)
 {
 	int64_t sleep_ns;
 
 	coordinate(loop, NULL);
-	if (!loop->ended && !spawn_is_reported(&loop->unit->spawn))
+	for (size_t i = 0; i < loop->unit_count; i++)
+		if (loop->unit[i].scheduled)
+			loop->unit[i].look_at_ns = 0;
+	/* Of several services others are looked at before that one is there. */
+	if (!loop->ended && (loop->unit_count > 1 || !spawn_is_reported(&loop->unit->spawn)))
 		loop_start_monitor(loop);
 	while (!loop->ended) {
 		pass_on_held(loop);
@@ -754,5 +851,6 @@ int loop_run(struct loop *loop)
 		if (sleep_ns != TIME_NEVER)
 			do_what_is_due(loop);
 	}
+	finish_logs(loop);
 	return loop->exit_status;
 }

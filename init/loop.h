@@ -12,6 +12,9 @@
 #include "init/monitor_link.h"
 #include "init/unit.h"
 
+/* Services, tasks, and what waits for their targets. */
+#define LOOP_UNITS_MAX (2 * MODEL_SERVICES_MAX)
+
 struct loop {
 	/* Set by the caller: */
 	struct unit *unit; /* unit_count of them, borrowed */
@@ -30,13 +33,15 @@ struct loop {
 	int signal_fd; /* -1 until ppoll(2) is needed for the first time */
 	int exit_status;
 	bool ended;
-	bool coordinating;             /* what is to be started and stopped is being done */
-	bool unsent;                   /* the monitor's channel was full */
-	int stop_signal;               /* that asked for the stop of all */
-	bool ready_told;               /* READY=1 goes out once */
-	bool stopping_told;            /* and so does STOPPING=1 */
-	bool reap_again;               /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
-	int64_t watchdog_at_ns;        /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
+	bool coordinating;                 /* what is to be started and stopped is being done */
+	bool unsent;                       /* the monitor's channel was full */
+	int stop_signal;                   /* that asked for the stop of all */
+	bool ready_told;                   /* READY=1 goes out once */
+	bool stopping_told;                /* and so does STOPPING=1 */
+	bool reap_again;                   /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
+	int64_t watchdog_at_ns;            /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
+	pid_t helpers[LOOP_UNITS_MAX + 1]; /* the monitor, and log processes: no leftovers of anybody */
+	size_t helper_count;
 	bool starves;                  /* of WATCHDOG=1 the manager, as a live check fails */
 	int64_t starving_tell_ns;      /* not told again before that */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
@@ -77,7 +82,7 @@ void loop_unit_again(struct loop *loop, const struct unit *unit);
 void loop_unit_ended(struct loop *loop, const struct unit *unit); /* for good */
 
 /* What the unit's main process has left behind: its session; of the last one, whatever is in the container. */
-struct descendants loop_leftovers(const struct loop *loop, const struct unit *unit);
+struct descendants loop_leftovers(struct loop *loop, const struct unit *unit);
 
 /* The monitor is not needed for this unit any more, nor at all if that is the last one. */
 void loop_end_monitor(struct loop *loop, struct unit *unit);

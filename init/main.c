@@ -26,6 +26,8 @@ static int (*find_command(const char *name))(int, char **)
 		return seccomp_main;
 	if (strcmp(name, "monitor") == 0)
 		return monitor_main;
+	if (strcmp(name, "logger") == 0)
+		return logger_main;
 	return NULL;
 }
 

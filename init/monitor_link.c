@@ -12,6 +12,7 @@
 #include "base/monitor_fds.h"
 #include "base/signame.h"
 #include "base/tls.h"
+#include "init/afresh.h"
 #include "init/capabilities.h"
 #include "init/confine.h"
 #include "init/file_lender.h"
@@ -38,15 +39,12 @@
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
 #define LAST_WORD_NS (50 * NS_PER_MS)
 #define STABLE_AFTER_NS (10 * NS_PER_S)
-#define NOBODY 65534
 #define ARGS_MAX 4096
 #define COPY_AT_ONCE (1024 * 1024)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* Linux 6.3 */
 #endif
-
-extern char **environ;
 
 void monitor_link_none(struct monitor_link *link)
 {
@@ -64,26 +62,6 @@ void monitor_link_none(struct monitor_link *link)
 
 /* ---- before the point of no return ---- */
 
-static int open_executable(struct complaint *ret_why)
-{
-	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-
-	/* Without /proc the kernel still says by what name it executed us (getauxval(3)). */
-	if (fd < 0)
-		fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return complain(
-			ret_why, errno, "monitor: cannot open this program again: %s (mount /proc)", strerror(errno));
-	return fd;
-}
-
-static bool may_change_user(uint64_t effective)
-{
-	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
-
-	return (effective & both) == both;
-}
-
 /* Who answers for a filter must be out of reach of those under it. Where it can only be of their user, whoever kills it
  * again and again would find it open between its exec and its own first instruction. */
 static bool must_be_hidden(const struct model *model)
@@ -91,8 +69,8 @@ static bool must_be_hidden(const struct model *model)
 	struct capability_sets had;
 	struct complaint why;
 
-	return model->main.confinement.seccomp_report &&
-		(capabilities_read(&had, &why) < 0 || !may_change_user(had.effective));
+	return model_reported(model) != NULL &&
+		(capabilities_read(&had, &why) < 0 || !afresh_may_change_user(had.effective));
 }
 
 static int make_memory_for_program(void)
@@ -146,44 +124,6 @@ static int open_control(struct complaint *ret_why)
 
 /* ---- the child ---- */
 
-/* No capability, no_new_privs, and another user where we may become one. */
-static void drop_privileges(void)
-{
-	static const struct confine_reporter silent;
-	static struct confinement asked; /* as a constant its 8 KB of zeros would be in the file */
-	struct confine_plan plan = { .asked = &asked };
-	struct complaint why;
-
-	asked.no_new_privs = true;
-	plan.requested = 1U << LAYER_NO_NEW_PRIVS;
-	if (capabilities_read(&plan.had, &why) == 0) {
-		plan.requested |= 1U << LAYER_CAPABILITIES;
-		plan.changes_user = may_change_user(plan.had.effective);
-		/* Without CAP_SETPCAP the bounding set stays; no_new_privs makes it meaningless. */
-		if ((plan.had.effective & UINT64_C(1) << CAP_SETPCAP) == 0)
-			plan.capabilities.bounding = plan.had.bounding;
-	}
-	if (plan.changes_user) {
-		plan.requested |= 1U << LAYER_USER;
-		plan.identity = (struct identity){ .uid = NOBODY, .gid = NOBODY };
-	}
-	if (confine_apply(&plan, false, &silent, &why) < 0) {
-		log_line(LOG_LEVEL_ERROR, "monitor: %s", why.text);
-		_exit(125);
-	}
-}
-
-/* What we inherited is the workload's: a listening socket, a pipe to somebody. Before Linux 5.11 there is no such flag:
- * who inherits anything has it at a low number. */
-static void close_the_rest(int from)
-{
-	if (syscall(SYS_close_range, (unsigned)from, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-	for (int fd = from; fd < 1024; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-/* Places the descriptors at their numbers, without CLOEXEC. They are moved up first, so that none is overwritten. */
 static void place_descriptors(const struct monitor_link *link, int channel)
 {
 	int from[7 + MODEL_LISTEN_MAX] = { channel, link->control, link->kept };
@@ -195,36 +135,16 @@ static void place_descriptors(const struct monitor_link *link, int channel)
 	count += link->listen_count;
 	if (link->notify >= 0)
 		from[count++] = link->notify;
-	if (link->listener >= 0) {
-		from[count++] = link->listener;
+	if (link->denials >= 0)
 		from[count++] = link->denials;
-	}
-	for (size_t i = 0; i < count; i++)
-		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, MONITOR_FD_CHANNEL + (int)count);
-	for (size_t i = 0; i < count; i++)
-		if (dup2(from[i], MONITOR_FD_CHANNEL + (int)i) < 0)
-			close(MONITOR_FD_CHANNEL + (int)i); /* nothing of the workload's stays in its place */
-	close_the_rest(MONITOR_FD_CHANNEL + (int)count);
-}
-
-/* What configures (options.h) only, and what spans are made of: the workload's secrets are none of the monitor's
- * business. */
-static void keep_own_variables(char **otel, char **ret_env, size_t size)
-{
-	size_t count = 0;
-
-	for (char **variable = environ; *variable != NULL && count < size - 1; variable++)
-		if (strncmp(*variable, "NEST_INIT_", strlen("NEST_INIT_")) == 0 ||
-			strncmp(*variable, "SECURITY_LEVEL=", strlen("SECURITY_LEVEL=")) == 0)
-			ret_env[count++] = *variable;
-	for (; otel != NULL && *otel != NULL && count < size - 1; otel++)
-		ret_env[count++] = *otel;
-	ret_env[count] = NULL;
+	if (link->denials >= 0 && link->listener >= 0)
+		from[count++] = link->listener;
+	afresh_place(from, count);
 }
 
 static _Noreturn void become_monitor(const struct monitor_link *link, int channel)
 {
-	static char *argv[ARGS_MAX], *env[256];
+	static char *argv[ARGS_MAX];
 	size_t count = 0;
 	int executable = fcntl(link->executable, F_DUPFD_CLOEXEC, MONITOR_FD_LISTEN + 3 * MODEL_LISTEN_MAX);
 
@@ -232,16 +152,13 @@ static _Noreturn void become_monitor(const struct monitor_link *link, int channe
 	argv[count++] = (char *)"monitor";
 	for (char **arg = link->argv + 1; *arg != NULL && count < ARGS_MAX - 1; arg++)
 		argv[count++] = *arg;
-	keep_own_variables(link->otel, env, sizeof env / sizeof env[0]);
 	/* A group of its own: what a terminal sends to ours is not meant for it. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	place_descriptors(link, channel);
-	drop_privileges();
+	afresh_drop_privileges("monitor", AFRESH_NOBODY, AFRESH_NOBODY);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the change of user has cleared it (prctl(2)) */
-	syscall(SYS_execveat, executable, "", argv, env, AT_EMPTY_PATH); /* musl has no wrapper */
-	log_line(LOG_LEVEL_ERROR, "monitor: cannot execute this program again: %s", strerror(errno));
-	_exit(126);
+	afresh_execute("monitor", executable, argv, link->otel);
 }
 
 /* ---- before the point of no return: as the monitor will ---- */
@@ -277,21 +194,29 @@ static int take_lent(const char *path)
 }
 
 /* As the monitor does it. */
-static int load_files(const struct model *model, const struct file_lender *lender, struct complaint *ret_why)
+static int load_files(const void *context, struct complaint *ret_why)
 {
 	static struct credentials credentials;
+	const struct model *model = context;
 	struct tls *tls;
 	int error;
 
-	lent.model = model;
-	for (uint32_t i = 0; i < MODEL_FILE_BEARER; i++)
-		lent.fd[i] = model_file(model, i) != NULL ? file_lender_try(lender, i) : -ENOENT;
-	drop_privileges();
 	given_file_ask(take_lent);
 	error = credentials_load(model->users, model->tokens, &credentials, ret_why);
 	if (error == 0 && model->tls_certificate != NULL)
 		error = tls_load(model->tls_certificate, model->tls_key, &tls, ret_why);
-	return error < 0 ? error : check_watched(&model->main.watch, ret_why);
+	for (size_t i = 0; error == 0 && i < model_service_count(model); i++)
+		error = check_watched(&model_service(model, i)->watch, ret_why);
+	return error;
+}
+
+static bool reads_files(const struct model *model)
+{
+	bool any = model->users != NULL || model->tokens != NULL || model->tls_certificate != NULL;
+
+	for (size_t i = 0; i < model_service_count(model); i++)
+		any = any || model_service(model, i)->watch.count > 0;
+	return any;
 }
 
 /* The files of who may see pages, and of what they are served with, and those that are watched, are read by the
@@ -299,34 +224,18 @@ static int load_files(const struct model *model, const struct file_lender *lende
  * rights than it will have. */
 static int check_files(const struct model *model, const struct file_lender *lender, struct complaint *ret_why)
 {
-	cleanup_close int reader = -1, writer = -1;
-	ssize_t length;
-	int ends[2];
-	pid_t pid;
+	int error;
 
-	if (model->users == NULL && model->tokens == NULL && model->tls_certificate == NULL &&
-		model->main.watch.count == 0)
+	if (!reads_files(model))
 		return 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return complain(ret_why, errno, "monitor: %s", strerror(errno));
-	reader = ends[0];
-	writer = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return complain(ret_why, errno, "monitor: %s", strerror(errno));
-	if (pid == 0) {
-		struct complaint why = { .text = "" };
-		const int error = load_files(model, lender, &why);
-
-		_exit(error < 0 && fd_write_all(writer, why.text, strlen(why.text)) == 0);
-	}
-	close(take_fd(&writer));
-	length = fd_read_all(reader, ret_why->text, sizeof ret_why->text - 1);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (length > 0)
-		ret_why->text[length] = '\0';
-	return length > 0 ? -EINVAL : 0;
+	lent.model = model;
+	for (uint32_t i = 0; i < MODEL_FILE_BEARER; i++)
+		lent.fd[i] = model_file(model, i) != NULL ? file_lender_try(lender, i) : -ENOENT;
+	error = afresh_try("monitor", AFRESH_NOBODY, AFRESH_NOBODY, load_files, model, ret_why);
+	for (uint32_t i = 0; i < MODEL_FILE_BEARER; i++)
+		if (lent.fd[i] >= 0)
+			close(lent.fd[i]);
+	return error;
 }
 
 /* Where it cannot be had the counts begin anew with each monitor: a figure is worth less than a start. */
@@ -363,7 +272,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, cons
 
 	monitor_link_none(link);
 	link->argv = argv;
-	link->executable = open_executable(ret_why);
+	link->executable = afresh_open("monitor", ret_why);
 	if (link->executable < 0)
 		return link->executable;
 	if (must_be_hidden(model)) {
@@ -379,7 +288,7 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, cons
 	link->control = open_control(ret_why);
 	if (link->control < 0)
 		return link->control;
-	open_kept(link, model->main.check_count);
+	open_kept(link, model_check_count(model));
 	error = open_listeners(link, model, lender, ret_why);
 	if (error < 0 || !model_wants_notify(model))
 		return error;

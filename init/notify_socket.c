@@ -46,7 +46,7 @@ int notify_socket_open(const struct model *model, struct complaint *ret_why)
 {
 	struct sockaddr_un address;
 	cleanup_close int fd = open_socket(&address, ret_why);
-	int error = fd < 0 ? fd : set_variables(control_name(&address), model->main.watchdog_ns);
+	int error = fd < 0 ? fd : set_variables(control_name(&address), model_speaker(model)->watchdog_ns);
 
 	if (error == 0)
 		return take_fd(&fd);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -94,6 +95,13 @@ static void place_watchdog_pid(void)
 		return;
 	snprintf(watchdog_pid, sizeof watchdog_pid, "%s%d", name, (int)getpid());
 	environ[index] = watchdog_pid;
+}
+
+void place_nothing_to_say(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
 }
 
 void place_pids(const struct personality *personality, int parent, bool watchdog)

@@ -18,3 +18,6 @@ void place_signals(const struct personality *personality, uint64_t entry_mask);
  * (parent) becomes the child's, in each life (sd_listen_fds(3)); so does WATCHDOG_PID, whatever it is, where
  * the child has a watchdog (notify_socket_open()). */
 void place_pids(const struct personality *personality, int parent, bool watchdog);
+
+/* In a forked child: takes away what asks a service to speak for itself (sd_notify(3)). */
+void place_nothing_to_say(void);

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #define PRE_STOP_NS (10 * NS_PER_S)
+#define FOR_EVER "8760h"
 
 extern char **environ;
 
@@ -184,6 +185,7 @@ static char **monitor_argv(char **argv)
 
 static int prepare_monitor(char **argv, struct complaint *ret_why)
 {
+	const struct service *reported = model_reported(&model);
 	const struct confine_plan *plan = loop.unit->spawn.plan;
 	int error;
 
@@ -194,7 +196,10 @@ static int prepare_monitor(char **argv, struct complaint *ret_why)
 	error = monitor_link_open(&loop.monitor, &model, &loop.lender, monitor_argv(argv), ret_why);
 	if (error < 0)
 		return error;
-	if (model.main.confinement.seccomp_report) {
+	for (size_t i = 0; i < model_service_count(&model); i++)
+		if (model_service(&model, i) == reported)
+			plan = loop.unit[i].spawn.plan;
+	if (reported != NULL) {
 		error = denial_reports_memory(plan->filter.insn, plan->filter.length);
 		if (error < 0)
 			return complain(ret_why, -error, "--seccomp-report: %s", strerror(-error));
@@ -205,6 +210,12 @@ static int prepare_monitor(char **argv, struct complaint *ret_why)
 }
 
 /* ---- the units ---- */
+
+/* A unit is not the only one: its messages have its name, and what it mounts is for it alone. */
+static bool is_one_of_several(void)
+{
+	return loop.unit_count > 1;
+}
 
 /* What a unit borrows; of the first one static, as it may be the only one. */
 struct preparation {
@@ -227,7 +238,7 @@ static int set_words(struct unit *unit, const struct service *service)
 	char *prefix = nothing;
 
 	unit->called = *unit->spawn.argv != NULL ? personality_basename(*unit->spawn.argv) : nothing;
-	if (model.more_count > 0) {
+	if (is_one_of_several()) {
 		unit->called = service_name(service);
 		if (asprintf(&prefix, "%s: ", unit->called) < 0)
 			return -ENOMEM;
@@ -246,19 +257,28 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 	error = confine_plan(&service->confinement, warn, plan, ret_why);
 	if (error < 0)
 		return error;
-	if (model.more_count > 0)
+	if (is_one_of_several())
 		plan->is_pid_1 = false; /* what it mounts is for it alone */
 	if (loop.wants_monitor)
 		confine_read_capabilities(plan);
+	log_link_none(&unit->logs);
+	if (service->logging.format != LOGGING_NONE)
+		error = log_link_open(&unit->logs, &model, service, plan, ret_why);
+	if (error < 0)
+		return error;
 	unit->personality = own;
 	unit->spawn = (struct spawn_request){
 		.argv = own->command,
 		.signal_mask = entry_mask,
 		.plan = plan,
 		.personality = own,
-		.again = model.more_count > 0,
+		.again = is_one_of_several(),
 		.watchdog = service->watchdog_ns > 0,
+		.silent = is_one_of_several() && !service_wants_notify(service),
 	};
+	if (log_link_is_there(&unit->logs))
+		for (size_t i = 0; i < LOG_STREAMS; i++)
+			unit->spawn.streams[i] = unit->logs.stream[i].writer;
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;
 	unit->pre_stop.again = true;
@@ -294,49 +314,138 @@ static int blame_service(const struct service *service, int error, struct compla
 	if (blame_place(service->user_place, "user: user ", why) ||
 		blame_place(service->seccomp_place, "seccomp: ", why))
 		return error;
-	return model.more_count == 0 ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
+	return !is_one_of_several() ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
 }
 
-/* Who waits for whom. */
+/* Tasks have their times. */
+static int prepare_task(struct unit *unit, const struct service *service, struct complaint *ret_why)
+{
+	unit->run_ns = service->run_ns;
+	unit->scheduled = service->kind == SERVICE_SCHEDULED;
+	return unit->scheduled ? cron_parse(service->schedule, &unit->cron, ret_why) : 0;
+}
+
+static int prepare_service(size_t index, uint32_t first_check, uint64_t entry_mask, struct complaint *ret_why)
+{
+	const struct service *service = model_service(&model, index);
+	struct preparation *own = index == 0 ? NULL : calloc(1, sizeof *own);
+	int error;
+
+	if (index > 0 && own == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	if (own != NULL)
+		set_personality(service, &own->personality);
+	error = prepare_unit(&loop.unit[index], service, own != NULL ? &own->personality : &personality,
+		own != NULL ? &own->plan : &first_plan, first_check, entry_mask, ret_why);
+	if (error == 0)
+		error = prepare_task(&loop.unit[index], service, ret_why);
+	loop.coordinator.unit[index].kind = service->kind;
+	loop.coordinator.unit[index].essential = service->essential;
+	return error < 0 ? blame_service(service, error, ret_why) : 0;
+}
+
+/* ---- what waits for targets ---- */
+
+static size_t count_waits(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model_service_count(&model); i++)
+		count += model_service(&model, i)->wait_for != NULL;
+	return count;
+}
+
+/* Our own `nest-init probe`, as the service's user, and with no more than that takes. */
+static struct service *make_wait(const struct service *service)
+{
+	struct service *wait = calloc(1, sizeof *wait);
+	size_t count = 0, targets = 0;
+	char *name;
+
+	while (service->wait_for[targets] != NULL)
+		targets++;
+	if (wait == NULL || asprintf(&name, "%s.wait_for", service_name(service)) < 0)
+		return NULL;
+	service_defaults(wait);
+	wait->name = name;
+	wait->command = calloc(targets + 5, sizeof *wait->command);
+	if (wait->command == NULL)
+		return NULL;
+	wait->kind = SERVICE_ONCE;
+	wait->essential = service->essential;
+	wait->confinement.user = service->confinement.user;
+	wait->confinement.cap_given = true;
+	wait->confinement.cap_drop = UINT64_MAX;
+	wait->command[count++] = (char *)"/proc/self/exe";
+	wait->command[count++] = (char *)"probe";
+	wait->command[count++] = (char *)"--wait";
+	wait->command[count++] = (char *)FOR_EVER;
+	memcpy(wait->command + count, service->wait_for, targets * sizeof *wait->command);
+	return wait;
+}
+
+static int prepare_wait(size_t index, const struct service *service, uint64_t entry_mask, struct complaint *ret_why)
+{
+	const struct service *wait = make_wait(service);
+	struct preparation *own = calloc(1, sizeof *own);
+	int error;
+
+	if (wait == NULL || own == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	set_personality(wait, &own->personality);
+	error = prepare_unit(&loop.unit[index], wait, &own->personality, &own->plan, 0, entry_mask, ret_why);
+	loop.unit[index].run_ns = service->run_ns;
+	loop.coordinator.unit[index].kind = wait->kind;
+	loop.coordinator.unit[index].essential = wait->essential;
+	return error < 0 ? blame_service(wait, error, ret_why) : 0;
+}
+
+/* Who waits for whom: as the file says, and each service with targets for its wait. */
 static int prepare_order(struct complaint *ret_why)
 {
-	struct dependency_edge *edge = NULL;
-	int error = dependencies_list(&model, &edge, &loop.coordinator.edge_count);
+	struct dependency_edge *edge = NULL, *longer;
+	size_t count = 0, next = model_service_count(&model);
+	int error = dependencies_list(&model, &edge, &count);
 
-	loop.coordinator.edge = edge;
-	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
+	longer = error < 0 ? NULL : realloc(edge, (count + count_waits() + 1) * sizeof *longer);
+	if (longer == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	for (size_t i = 0; i < model_service_count(&model); i++)
+		if (model_service(&model, i)->wait_for != NULL)
+			longer[count++] = (struct dependency_edge){ (uint16_t)i, (uint16_t)next++, DEPENDS_COMPLETED };
+	loop.coordinator.edge = longer;
+	loop.coordinator.edge_count = count;
+	return 0;
 }
 
-static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
+/* One service alone takes no memory but what is static. */
+static int make_units(size_t count, struct complaint *ret_why)
 {
 	static struct unit first_unit;
 	static struct coordinate_unit first_coordinated;
-	const size_t count = model_service_count(&model);
-	uint32_t check = 0;
 
 	loop.unit_count = loop.coordinator.unit_count = count;
 	loop.unit = count == 1 ? &first_unit : calloc(count, sizeof *loop.unit);
 	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
-	if (loop.unit == NULL || loop.coordinator.unit == NULL)
-		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	for (size_t i = 0; i < count; i++) {
-		const struct service *service = model_service(&model, i);
-		struct preparation *own = i == 0 ? NULL : calloc(1, sizeof *own);
-		int error;
+	return loop.unit == NULL || loop.coordinator.unit == NULL ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM))
+								  : 0;
+}
 
-		if (i > 0 && own == NULL)
-			return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-		if (own != NULL)
-			set_personality(service, &own->personality);
-		error = prepare_unit(&loop.unit[i], service, own != NULL ? &own->personality : &personality,
-			own != NULL ? &own->plan : &first_plan, check, entry_mask, ret_why);
-		if (error < 0)
-			return blame_service(service, error, ret_why);
-		check += (uint32_t)service->check_count;
-		loop.coordinator.unit[i].kind = service->kind;
-		loop.coordinator.unit[i].essential = service->essential;
+static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
+{
+	const size_t services = model_service_count(&model);
+	size_t next = services;
+	uint32_t check = 0;
+	int error = make_units(services + count_waits(), ret_why);
+
+	for (size_t i = 0; error == 0 && i < services; i++) {
+		error = prepare_service(i, check, entry_mask, ret_why);
+		check += (uint32_t)model_service(&model, i)->check_count;
 	}
-	return prepare_order(ret_why);
+	for (size_t i = 0; error == 0 && i < services; i++)
+		if (model_service(&model, i)->wait_for != NULL)
+			error = prepare_wait(next++, model_service(&model, i), entry_mask, ret_why);
+	return error == 0 && is_one_of_several() ? prepare_order(ret_why) : error;
 }
 
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
@@ -449,6 +558,12 @@ static void take_log_format(void)
 			log_set(format, LOG_LEVEL_NOTICE);
 }
 
+/* What waits for targets is no service of the model: nobody asks for its name. */
+static const char *unit_name(size_t index)
+{
+	return index < model_service_count(&model) ? service_name(model_service(&model, index)) : "";
+}
+
 int run_main(int argc, char **argv)
 {
 	const struct personality_kind *kind = personality_find(argv[0]);
@@ -471,6 +586,6 @@ int run_main(int argc, char **argv)
 		confine_hide_own(loop.unit[i].spawn.plan);
 	loop_init(&loop);
 	for (size_t i = 0; i < loop.unit_count; i++)
-		unit_init(&loop.unit[i], &loop, i, service_name(model_service(&model, i)));
+		unit_init(&loop.unit[i], &loop, i, unit_name(i));
 	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

@@ -193,6 +193,14 @@ static void take_output(int output)
 	dup2(output, STDERR_FILENO);
 }
 
+/* Into the log's pipes. */
+static void take_streams(const int streams[static 2])
+{
+	for (int i = 0; i < 2; i++)
+		if (streams[i] > 0)
+			dup2(streams[i], STDOUT_FILENO + i);
+}
+
 static _Noreturn void become_workload(const struct spawn_request *request, pid_t parent, int news_fd)
 {
 	const struct personality *personality = request->personality;
@@ -206,10 +214,13 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 	struct complaint why;
 	int status, error;
 
+	take_streams(request->streams);
 	if (request->output > 0)
 		take_output(request->output);
 	if (!request->beside) /* sockets and watchdog are the service's */
 		place_pids(personality, parent, request->watchdog);
+	if (request->silent)
+		place_nothing_to_say();
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
 	if (confine_apply(request->plan, request->again, &reporter, &why) < 0)

@@ -18,8 +18,10 @@ struct spawn_request {
 	bool hand_over_terminal;               /* standard input is a terminal that the new session is to control */
 	bool again;                            /* a workload was started from this plan before: its mounts are there */
 	bool watchdog;                         /* WATCHDOG_PID is to be the child's */
-	int output;  /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
-	bool beside; /* it still runs: nothing is reported of this one */
+	bool silent;                           /* another service speaks for itself, this one is not asked to */
+	int output;     /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
+	int streams[2]; /* what its standard output and error are, for it and who runs beside it; 0: PID 1's own */
+	bool beside;    /* it still runs: nothing is reported of this one */
 };
 
 enum spawn_news_type {

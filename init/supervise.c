@@ -19,6 +19,7 @@
 #define RETRY_MAX_NS (2 * NS_PER_S)
 #define STATUS_OUR_FAULT 125
 #define STATUS_UNHEALTHY 1
+#define STATUS_LATE 124 /* as timeout(1) has it */
 #define RTMIN_PLUS_3 37
 
 void supervise_default_policy(struct supervise_policy *ret_policy)
@@ -91,6 +92,8 @@ static int final_status(const struct supervise *machine)
 	/* Next.js ends with 143 by design: after a stop that is no failure. */
 	if (machine->main_ended && machine->stop_requested && is_clean(machine, status))
 		status = 0;
+	if (machine->late && !machine->stop_requested)
+		return STATUS_LATE;
 	/* Whoever starts containers again after failures is to take this for one. */
 	return status == 0 && machine->unhealthy && !machine->stop_requested ? STATUS_UNHEALTHY : status;
 }
@@ -209,7 +212,11 @@ static void on_order(
 	if (machine->state != SUPERVISE_RUNNING)
 		return;
 	machine->unhealthy = true;
-	want_restart(machine, order == SUPERVISE_ORDER_RESTART, now);
+	machine->late = order == SUPERVISE_ORDER_LATE;
+	want_restart(machine,
+		order == SUPERVISE_ORDER_RESTART ||
+			(machine->late && restart_is_wanted(&machine->policy.restart, true)),
+		now);
 	begin_order(machine, now, actions);
 }
 
@@ -260,7 +267,7 @@ static void on_spawned(struct supervise *machine, int64_t now)
 	machine->deadline_ns = TIME_NEVER;
 	machine->spawned_at_ns = now;
 	machine->main_ended = false;
-	machine->unhealthy = machine->changed = machine->waits = false;
+	machine->unhealthy = machine->late = machine->changed = machine->waits = false;
 }
 
 static void on_executed(struct supervise *machine)

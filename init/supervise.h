@@ -40,6 +40,8 @@ enum supervise_order {
 	SUPERVISE_ORDER_RESTART, /* where the policy has no start left, it is a stop */
 	SUPERVISE_ORDER_CHANGED, /* its files have: it is started again at once, which no limit counts, and is no
 				    failure */
+	SUPERVISE_ORDER_LATE,    /* a task has had its time: it is a failure, as such done again or not */
+	SUPERVISE_ORDER_COUNT,
 };
 
 enum supervise_event_type {
@@ -129,6 +131,7 @@ struct supervise {
 	int stop_signal;    /* in force once a stop was asked for */
 	bool stop_requested;
 	bool unhealthy;     /* a check's order was taken in this life */
+	bool late;          /* an order because its time was over was */
 	bool changed;       /* an order by a change of its files was */
 	bool waits;         /* it ended, and only a change starts it again */
 	bool executed;      /* in this life or an earlier one */

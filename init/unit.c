@@ -14,6 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SECONDS_PER_LOOK 60
+/* How long the last words of a life are waited for before its end is told. */
+#define LAST_WORDS_NS (100 * NS_PER_MS)
+#define PEEK_NS (5 * NS_PER_MS)
+
 void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
 {
 	const struct confine_filter *filter = &unit->spawn.plan->filter;
@@ -22,6 +27,7 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 	unit->news_fd = -1;
 	unit->pre_stop_news_fd = -1;
 	unit->live = true;
+	unit->late_at_ns = unit->look_at_ns = unit->tell_by_ns = unit->peek_at_ns = TIME_NEVER;
 	unit->record = (struct wire_service){
 		.service = (uint32_t)index, .time_to_ready_ns = -1, .last_status = -1, .stop_duration_ns = -1
 	};
@@ -94,9 +100,13 @@ static int64_t wall_of(int64_t monotonic_ns)
 
 static void act_spawn(struct unit *unit)
 {
-	/* fork(2) does not wait for anything; the child does all that may take time. */
-	int error = spawn_workload(&unit->spawn, &unit->main_pid, &unit->news_fd);
+	int error;
 
+	unit_tell_end(unit); /* of the life before this one */
+	if (log_link_is_there(&unit->logs))
+		log_link_begin_life(&unit->logs);
+	/* fork(2) does not wait for anything; the child does all that may take time. */
+	error = spawn_workload(&unit->spawn, &unit->main_pid, &unit->news_fd);
 	if (error < 0) {
 		if (unit->machine.state != SUPERVISE_RETRY)
 			log_line(LOG_LEVEL_ERROR, "%scannot start the workload: %s%s", unit->prefix, strerror(-error),
@@ -142,6 +152,7 @@ void unit_start(struct unit *unit)
 	if (unit->machine.state == SUPERVISE_DONE) {
 		const struct supervise_policy policy = unit->machine.policy;
 
+		unit_tell_end(unit);
 		supervise_init(&unit->machine, &policy);
 		forget_life(unit);
 	}
@@ -164,6 +175,8 @@ static void act_not_ready(struct unit *unit, int signal)
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
 	if (signal == 0 && unit->machine.changed)
 		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);
+	else if (signal == 0 && unit->machine.late)
+		log_line(LOG_LEVEL_WARNING, "%sits time is over: stopping", unit->prefix);
 	else if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", unit->called,
 			unit->machine.restart ? "it is started again" : "stopping");
@@ -171,10 +184,38 @@ static void act_not_ready(struct unit *unit, int signal)
 		loop_say_stopping(unit->loop, unit, signal);
 }
 
+void unit_tell_end(struct unit *unit)
+{
+	if (unit->tell_by_ns == TIME_NEVER)
+		return;
+	unit->tell_by_ns = unit->peek_at_ns = TIME_NEVER;
+	if (log_link_is_there(&unit->logs))
+		log_link_end_life(&unit->logs);
+	certificate_tell(unit);
+	if (unit->machine.state == SUPERVISE_BACKOFF)
+		forget_life(unit);
+	unit->main_pid = 0;
+	unit->changed = true;
+}
+
+/* At once, or where a log process reads what it said, when that is read; soon in any case. */
+static void end_life(struct unit *unit)
+{
+	const int64_t now = clock_now_ns();
+
+	if (unit->main_pid == 0)
+		return;
+	unit->tell_by_ns = now + LAST_WORDS_NS;
+	unit->peek_at_ns = now + PEEK_NS;
+	if (log_link_is_there(&unit->logs))
+		log_link_read_on(&unit->logs, now);
+	else
+		unit_tell_end(unit);
+}
+
 static void act_restarting(struct unit *unit)
 {
-	certificate_tell(unit);
-	forget_life(unit);
+	end_life(unit);
 	loop_unit_again(unit->loop, unit);
 }
 
@@ -189,10 +230,7 @@ static void act_exit(struct unit *unit, int status)
 		if (!unit->refused)
 			unit->exit_status = personality_exit_status(personality, unit->machine.main_status);
 	}
-	if (unit->main_pid > 0)
-		certificate_tell(unit);
-	unit->main_pid = 0;
-	unit->changed = true;
+	end_life(unit);
 	loop_unit_ended(unit->loop, unit);
 }
 
@@ -272,7 +310,7 @@ uint64_t unit_needs_capabilities(const struct unit *unit)
 	const bool again = unit->loop->unit_count > 1 || unit->pre_stop.argv != NULL || unit->checks.count > 0 ||
 		unit_may_live_again(unit);
 
-	return confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor, again);
+	return confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor || log_link_is_there(&unit->logs), again);
 }
 
 static void take_one(struct unit *unit, const struct spawn_news *news, int listener)
@@ -324,7 +362,11 @@ bool unit_take_news(struct unit *unit)
 		loop_start_monitor(unit->loop);
 	unit->executed = true;
 	unit->record.executed_time_ns = clock_wall_ns();
+	if (log_link_is_there(&unit->logs) && unit->logs.pid == 0)
+		unit->logs.restart_at_ns = 0; /* it holds a file open: not before the root is read-only */
 	certificate_begin(unit);
+	if (unit->run_ns > 0)
+		unit->late_at_ns = unit->started_at_ns + unit->run_ns;
 	loop_unit_executed(unit->loop, unit);
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_EXECUTED }, NULL);
 	if (!unit->ready_follows_health)
@@ -337,6 +379,7 @@ bool unit_take_news(struct unit *unit)
 void unit_main_ended(struct unit *unit, bool alone)
 {
 	unit->was_reaped = false;
+	unit->late_at_ns = TIME_NEVER;
 	unit->changed = true;
 	unit->loop->snapshot.reaped_services++;
 	unit->record.last_status = unit->main_status;
@@ -353,6 +396,66 @@ void unit_main_ended(struct unit *unit, bool alone)
 		(struct supervise_event){
 			.type = SUPERVISE_EVENT_MAIN_ENDED, .status = unit->main_status, .alone = alone },
 		NULL);
+}
+
+/* ---- time ---- */
+
+int64_t unit_deadline_ns(const struct unit *unit)
+{
+	int64_t deadline = unit->machine.deadline_ns;
+
+	if (unit->late_at_ns < deadline)
+		deadline = unit->late_at_ns;
+	if (unit->peek_at_ns < deadline)
+		deadline = unit->peek_at_ns;
+	if (unit->logs.restart_at_ns < deadline)
+		deadline = unit->logs.restart_at_ns;
+	return unit->look_at_ns < deadline ? unit->look_at_ns : deadline;
+}
+
+/* The wall clock may be set: it is looked at every minute. */
+static bool is_due(struct unit *unit, int64_t now)
+{
+	const int64_t wall_s = clock_wall_ns() / NS_PER_S;
+	const bool due = unit->due_s > 0 && wall_s >= unit->due_s;
+
+	if (unit->due_s == 0 || due)
+		unit->due_s = cron_next(&unit->cron, wall_s);
+	unit->look_at_ns = unit->due_s - wall_s < SECONDS_PER_LOOK ? now + (unit->due_s - wall_s) * NS_PER_S
+								   : now + SECONDS_PER_LOOK * NS_PER_S;
+	return due;
+}
+
+static void look_at_logs(struct unit *unit, int64_t now)
+{
+	if (now >= unit->logs.restart_at_ns)
+		log_link_start(&unit->logs, now);
+	if (now < unit->peek_at_ns)
+		return;
+	unit->peek_at_ns = now + PEEK_NS;
+	if (now >= unit->tell_by_ns || log_link_is_read(&unit->logs))
+		unit_tell_end(unit);
+}
+
+bool unit_log_process_ended(struct unit *unit, pid_t pid, int status)
+{
+	if (pid != unit->logs.pid)
+		return false;
+	log_link_ended(&unit->logs, status, clock_now_ns());
+	return true;
+}
+
+bool unit_look_at_clock(struct unit *unit, int64_t now)
+{
+	look_at_logs(unit, now);
+	if (now >= unit->late_at_ns) {
+		unit->late_at_ns = TIME_NEVER;
+		unit_step(unit,
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_LATE }, NULL);
+	}
+	if (now >= unit->machine.deadline_ns)
+		unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_TIME }, NULL);
+	return now >= unit->look_at_ns && is_due(unit, now);
 }
 
 /* ---- health ---- */

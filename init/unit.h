@@ -2,8 +2,10 @@
  * and counts in the record that reports it. What concerns the whole container it leaves to the loop. */
 #pragma once
 
+#include "base/cron.h"
 #include "init/death.h"
 #include "init/exec_probes.h"
+#include "init/log_link.h"
 #include "init/spawn.h"
 #include "init/supervise.h"
 
@@ -16,11 +18,15 @@ struct unit {
 	struct supervise machine;
 	struct spawn_request spawn;
 	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
+	struct log_link logs;                  /* who reads what it says */
 	struct exec_checks checks;             /* whose commands PID 1 runs */
 	const struct personality *personality; /* borrowed */
 	const char *called;        /* in messages: its program, or its name where there are several; borrowed */
 	const char *prefix;        /* of messages about it: "NAME: " where there are several, else "" */
 	bool ready_follows_health; /* a check decides when it is ready; without one, it is when it runs */
+	int64_t run_ns;            /* how long a task may take; 0: as long as it likes */
+	bool scheduled;            /* it is started at certain times */
+	struct cron cron;          /* these */
 	enum unhealthy_action on_unhealthy;
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 
@@ -55,6 +61,11 @@ struct unit {
 	struct complaint refusal; /* of the child, once refused */
 	int64_t main_ended_at_ns; /* once it ended */
 	int64_t started_at_ns;
+	int64_t late_at_ns;            /* its time is over then; TIME_NEVER: it has none, or does not run */
+	int64_t tell_by_ns;            /* how a life ended is told by then; TIME_NEVER: it was */
+	int64_t peek_at_ns;            /* and whether its last words were read is looked at then */
+	int64_t due_s;                 /* of a scheduled one: wall clock, seconds; */
+	int64_t look_at_ns;            /* and when that is looked at; TIME_NEVER: it is not scheduled */
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
 	int64_t asked_at_ns;           /* when asked_signal did */
 	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
@@ -86,6 +97,19 @@ void unit_pass_on_held(struct unit *unit);
 
 /* Sends the signal to its leader, or group, as it is; what is counted and told is told. */
 void unit_deliver(struct unit *unit, int signal, const siginfo_t *info);
+
+/* A child was reaped. Returns whether it was the unit's log process. */
+bool unit_log_process_ended(struct unit *unit, pid_t pid, int status);
+
+/* How its last life ended is told, if it was not yet. */
+void unit_tell_end(struct unit *unit);
+
+/* When unit_look_at_clock() is due; TIME_NEVER: no need. */
+int64_t unit_deadline_ns(const struct unit *unit);
+
+/* The time is `now`: the machine's deadline, the end of a task's time. Returns true if a scheduled one is due: the
+ * caller starts it. */
+bool unit_look_at_clock(struct unit *unit, int64_t now);
 
 /* In SUPERVISE_GROUP: is anybody left in it? The machine hears if not. */
 void unit_look_at_group(struct unit *unit);

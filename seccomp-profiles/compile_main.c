@@ -17,7 +17,7 @@ static const char help[] =
 	"Compile a profile to the BPF that --seccomp OUT applies without compiling anything.\n"
 	"\n"
 	"FILE is JSON as Docker, the OCI runtime-spec or containers/common have it; NAME is one of our own:\n"
-	"default, monitor, nginx, node. OUT gets the kernel's sock_filter entries as they are; the same input\n"
+	"default, logger, monitor, nginx, node. OUT gets the kernel's sock_filter entries as they are; the same input\n"
 	"gives the same bytes. \"flags\" of the profile are not in them.\n"
 	"\n"
 	"  -o, --output OUT  where to write; - is standard output\n"

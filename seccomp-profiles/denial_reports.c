@@ -137,15 +137,17 @@ int denial_reports_open(int listener, int memory, const char *profile, void (*te
 {
 	struct denial_reports reports = { .listener = listener, .profile = profile };
 
-	if (fcntl(listener, F_SETFD, FD_CLOEXEC) < 0) { /* best effort: the filter is in force without it */
+	if (fcntl(memory, F_GETFD) < 0) { /* nothing is reported */
 		*ret_reports = (struct denial_reports){ .listener = -1 };
 		return 0;
 	}
+	if (fcntl(listener, F_SETFD, FD_CLOEXEC) < 0)
+		reports.listener = -1; /* it comes, or by best effort the filter is in force without it */
 	reports.memory = mmap(NULL, sizeof *reports.memory, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	close(memory);
 	if (reports.memory == MAP_FAILED)
 		return -errno;
-	if (reports.memory->pending.call.id != 0)
+	if (reports.listener >= 0 && reports.memory->pending.call.id != 0)
 		answer(&reports, tell);
 	*ret_reports = reports;
 	return 0;

@@ -15,7 +15,7 @@ static const char help[] =
 	"Say which system calls B allows and A does not (+), the reverse (-), and what else differs (~); of the\n"
 	"kernel's other architectures (x86 and x32 beside amd64, arm beside arm64) only how many.\n"
 	"\n"
-	"A and B are profiles of ours (default, monitor, nginx, node), FILEs (JSON, or BPF as compile writes\n"
+	"A and B are profiles of ours (default, logger, monitor, nginx, node), FILEs (JSON, or BPF as compile writes\n"
 	"it), or pid:PID, the filters of a running process.\n"
 	"\n"
 	"  --caps LIST  what includes and excludes test: all, none or NAME,NAME (the bounding set here)\n"

@@ -17,7 +17,7 @@ static const char help[] =
 	"Usage: nest-init seccomp explain SOURCE [SYSCALL...] [OPTION...]\n"
 	"Say what happens to each system call, or to those that are named (by name or number), and why.\n"
 	"\n"
-	"SOURCE is a profile of ours (default, monitor, nginx, node), a FILE (JSON, or BPF as compile writes\n"
+	"SOURCE is a profile of ours (default, logger, monitor, nginx, node), a FILE (JSON, or BPF as compile writes\n"
 	"it), or pid:PID: the filters of a running process, of which the strictest answer counts. To read them\n"
 	"takes CAP_SYS_ADMIN and no filter on oneself; the process stands still for that moment.\n"
 	"\n"

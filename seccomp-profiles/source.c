@@ -49,7 +49,7 @@ int source_find(const char *name, struct complaint *ret_why)
 	if (embedded_find(name) != NULL || strchr(name, '/') != NULL || access(name, F_OK) == 0)
 		return 0;
 	return complain(ret_why, ENOENT,
-		"'%.256s' is neither a profile of ours (default, monitor, nginx, node) nor a file", name);
+		"'%.256s' is neither a profile of ours (default, logger, monitor, nginx, node) nor a file", name);
 }
 
 static int open_file(struct source *source, const struct seccomp_context *context, struct complaint *ret_why)

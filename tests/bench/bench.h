@@ -47,6 +47,10 @@ enum program_id {
 	NEST_BUSY,
 	NEST_MERGING,
 	WRK, /* who asks */
+	NEST_LOGGED,
+	S6_LOG,
+	MULTILOG,
+	SVLOGD,
 	PROGRAMS
 };
 
@@ -125,6 +129,7 @@ enum table_id {
 	TABLE_CLIENTS,
 	TABLE_SERVING,
 	TABLE_LATENCY,
+	TABLE_LOGS,
 	TABLES
 };
 
@@ -153,6 +158,9 @@ int measure_denied_call(const struct program *program, double *ret_value);
 void http_measure(const struct program *const *which, size_t count, double *ret_values);
 
 int raise_loopback(void); /* 0 or -errno */
+
+/* logs.c */
+int measure_logs(const struct program *program, double *ret_value);
 
 /* clients.c */
 int measure_health(const struct program *program, double *ret_value);

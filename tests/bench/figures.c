@@ -240,6 +240,7 @@ void idle_measure(const struct program *const *which, size_t count, struct idle 
 }
 
 static const enum program_id confining[] = { BWRAP_HARDENED, SETPRIV_HARDENED, RUNC, CRUN, PROGRAMS };
+static const enum program_id logging[] = { S6_LOG, MULTILOG, SVLOGD, PROGRAMS };
 static const enum program_id filtering[] = { RUNC, CRUN, PROGRAMS };
 
 const struct figure figures[] = {
@@ -356,5 +357,12 @@ const struct figure figures[] = {
 		.table = TABLE_LATENCY,
 		.divisor = 5,
 		.target = 1.1 },
+	{ .key = "logs",
+		.title = "20,000 lines into files",
+		.measure = measure_logs,
+		.table = TABLE_LOGS,
+		.divisor = 30,
+		.target = 1.0,
+		.rivals = logging },
 };
 const size_t figure_count = sizeof figures / sizeof figures[0];

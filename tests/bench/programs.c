@@ -79,6 +79,14 @@ struct program programs[PROGRAMS] = {
 		.ours = true },
 	[WRK] = { .name = "wrk", .file = "wrk" },
 	[WGET_SPIDER] = { .name = "spider", .file = "wget", .options = { "-q", "--spider" } },
+	[NEST_LOGGED] = { .name = "nest-init",
+		.options = { "--service-log", "tagged,file=/mnt/logs/nest.log,max-size=1m,max-file=5", "--" },
+		.ours = true },
+	[S6_LOG] = { .name = "s6-log", .file = "s6-log", .options = { "T", "s1048576", "n5", "/mnt/logs/s6-log" } },
+	[MULTILOG] = { .name = "multilog",
+		.file = "multilog",
+		.options = { "t", "s1048576", "n5", "/mnt/logs/multilog" } },
+	[SVLOGD] = { .name = "svlogd", .file = "svlogd", .options = { "-tt", "/mnt/logs/svlogd" } },
 };
 
 static void find_in_path(const char *file, char *ret_path, size_t size)

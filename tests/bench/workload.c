@@ -184,6 +184,25 @@ static void run_calls(int64_t began, const char *name)
 	say(batches[BATCHES / 2]);
 }
 
+/* Lines of 100 bytes, written as a libc's stdio does it. */
+static void run_lines(int count)
+{
+	enum { LINE = 100, PAGE = 4096 };
+	char page[PAGE + LINE];
+	size_t length = 0;
+
+	for (int i = 0; i < count; i++) {
+		memset(page + length, 'a' + i % 26, LINE - 1);
+		page[length + LINE - 1] = '\n';
+		length += LINE;
+		if (length < PAGE && i < count - 1)
+			continue;
+		if (write(STDOUT_FILENO, page, length) != (ssize_t)length)
+			_exit(116);
+		length = 0;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int64_t began = now();
@@ -202,6 +221,8 @@ int main(int argc, char **argv)
 		run_burst(began, count);
 	else if (strcmp(mode, "calls") == 0 && argc > 2)
 		run_calls(began, argv[2]);
+	else if (strcmp(mode, "lines") == 0)
+		run_lines(count);
 	else if (strcmp(mode, "idle") == 0) {
 		say(began);
 		linger();

@@ -49,6 +49,17 @@ static void read_again(const char *text, struct model *ret_model)
 	require(false, "what is written is read");
 }
 
+static void free_checks(struct model *model)
+{
+	free(model->main.check);
+	for (size_t i = 0; i < model->more_count; i++) {
+		free(model->more[i].check);
+		free(model->more[i].depends_on);
+	}
+	free(model->main.depends_on);
+	free(model->more);
+}
+
 /* The monitor has the same model as PID 1, and what people are shown is a file as well. */
 static void write_and_read(struct model *model)
 {
@@ -57,12 +68,13 @@ static void write_and_read(struct model *model)
 	cleanup_free char *second = NULL;
 
 	read_again(shown, &again);
-	free(again.main.check);
+	free_checks(&again);
 	read_again(first, &again);
 	second = written(&again, CONFIG_FOR_MONITOR);
 	require(strcmp(first, second) == 0, "and means the same");
-	require(again.main.check_count == model->main.check_count, "with as many checks");
-	free(again.main.check);
+	require(model_service_count(&again) == model_service_count(model), "with as many services");
+	require(model_check_count(&again) == model_check_count(model), "with as many checks");
+	free_checks(&again);
 }
 
 static void look_at(const struct config *config)
@@ -78,8 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	static char *env[] = { (char *)"A=b", (char *)"EMPTY=", (char *)"N=5", NULL }, *nothing[] = { NULL };
 	static struct model model;
 	cleanup_config struct config config = { .json = NULL };
-	const struct config_input input = { "x", (const char *)bytes, length, env,
-		{ length % 3 == 0 ? 0 : 512 << 20, UINT64_C(8) << 30 }, length % 2 == 0 };
+	const struct config_input input = { .file = "x",
+		.text = (const char *)bytes,
+		.length = length,
+		.env = env,
+		.memory = { length % 3 == 0 ? 0 : 512 << 20, UINT64_C(8) << 30 },
+		.unset_is_no_error = length % 2 == 0 };
 	struct complaint why = { "" };
 	int error;
 
@@ -91,6 +107,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		write_and_read(&model);
 	else if (config.error_count > 0 && config.warning_count == 0)
 		require(config_complain(&config, "x", &why) == -EINVAL && why.text[0] != '\0', "a sentence");
-	free(model.main.check);
+	free_checks(&model);
 	return 0;
 }

@@ -58,6 +58,18 @@ def test_a_row_has_all_its_columns(tmp_path, row):
     assert left_over(process) == []
 
 
+@pytest.mark.skipif(not all(map(shutil.which, ("s6-log", "multilog", "svlogd"))), reason="needs s6, daemontools and runit")
+def test_lines_come_into_files_no_slower_than_by_debians_loggers(tmp_path):
+    """It is nearer to a third: what else runs does not make a test of it."""
+    with bench("logs", 150, tmp_path) as process:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    values = [line.split("\t") for line in (tmp_path / "results.tsv").read_text().splitlines()]
+    ratios = {key: float(ratio) for key, program, _, _, _, ratio, *_ in values if program == "nest-init"}
+    assert set(ratios) == {"logs", "logs/s6-log", "logs/multilog", "logs/svlogd"}
+    assert all(ratio <= 1 for ratio in ratios.values()), ratios
+
+
 @pytest.mark.skipif(not all(map(shutil.which, ("curl", "wget"))), reason="needs curl and wget")
 @pytest.mark.parametrize("row", ["health", "health-memory", "probe", "probe-memory"])
 def test_a_client_takes_a_fifth_of_what_curl_takes(tmp_path, row):

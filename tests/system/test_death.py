@@ -300,6 +300,15 @@ def test_kubernetes_finds_it_in_the_termination_log(nest_init, box, tmp_path, be
     assert len(log.read_text()) <= max(4096, len(before))
 
 
+def test_the_last_words_are_in_the_termination_log(nest_init, box, tmp_path):
+    log = tmp_path / "termination-log"
+    log.write_text("")
+    with container(nest_init, box, ["--service-log", "tagged"], "sh", "-c", "echo no table >&2; exit 7",
+                   mounts=[bundle.bind(log, "/dev/termination-log")]) as c:
+        assert c.wait(BACKSTOP) == 7
+    assert re.fullmatch(r"busybox \(pid \d+\) ended with status 7 after \S+; stderr: no table\n", log.read_text())
+
+
 @pytest.mark.parametrize("options", [["--read-only"], ["--read-only", "--cap-drop=all", "--user=1001:1001"]])
 def test_a_read_only_root_does_not_hold_it_up(nest_init, box, tmp_path, options):
     log = tmp_path / "termination-log"

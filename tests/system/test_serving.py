@@ -345,7 +345,7 @@ def test_files_that_say_nothing_refuse_the_start(place):
 BEARER = "Authorization: Bearer "
 SERVICE = ("--user", "1001:1001")
 CONFINED = (*SERVICE, "--cap-drop", "all", "--read-only=landlock")
-WIRE_OPEN = 13
+WIRE_OPEN = 14
 
 
 def secret(path, text, owner):

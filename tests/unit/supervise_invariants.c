@@ -151,6 +151,8 @@ static bool exits_with_the_right_status(const struct moment *moment)
 		return true;
 	if (moment->event->type == SUPERVISE_EVENT_SPAWN_FAILED)
 		return exit->status == 125;
+	if (moment->after->late && !moment->after->stop_requested)
+		return exit->status == 124;
 	if (moment->after->main_ended && moment->after->unhealthy && !moment->after->stop_requested &&
 		status == 0) /* no success */
 		return exit->status == 1;
@@ -261,7 +263,8 @@ static bool what_was_decided_stays(const struct moment *moment)
 	if (entered(moment, SUPERVISE_BACKOFF) || before->state <= SUPERVISE_RETRY) /* another life */
 		return after->stop_requested >= before->stop_requested;
 	return after->stop_requested >= before->stop_requested && after->main_ended >= before->main_ended &&
-		after->unhealthy >= before->unhealthy && after->changed >= before->changed &&
+		after->unhealthy >= before->unhealthy && after->late >= before->late &&
+		after->changed >= before->changed &&
 		(!before->main_ended || after->main_status == before->main_status) &&
 		(before->kill_at_ns == TIME_NEVER || after->kill_at_ns == before->kill_at_ns) &&
 		(!is_being_stopped(before) || after->stop_signal == before->stop_signal);
@@ -377,7 +380,8 @@ static bool is_due(const struct moment *moment)
 
 static bool event_orders_restart(const struct moment *moment)
 {
-	return moment->event->order == SUPERVISE_ORDER_RESTART;
+	return moment->event->order == SUPERVISE_ORDER_RESTART ||
+		(moment->event->order == SUPERVISE_ORDER_LATE && moment->before->policy.restart.kind != RESTART_NEVER);
 }
 
 /* Nothing is forgotten: each event has its effect where it means something. */
@@ -412,8 +416,8 @@ static bool answers(const struct moment *moment)
 		if (is_change(moment))
 			return after->changed && !after->unhealthy && after->restart &&
 				memcmp(&after->restarts, &before->restarts, sizeof after->restarts) == 0;
-		return after->unhealthy && after->kill_at_ns != TIME_NEVER &&
-			(!after->restart || event_orders_restart(moment));
+		return after->unhealthy && after->late == (moment->event->order == SUPERVISE_ORDER_LATE) &&
+			after->kill_at_ns != TIME_NEVER && (!after->restart || event_orders_restart(moment));
 	case SUPERVISE_EVENT_MAIN_ENDED:
 		if (unborn || before->state == SUPERVISE_DONE || before->main_ended)
 			return untouched(moment);
@@ -686,7 +690,7 @@ static struct supervise_event next_event(struct story *story)
 	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
 		event.error = errors[number % COUNT(errors)];
 	else if (event.type == SUPERVISE_EVENT_ORDER)
-		event.order = number % 3; /* enum supervise_order */
+		event.order = number % SUPERVISE_ORDER_COUNT;
 	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
 		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
 	else

@@ -21,7 +21,7 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:config_read\nleak:take_file\nleak:set_from_variable\nleak:add_check\nleak:add_pages\nleak:option_"
-	       "add_variable\nleak:expand_variables\n";
+	       "add_variable\nleak:expand_variables\nleak:set_logging\n";
 }
 
 static const char *const environment[] = { "HOME=/root", "EMPTY=", "PORT=4000", "DOLLAR=a$b", "AB=longer", "A=short",
@@ -183,6 +183,11 @@ static const struct pair {
 		"http://a/m\", \"http://b/\"]}" },
 	{ { "--metrics=127.0.0.1:9911", "--metrics=:1" }, "",
 		"\"metrics\": {\"listen\": [\"127.0.0.1:9911\", \":1\"]}" },
+	{ { "--service-log=json" }, "\"logging\": \"json\"", NULL },
+	{ { "--service-log=tagged,file=/a,max-size=10m,max-file=3" },
+		"\"logging\": {\"file\": \"/a\", \"max_size\": \"10m\", \"max_file\": 3}", NULL },
+	{ { "--service-log=json,mode=non-blocking,max-buffer-size=1048576" },
+		"\"logging\": {\"mode\": \"non-blocking\", \"format\": \"json\", \"max_buffer_size\": 1048576}", NULL },
 	{ { "--log-format=json", "--log-level=info" }, "", "\"log\": {\"format\": \"json\", \"level\": \"info\"}" },
 };
 

@@ -241,6 +241,16 @@ static void says_what_follows(void **state)
 	assert_string_equal(said(&death), "node (pid 7) ended with status 3 after 3m12s; starting it again");
 }
 
+static void says_that_its_time_was_over(void **state)
+{
+	struct death death = death_of(SIGKILL, 137);
+
+	(void)state;
+	death.unhealthy = death.late = true;
+	death.stopping_ns = 2 * NS_PER_S;
+	assert_string_equal(said(&death), "node (pid 7) was killed by SIGKILL after 3m12s, 2s after its time was over");
+}
+
 static void says_who_found_it_unhealthy(void **state)
 {
 	struct death death = death_of(SIGKILL, 137);
@@ -285,6 +295,22 @@ static void a_change_of_files_was_asked_for(void **state)
 		said(&death), "node (pid 7) ended with status 1 after 3m12s; waiting for a change of its files");
 }
 
+static void the_last_words_stand_behind_it(void **state)
+{
+	struct death death = death_of(EXITED(1), 1);
+	struct json_line line;
+	char text[1024];
+
+	(void)state;
+	death.last_words = "Error: no table\n  at \"x\"";
+	assert_string_equal(
+		said(&death), "node (pid 7) ended with status 1 after 3m12s; stderr: Error: no table |   at \"x\"");
+	json_line_begin(&line, text, sizeof text);
+	death_add(&line, &death);
+	json_line_finish(&line);
+	assert_non_null(strstr(text, "\"left_over\":[],\"stderr\":[\"Error: no table\",\"  at \\\"x\\\"\"]}}\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +319,7 @@ int main(void)
 		cmocka_unit_test(says_what_the_kernel_killed_for),
 		cmocka_unit_test(says_what_a_stop_came_to),
 		cmocka_unit_test(says_what_follows),
+		cmocka_unit_test(says_that_its_time_was_over),
 		cmocka_unit_test(says_who_found_it_unhealthy),
 		cmocka_unit_test(a_change_of_files_was_asked_for),
 		cmocka_unit_test(names_the_first_of_many_leftovers),
@@ -301,6 +328,7 @@ int main(void)
 		cmocka_unit_test(the_level_says_how_much_it_matters),
 		cmocka_unit_test(a_long_sentence_is_cut),
 		cmocka_unit_test(json_has_it_field_by_field),
+		cmocka_unit_test(the_last_words_stand_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static void the_next_monitor_finds_the_counts(void **state)
 		kept_put_tally(first, 2, &tally);
 		assert_tally(first, 2, n);
 	}
-	kept_put_cpu(first, &mark);
+	kept_put_cpu(first, 9, &mark);
 	kept_put_errors(first, 7, &errors);
 	kept_put_trace(first, &trace);
 	second = open_again(fd);
@@ -81,7 +81,7 @@ static void the_next_monitor_finds_the_counts(void **state)
 	assert_memory_equal(&errors_found, &errors, sizeof errors);
 	errors_found = kept_errors(second, 6);
 	assert_int_equal(errors_found.count[0] + errors_found.count[2], 0);
-	found = kept_cpu(second);
+	found = kept_cpu(second, 9);
 	assert_memory_equal(&found, &mark, sizeof found);
 	found_trace = kept_trace(second);
 	assert_memory_equal(&found_trace, &trace, sizeof found_trace);

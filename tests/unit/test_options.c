@@ -23,7 +23,7 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\nleak:option_add_variable\nleak:"
-	       "expand_variables\n";
+	       "expand_variables\nleak:set_logging\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
@@ -51,6 +51,16 @@ static void say_ms(struct words *words, const char *name, int64_t ns, int64_t us
 	if (ns != usual_ns)
 		say(words, "%s=%" PRId64 "ms", name, ns / NS_PER_MS);
 	assert_int_equal(ns == TIME_NEVER ? 0 : ns % NS_PER_MS, 0);
+}
+
+static void say_logging(struct words *words, const struct logging *logging)
+{
+	if (logging->format != LOGGING_NONE)
+		say(words, "logs=%s", logging_format_name(logging->format));
+	if (logging->file != NULL)
+		say(words, ":%s:%d:%u", logging->file, (int)logging->max_size, logging->max_file);
+	if (logging->non_blocking)
+		say(words, "non-blocking=%d", (int)logging->max_buffer_size);
 }
 
 static void say_ports(struct words *words, const char *name, const struct port_list *list)
@@ -137,6 +147,7 @@ static const char *said(const struct model *model)
 	for (char **word = model->main.stop.pre_stop; word != NULL && *word != NULL; word++)
 		say(&words, "pre-stop=%s", *word);
 	say_ms(&words, "pre-stop-timeout", model->main.stop.pre_stop_timeout_ns, 0);
+	say_logging(&words, &model->main.logging);
 	if (model->log_format != LOG_FORMAT_TEXT)
 		say(&words, "%s", log_format_name(model->log_format));
 	if (model->log_level != LOG_LEVEL_NOTICE)
@@ -337,6 +348,13 @@ static const struct story {
 		"pre-stop=nginx pre-stop=-s pre-stop=quit pre-stop-timeout=3000ms | true" },
 	{ { "--pre-stop=a", "--drain=1s", "--stop-timeout=8s", "--pre-stop-timeout=6999ms", "true" }, { NULL },
 		"drain=1000ms budget=8000ms pre-stop=a pre-stop-timeout=6999ms | true" },
+	{ { "--service-log", "tagged", "true" }, { NULL }, "logs=tagged | true" },
+	{ { "--service-log=json,file=/a,max-size=1m,max-file=2", "true" }, { NULL }, "logs=json :/a:1048576:2 | true" },
+	{ { "--service-log=json", "true" }, { "NEST_INIT_SERVICE_LOG=tagged,mode=non-blocking,max-buffer-size=1m" },
+		"logs=json | true" },
+	{ { "true" }, { "NEST_INIT_SERVICE_LOG=tagged,mode=non-blocking,max-buffer-size=1m" },
+		"logs=tagged non-blocking=1048576 | true" },
+	{ { "--service-log=none", "true" }, { NULL }, "| true" },
 	{ { "--log-format=json", "--log-level", "error", "true" }, { NULL }, "json log=error | true" },
 	{ { "--log-format", "ecs", "true" }, { NULL }, "ecs | true" },
 	{ { "--log-format", "text", "--log-level=warning", "true" }, { NULL }, "log=warning | true" },
@@ -576,6 +594,9 @@ static const struct refusal {
 	{ { "--pre-stop=a", "--pre-stop-timeout", "7s", "--drain=1s", "--stop-timeout=8s", "true" }, { NULL }, EINVAL,
 		"--drain and --pre-stop-timeout take all of --stop-timeout: the workload would be killed without a "
 		"stop signal" },
+	{ { "--service-log", "xml", "true" }, { NULL }, EINVAL, "--service-log: 'xml': expected tagged, json or none" },
+	{ { "--service-log", "json,max-file=2", "true" }, { NULL }, EINVAL,
+		"--service-log: max-size and max-file are of a file: say which (file=PATH)" },
 	{ { "--log-format", "xml", "true" }, { NULL }, EINVAL, "--log-format: 'xml': expected text, json or ecs" },
 	{ { "--log-level", "loud", "true" }, { NULL }, EINVAL,
 		"--log-level: 'loud': expected error, warning, notice or info" },
@@ -987,6 +1008,7 @@ static const struct sample {
 	{ "metrics-tls-key", "/run/key.pem", false },
 	{ "trace-endpoint", "http://a/v1/traces", false },
 	{ "otel-resource", "yes", false },
+	{ "service-log", "json", false },
 	{ "log-format", "json", false },
 	{ "log-level", "info", false },
 };

@@ -44,7 +44,7 @@ static const struct target {
 	{ "arm64", PROFILE_AARCH64, AUDIT_ARCH_AARCH64 },
 };
 
-static const char *const own[] = { "default", "monitor", "nginx", "node" };
+static const char *const own[] = { "default", "logger", "monitor", "nginx", "node" };
 
 static struct seccomp_program program, other;
 static struct seccomp_warnings warnings;
@@ -171,6 +171,10 @@ static const struct probe {
 	{ "kill", "SIGTERM to 17", { 17, 15 } },
 	{ "kill", "SIGKILL to all", { 0xffffffff, 9 } },
 	{ "kill", "SIGKILL to all, 64 bits", { 0xffffffffffffffff, 9 } },
+	{ "mmap", "PROT_READ|PROT_WRITE", { 0, 4096, 3 } },
+	{ "mmap", "PROT_READ|PROT_EXEC", { 0, 4096, 5 } },
+	{ "mprotect", "PROT_READ|PROT_WRITE", { 0, 4096, 3 } },
+	{ "mprotect", "PROT_EXEC", { 0, 4096, 4 } },
 	{ "prlimit64", "read", { 0, 7, 0, 1 } },
 	{ "prlimit64", "set", { 0, 7, 1, 1 } },
 	{ "prlimit64", "read that of 1", { 1, 7, 0, 1 } },
@@ -345,7 +349,8 @@ static void embedded_profiles_are_the_compiled_ones(void **state)
 		assert_memory_equal(embedded_insn(embedded), program.insn, program.length * sizeof program.insn[0]);
 		sha256_hex(program.insn, program.length * sizeof program.insn[0], hex);
 		assert_string_equal(embedded->sha256, hex);
-		assert_string_equal(embedded->default_action, i == 1 ? "SCMP_ACT_KILL_PROCESS" : "SCMP_ACT_ERRNO");
+		assert_string_equal(
+			embedded->default_action, i == 1 || i == 2 ? "SCMP_ACT_KILL_PROCESS" : "SCMP_ACT_ERRNO");
 		assert_int_equal(embedded->flags, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 	}
 	assert_null(embedded_at(COUNT(own)));

@@ -315,6 +315,7 @@ enum happening {
 	ON_ORDER_STOP,
 	ON_ORDER_RESTART,
 	ON_ORDER_CHANGED,
+	ON_ORDER_LATE,
 	ON_PRE_STOP_ENDED,
 	ON_GROUP_GONE,
 	ON_NO_CHILDREN,
@@ -345,6 +346,7 @@ static const struct {
 	[ON_ORDER_STOP] = { "ORDER, stop", ORDER_EVENT(STOP) },
 	[ON_ORDER_RESTART] = { "ORDER, restart", ORDER_EVENT(RESTART) },
 	[ON_ORDER_CHANGED] = { "ORDER, changed", ORDER_EVENT(CHANGED) },
+	[ON_ORDER_LATE] = { "ORDER, late", ORDER_EVENT(LATE) },
 	[ON_PRE_STOP_ENDED] = { "PRE_STOP_ENDED", PRE_STOP_ENDED_EVENT },
 	[ON_GROUP_GONE] = { "GROUP_GONE", GROUP_GONE_EVENT },
 	[ON_NO_CHILDREN] = { "NO_CHILDREN", NO_CHILDREN_EVENT },
@@ -680,22 +682,31 @@ static const struct {
 
 	{ RUNNING_PLAIN, ON_ORDER_STOP, "stopping @10015: not-ready, leader TERM" },
 	{ RUNNING_PLAIN, ON_ORDER_RESTART, "stopping @10015: not-ready, leader TERM" },
+	{ RUNNING_PLAIN, ON_ORDER_LATE, "stopping @10015: not-ready, leader TERM" },
 	{ RUNNING_DRAIN, ON_ORDER_STOP, "draining @2015: not-ready" },
 	{ RUNNING_DRAIN, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_DRAIN, ON_ORDER_LATE, "draining @2015: not-ready" },
 	{ RUNNING_BUDGET, ON_ORDER_STOP, "stopping @8015: not-ready, leader TERM" },
 	{ RUNNING_BUDGET, ON_ORDER_RESTART, "stopping @8015: not-ready, leader TERM" },
+	{ RUNNING_BUDGET, ON_ORDER_LATE, "stopping @8015: not-ready, leader TERM" },
 	{ RUNNING_FULL, ON_ORDER_STOP, "draining @2015: not-ready" },
 	{ RUNNING_FULL, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_FULL, ON_ORDER_LATE, "draining @2015: not-ready" },
 	{ RUNNING_REWRITE, ON_ORDER_STOP, "draining @2015: not-ready" },
 	{ RUNNING_REWRITE, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_REWRITE, ON_ORDER_LATE, "draining @2015: not-ready" },
 	{ RUNNING_SHORT, ON_ORDER_STOP, "stopping @1015: not-ready, leader TERM" },
 	{ RUNNING_SHORT, ON_ORDER_RESTART, "stopping @1015: not-ready, leader TERM" },
+	{ RUNNING_SHORT, ON_ORDER_LATE, "stopping @1015: not-ready, leader TERM" },
 	{ RUNNING_TIGHT, ON_ORDER_STOP, "draining @1015: not-ready" },
 	{ RUNNING_TIGHT, ON_ORDER_RESTART, "draining @1015: not-ready" },
+	{ RUNNING_TIGHT, ON_ORDER_LATE, "draining @1015: not-ready" },
 	{ RUNNING_HOOK, ON_ORDER_STOP, "pre-stop @3015: not-ready, pre-stop" },
 	{ RUNNING_HOOK, ON_ORDER_RESTART, "pre-stop @3015: not-ready, pre-stop" },
+	{ RUNNING_HOOK, ON_ORDER_LATE, "pre-stop @3015: not-ready, pre-stop" },
 	{ RUNNING_FAILURES, ON_ORDER_STOP, "draining @2015: not-ready" },
 	{ RUNNING_FAILURES, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_FAILURES, ON_ORDER_LATE, "draining @2015: not-ready" },
 
 	{ RUNNING_FAILURES, ON_TERM, "draining @2015: not-ready TERM" },
 	{ RUNNING_FAILURES, ON_INT, "draining @2015: not-ready INT" },
@@ -777,6 +788,7 @@ static const struct {
 	{ RUNNING_WATCHED, ON_LAST, "backoff @never: restarting" },
 	{ RUNNING_WATCHED, ON_ORDER_STOP, "draining @2015: not-ready" },
 	{ RUNNING_WATCHED, ON_ORDER_RESTART, "draining @2015: not-ready" },
+	{ RUNNING_WATCHED, ON_ORDER_LATE, "draining @2015: not-ready" },
 	{ RUNNING_WATCHED, ON_ORDER_CHANGED, "draining @2015: not-ready" },
 
 	{ DRAINING_BY_CHANGE, ON_TERM, "stopping @18000: not-ready TERM, leader TERM" },
@@ -1319,6 +1331,17 @@ static void an_unhealthy_service_is_started_again_and_in_the_end_stopped(void **
 		{ MS(1301), LAST_EVENT(EXITED(0)), "done @never: exit 1" });
 }
 
+static void what_has_had_its_time_has_failed(void **state)
+{
+	(void)state;
+	TELL(PLAIN, IS_RUNNING, { MS(100), ORDER_EVENT(LATE), "stopping @10100: not-ready, leader TERM" },
+		{ MS(200), LAST_EVENT(EXITED(0)), "done @never: exit 124" });
+	/* Done again, as a failure is. */
+	TELL(FAILURES, IS_RUNNING, { MS(100), ORDER_EVENT(LATE), "draining @2100: not-ready" },
+		{ MS(2100), TIME_EVENT, "stopping @8100: leader TERM" },
+		{ MS(2101), LAST_EVENT(EXITED(0)), "backoff @2101: restarting" });
+}
+
 static void a_stop_takes_over_what_was_an_order(void **state)
 {
 	(void)state;
@@ -1531,6 +1554,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_executed_is_not_tried_again),
 		cmocka_unit_test(an_end_that_was_asked_for_is_the_end),
 		cmocka_unit_test(an_unhealthy_service_is_started_again_and_in_the_end_stopped),
+		cmocka_unit_test(what_has_had_its_time_has_failed),
 		cmocka_unit_test(a_stop_takes_over_what_was_an_order),
 		cmocka_unit_test(exit_status_is_as_a_shell_says_it),
 		cmocka_unit_test(only_stop_signals_are_taken_before_there_is_a_workload),
