@@ -132,6 +132,12 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	for (char *word = strtok_r(words, " \t\n", &rest); error == 0 && word != NULL;
 		word = strtok_r(NULL, " \t\n", &rest))
 		error = set_option(option, word, parse->model, ret_why);
+	if (error < 0 && strpbrk(value, "'\"") != NULL) {
+		const struct complaint plain = *ret_why;
+
+		complain(ret_why, -error, "%.400s (in a variable blanks part the values, also between quotes)",
+			plain.text);
+	}
 	return error;
 }
 

@@ -148,11 +148,13 @@ static void say_what_follows(struct text *text, const struct death *death)
 		say(text, "; starting it again in %s", time);
 	else if (death->again)
 		say(text, death->again_in_ns >= 0 ? "; starting it again" : "; waiting for a change of its files");
-	duration_format(death->window_ns, time);
 	if (death->used_up == 1)
-		say(text, "; not started again: it was once within %s", time);
+		say(text, "; not started again: it was once");
 	else if (death->used_up > 0)
-		say(text, "; not started again: it was %u times within %s", death->used_up, time);
+		say(text, "; not started again: it was %u times", death->used_up);
+	duration_format(death->window_ns, time);
+	if (death->used_up > 0 && death->window_ns != TIME_NEVER)
+		say(text, " within %s", time);
 	if (death->unhealthy && !death->again && death->wait_status == 0 && death->exit_status != 0)
 		say(text, "; the exit status is %d, as no end by a check is a success", death->exit_status);
 }

@@ -205,6 +205,25 @@ static void act(struct loop *loop, const struct coordinate_action *action, const
 	}
 }
 
+/* Who waits for somebody who will never be that far. */
+static void tell_blocked(struct loop *loop)
+{
+	size_t number, blocker;
+
+	while (coordinate_blocked(&loop->coordinator, &number, &blocker)) {
+		const struct coordinate_unit *on = &loop->coordinator.unit[blocker];
+		const char *end = loop->coordinator.unit[number].essential ? ": stopping" : "";
+
+		if (on->phase == COORDINATE_BLOCKED)
+			log_line(LOG_LEVEL_WARNING, "%s is not started: %s is not either%s", loop->unit[number].called,
+				loop->unit[blocker].called, end);
+		else
+			log_line(LOG_LEVEL_WARNING,
+				"%s is not started: %s, which it waits for, has ended with status %d%s",
+				loop->unit[number].called, loop->unit[blocker].called, on->status, end);
+	}
+}
+
 /* Does all that is to be done now. What an action leads to is done here as well, not within it. info: of the signal
  * that asks, or NULL. */
 static void coordinate(struct loop *loop, const siginfo_t *info)
@@ -214,8 +233,11 @@ static void coordinate(struct loop *loop, const siginfo_t *info)
 	if (loop->coordinating)
 		return;
 	loop->coordinating = true;
-	while (coordinate_next(&loop->coordinator, &action))
+	while (coordinate_next(&loop->coordinator, &action)) {
+		tell_blocked(loop);
 		act(loop, &action, info);
+	}
+	tell_blocked(loop);
 	loop->coordinating = false;
 }
 

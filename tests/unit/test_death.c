@@ -235,6 +235,10 @@ static void says_what_follows(void **state)
 	death.used_up = 1;
 	assert_string_equal(said(&death),
 		"node (pid 7) ended with status 3 after 3m12s; not started again: it was once within 5m0s");
+	death.window_ns = TIME_NEVER; /* a task's */
+	death.used_up = 2;
+	assert_string_equal(
+		said(&death), "node (pid 7) ended with status 3 after 3m12s; not started again: it was 2 times");
 	death = death_of(EXITED(3), 3);
 	death.again = true;
 	death.again_in_ns = 1000;
