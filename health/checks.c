@@ -108,6 +108,7 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 		const struct tally tally = kept_tally(kept, i);
 
 		verdict_init(&checks->verdict[i], checks->check[i].kind);
+		schedule_init(&checks->schedule[i], TIME_NEVER);
 		record->kind = checks->check[i].kind;
 		name_check(record, checks->check[i].name, model);
 		take_counts(record, &tally);

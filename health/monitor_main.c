@@ -865,7 +865,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	if (kept_open(MONITOR_FD_KEPT, model_check_count(&monitor.model), &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) <
 			0 ||
-		verdict_log_init(&monitor.checks, &monitor.model) < 0)
+		verdict_log_init(&monitor.checks) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	monitor.checks.changed = tell_change;
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);

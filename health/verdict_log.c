@@ -16,16 +16,14 @@ struct untold {
 };
 
 static const struct checks *checks;
-static const struct model *model;
 static struct untold *untold;
 static size_t waiting; /* of them */
 static uint64_t passed_over;
 static struct verdict_budget budget;
 
-int verdict_log_init(const struct checks *of, const struct model *its_model)
+int verdict_log_init(const struct checks *of)
 {
 	checks = of;
-	model = its_model;
 	untold = calloc(of->count + 1, sizeof *untold);
 	return untold == NULL ? -ENOMEM : 0;
 }
@@ -37,11 +35,8 @@ static uint64_t life_of(size_t index)
 
 static struct verdict_news news_of(size_t index)
 {
-	const size_t service = checks->record[index].service;
-
 	return (struct verdict_news){
-		.service = checks->service_count > 1 ? service_name(model_service(model, service)) : NULL,
-		.name = checks->check[index].name,
+		.name = checks->record[index].name,
 		.kind = checks->check[index].kind,
 		.before = untold[index].before,
 		.state = checks->verdict[index].state,

@@ -4,8 +4,8 @@
 
 #include "health/checks.h"
 
-/* Both are borrowed. Returns 0 or -ENOMEM. */
-int verdict_log_init(const struct checks *checks, const struct model *model);
+/* checks: borrowed. Returns 0 or -ENOMEM. */
+int verdict_log_init(const struct checks *checks);
 
 /* The verdict of a check has changed, from what it was before. expected: nobody need be warned. */
 void verdict_log_change(size_t index, enum verdict_state before, bool expected);

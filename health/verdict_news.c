@@ -28,8 +28,7 @@ void verdict_news_say(const struct verdict_news *news, size_t size, char *ret_te
 	size_t length;
 
 	say_what(news, sizeof what, what);
-	snprintf(ret_text, size, "%s%scheck %s (%s) %s: %s", news->service != NULL ? news->service : "",
-		news->service != NULL ? ": " : "", news->name, check_kind_name(news->kind), what, news->reason);
+	snprintf(ret_text, size, "check %s (%s) %s: %s", news->name, check_kind_name(news->kind), what, news->reason);
 	length = strlen(ret_text);
 	if (news->untold > 0)
 		snprintf(ret_text + length, size - length, " (%llu other changes of checks were not told)",
@@ -42,8 +41,6 @@ void verdict_news_add(struct json_line *line, const void *context)
 
 	if (!json_line_open(line, "check", '{'))
 		return;
-	if (news->service != NULL)
-		json_line_text(line, "service", news->service);
 	json_line_text(line, "name", news->name);
 	json_line_text(line, "kind", check_kind_name(news->kind));
 	json_line_text(line, "state", verdict_state_name(news->state));

@@ -5,8 +5,7 @@
 #include "health/verdict.h"
 
 struct verdict_news {
-	const char *service; /* where there are several, else NULL; borrowed, as are name and reason */
-	const char *name;    /* of the check */
+	const char *name; /* of the check, as pages have it; borrowed, as is the reason */
 	enum check_kind kind;
 	enum verdict_state before, state;
 	unsigned failures;  /* in a row */

@@ -289,7 +289,8 @@ uint32_t page_layers_enforced(const struct page_facts *facts)
 	uint32_t layers = page_layers_requested(facts);
 
 	for (size_t i = 0; i < facts->service_count; i++)
-		layers &= ~(facts->services[i].layers_requested & ~facts->services[i].layers_enforced);
+		if (!wire_is_to_come(&facts->services[i]))
+			layers &= ~(facts->services[i].layers_requested & ~facts->services[i].layers_enforced);
 	return layers;
 }
 

@@ -2,10 +2,11 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
-from namespace import Namespace
+from namespace import Namespace, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -41,4 +42,30 @@ def test_a_verdict_is_told_with_the_service_that_it_is_about(either, tmp_path):
     health = {"start_interval": "20ms", "retries": 2, "ready": [{"name": "x", "target": "file:/no/such"}]}
     services = {"db": {"command": SLEEPS}, "web": {"command": SLEEPS, "health": health}}
     with several(tmp_path, either, services) as n:
-        n.wait_for_error("nest-init monitor: web: check x (ready) failed 2 times in a row: not there (/no/such)\n")
+        n.wait_for_error("nest-init monitor: check web/x (ready) failed 2 times in a row: not there (/no/such)\n")
+
+
+def test_a_task_that_waits_for_its_time_lacks_no_protection(either, tmp_path):
+    services, tasks = {"db": {"command": SLEEPS}}, {"nightly": {"command": "true", "schedule": "0 3 29 2 *"}}
+    with several(tmp_path, either, services, tasks, metrics={"listen": f"unix:{tmp_path}/page"}) as n:
+        def status():
+            return subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status"], capture_output=True, text=True,
+                                  timeout=60).stdout
+        shown = wait_until(lambda: (lambda text: text if "confinement of nightly" in text and "up " in text else None)(status()))
+        assert "NOT in force" not in shown and "no_new_privs  asked for\n" in shown
+        page = subprocess.run(["curl", "-s", "--unix-socket", f"{tmp_path}/page", "http://x/metrics"], capture_output=True,
+                              text=True, timeout=60).stdout
+        assert 'nest_init_hardening_enforced{layer="no_new_privs"} 1\n' in page
+
+
+def test_who_has_not_been_started_is_not_looked_at(either, tmp_path):
+    fails = {"start_interval": "20ms", "ready": [{"name": "never", "target": "file:/no/such"}]}
+    services = {"db": {"command": SLEEPS, "health": fails},
+                "web": {"command": SLEEPS, "depends_on": {"db": "ready"},
+                        "health": {"start_interval": "20ms", "ready": [{"name": "root", "target": "file:/"}]}}}
+    with several(tmp_path, either, services) as n:
+        n.wait_for_error("check db/never (ready) failed 3 times in a row")
+        shown = json.loads(subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status", "--json"],
+                                          capture_output=True, text=True, timeout=60).stdout)
+        checks = {check["name"]: check for check in shown["checks"]}
+        assert checks["db/never"]["failures"] >= 3 and checks["web/root"]["successes"] == 0

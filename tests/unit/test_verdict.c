@@ -498,16 +498,15 @@ static void each_change_has_its_words_and_its_level(void **state)
 		enum log_level level;
 		const char *sentence;
 	} cases[] = {
-		{ { NULL, "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "not there (/tmp/hb)", false, 0 },
+		{ { "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "not there (/tmp/hb)", false, 0 },
 			LOG_LEVEL_WARNING, "check hb (live) failed 3 times in a row: not there (/tmp/hb)" },
-		{ { NULL, "db", CHECK_READY, VERDICT_STARTING, VERDICT_UNHEALTHY, 1, "connection refused", false, 0 },
+		{ { "db", CHECK_READY, VERDICT_STARTING, VERDICT_UNHEALTHY, 1, "connection refused", false, 0 },
 			LOG_LEVEL_WARNING, "check db (ready) failed: connection refused" },
-		{ { "web", "db", CHECK_READY, VERDICT_UNHEALTHY, VERDICT_HEALTHY, 0, "connected", false, 7 },
-			LOG_LEVEL_NOTICE,
-			"web: check db (ready) is healthy again: connected (7 other changes of checks were not told)" },
-		{ { NULL, "up", CHECK_STARTUP, VERDICT_STARTING, VERDICT_HEALTHY, 0, "200 OK", false, 0 },
-			LOG_LEVEL_INFO, "check up (startup) succeeded: 200 OK" },
-		{ { NULL, "notify", CHECK_READY, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 1, "STOPPING=1", true, 0 },
+		{ { "db", CHECK_READY, VERDICT_UNHEALTHY, VERDICT_HEALTHY, 0, "connected", false, 7 }, LOG_LEVEL_NOTICE,
+			"check db (ready) is healthy again: connected (7 other changes of checks were not told)" },
+		{ { "up", CHECK_STARTUP, VERDICT_STARTING, VERDICT_HEALTHY, 0, "200 OK", false, 0 }, LOG_LEVEL_INFO,
+			"check up (startup) succeeded: 200 OK" },
+		{ { "notify", CHECK_READY, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 1, "STOPPING=1", true, 0 },
 			LOG_LEVEL_INFO, "check notify (ready) failed: STOPPING=1" },
 	};
 	char sentence[200];
@@ -522,8 +521,7 @@ static void each_change_has_its_words_and_its_level(void **state)
 
 static void a_change_is_told_in_json(void **state)
 {
-	const struct verdict_news news = { "web", "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "gone",
-		false, 0 };
+	const struct verdict_news news = { "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "gone", false, 0 };
 	char text[200];
 	struct json_line line;
 
@@ -533,7 +531,7 @@ static void a_change_is_told_in_json(void **state)
 	json_line_finish(&line);
 	text[line.length] = '\0';
 	assert_string_equal(text,
-		"{\"check\":{\"service\":\"web\",\"name\":\"hb\",\"kind\":\"live\",\"state\":\"unhealthy\","
+		"{\"check\":{\"name\":\"hb\",\"kind\":\"live\",\"state\":\"unhealthy\","
 		"\"failures\":3,"
 		"\"reason\":\"gone\"}}\n");
 }
