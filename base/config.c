@@ -135,9 +135,9 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 {
 	const enum option option = (enum option)key->sets;
 
-	if (key->group == GROUP_CHECK && key->sets == EXTRA_TARGET)
+	if (config_key_is_of_check(key) && key->sets == EXTRA_TARGET)
 		return set_target(reader, text, ret_why);
-	if (key->group == GROUP_CHECK)
+	if (config_key_is_of_check(key))
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
 	if (key->group == GROUP_LOGGING)
 		return set_logging(reader, key, text, ret_why);
@@ -222,7 +222,7 @@ static void read_pair(struct config_reader *reader, const struct config_key *key
 
 	if (value != NULL)
 		apply(reader, key, node,
-			config_join(reader, json_key(node), key->group == GROUP_CHECK ? ": " : ":", value));
+			config_join(reader, json_key(node), config_key_is_of_check(key) ? ": " : ":", value));
 }
 
 static void read_pairs(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
@@ -338,32 +338,75 @@ static void read_group(struct config_reader *reader, const struct config_key *ke
 
 /* ---- checks ---- */
 
-static void read_check(struct config_reader *reader, enum option option, const struct json_node *node)
+/* What stands there is a check or a page, but for what only its whole shows. Returns false after a finding. */
+static bool read_check(
+	struct config_reader *reader, enum config_group group, const struct json_node *node, struct check *check)
+{
+	static const char first[][8] = { "target", "url" };
+	const char *name = first[group == GROUP_PAGE];
+	const size_t errors = reader->config->error_count, warnings = reader->config->warning_count;
+
+	reader->check = check;
+	if (json_kind(node) == JSON_STRING)
+		read_one(reader, config_key_find(group, name), FORM_TEXT, node);
+	else
+		config_read_object(reader, group, node);
+	if (reader->config->error_count > errors || reader->config->warning_count > warnings || reader->out_of_memory)
+		return false;
+	if (check->text == NULL) {
+		struct complaint why;
+
+		json_complain(node, &why, "\"%s\"%s is missing", name, group == GROUP_CHECK ? " or \"command\"" : "");
+		config_refuse(reader, &why);
+	}
+	return check->text != NULL;
+}
+
+static void refuse_check(struct config_reader *reader, const struct json_node *node, const struct complaint *plain)
+{
+	struct complaint why;
+
+	json_complain(node, &why, "%.250s", plain->text);
+	config_refuse(reader, &why);
+}
+
+static void read_check_of(struct config_reader *reader, enum option option, const struct json_node *node)
 {
 	struct check check = { .kind = option == OPTION_READY ? CHECK_READY
 			: option == OPTION_LIVE               ? CHECK_LIVE
 							      : CHECK_STARTUP };
-	const size_t errors = reader->config->error_count, warnings = reader->config->warning_count;
-	struct complaint plain, why;
-	int error = 0;
+	struct complaint plain;
 
-	reader->check = &check;
-	if (json_kind(node) == JSON_STRING)
-		read_one(reader, config_key_find(GROUP_CHECK, "target"), FORM_TEXT, node);
-	else
-		config_read_object(reader, GROUP_CHECK, node);
-	if (reader->config->error_count > errors || reader->config->warning_count > warnings || reader->out_of_memory)
+	if (read_check(reader, GROUP_CHECK, node, &check) &&
+		(check_complete(&check, &plain) < 0 ||
+			option_add_check(&check, service_for(reader, option), &plain) < 0))
+		refuse_check(reader, node, &plain);
+}
+
+/* A string is what --metrics-merge has. */
+static void read_page(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	struct check page = { .kind = CHECK_PAGE };
+	struct complaint plain;
+
+	if (json_kind(node) == JSON_STRING) {
+		read_one(reader, key, FORM_TEXT, node);
 		return;
-	if (check.text == NULL)
-		error = complain(&plain, EINVAL, "\"target\" or \"command\" is missing");
-	if (error == 0)
-		error = check_complete(&check, &plain);
-	if (error == 0)
-		error = option_add_check(&check, service_for(reader, option), &plain);
-	if (error == 0)
+	}
+	if (read_check(reader, GROUP_PAGE, node, &page) &&
+		(check_complete(&page, &plain) < 0 ||
+			option_add_page(&page, model_for(reader, OPTION_METRICS_MERGE), &plain) < 0))
+		refuse_check(reader, node, &plain);
+}
+
+static void read_pages(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
+{
+	if (json_kind(node) != JSON_ARRAY) {
+		read_page(reader, key, node);
 		return;
-	json_complain(node, &why, "%.250s", plain.text);
-	config_refuse(reader, &why);
+	}
+	for (node = json_first(node); node != NULL; node = json_next(node))
+		read_page(reader, key, node);
 }
 
 static void read_checks(struct config_reader *reader, const struct config_key *key, const struct json_node *array)
@@ -371,7 +414,7 @@ static void read_checks(struct config_reader *reader, const struct config_key *k
 	if (!config_is_kind(reader, array, JSON_ARRAY))
 		return;
 	for (const struct json_node *node = json_first(array); node != NULL; node = json_next(node))
-		read_check(reader, (enum option)key->sets, node);
+		read_check_of(reader, (enum option)key->sets, node);
 }
 
 /* ---- the file ---- */
@@ -399,7 +442,7 @@ static void note(struct config_reader *reader, const struct config_key *key, con
 	const unsigned option = key->group == GROUP_LOGGING ? OPTION_SERVICE_LOG : key->sets;
 	struct config_said *said = config_said(reader);
 
-	if (key->group != GROUP_CHECK && key->form != FORM_OBJECT && option < OPTION_COUNT) {
+	if (!config_key_is_of_check(key) && key->form != FORM_OBJECT && option < OPTION_COUNT) {
 		said->seen[option] = true;
 		said->where[option] = node;
 	}
@@ -435,6 +478,9 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
 		return;
 	case FORM_CHECKS:
 		read_checks(reader, key, node);
+		return;
+	case FORM_PAGES:
+		read_pages(reader, key, node);
 		return;
 	case FORM_SERVICES:
 		if (key->sets == GROUP_TASK)

@@ -101,12 +101,18 @@ const struct config_key config_keys[] = {
 	{ "headers", GROUP_CHECK, FORM_PAIRS, 0, CHECK_HEADER },
 	{ "body", GROUP_CHECK, FORM_TEXT, 0, CHECK_BODY },
 
+	{ "url", GROUP_PAGE, FORM_TEXT, 0, EXTRA_TARGET },
+	{ "name", GROUP_PAGE, FORM_TEXT, 0, CHECK_NAME },
+	{ "timeout", GROUP_PAGE, FORM_TIME, 0, CHECK_TIMEOUT },
+	{ "headers", GROUP_PAGE, FORM_PAIRS, 0, CHECK_HEADER },
+	{ "bearer_file", GROUP_PAGE, FORM_TEXT, 0, CHECK_BEARER_FILE },
+
 	{ "listen", GROUP_METRICS, FORM_TEXT, CONFIG_LIST, OPTION_METRICS },
 	{ "users", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_USERS },
 	{ "tokens", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_TOKENS },
 	{ "tls_cert", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_TLS_CERT },
 	{ "tls_key", GROUP_METRICS, FORM_TEXT, 0, OPTION_METRICS_TLS_KEY },
-	{ "merge", GROUP_METRICS, FORM_TEXT, CONFIG_LIST, OPTION_METRICS_MERGE },
+	{ "merge", GROUP_METRICS, FORM_PAGES, 0, OPTION_METRICS_MERGE },
 
 	{ "endpoint", GROUP_TRACING, FORM_TEXT, 0, OPTION_TRACE_ENDPOINT },
 	{ "resource", GROUP_TRACING, FORM_FLAG, 0, OPTION_OTEL_RESOURCE },
@@ -151,6 +157,11 @@ bool config_key_is_in(const struct config_key *key, enum config_group group)
 {
 	return key->group == group ||
 		(group == GROUP_TASK && key->group == GROUP_SERVICE && (key->flags & CONFIG_TASK) != 0);
+}
+
+bool config_key_is_of_check(const struct config_key *key)
+{
+	return key->group == GROUP_CHECK || key->group == GROUP_PAGE;
 }
 
 const struct config_key *config_key_find(enum config_group group, const char *name)

@@ -18,6 +18,7 @@ enum config_group {
 	GROUP_STOP,
 	GROUP_HEALTH,
 	GROUP_CHECK,
+	GROUP_PAGE, /* of metrics.merge: its keys are among those of a check */
 	GROUP_METRICS,
 	GROUP_TRACING,
 	GROUP_LOG,
@@ -44,6 +45,7 @@ enum config_form {
 	FORM_VARIABLES, /* an object, or an array of NAME=VALUE */
 	FORM_LIMITS,
 	FORM_CHECKS,
+	FORM_PAGES, /* strings as --metrics-merge has them, or objects */
 	FORM_SERVICES,
 	FORM_DEPENDENCIES, /* an array of services, or an object of SERVICE to how far it is to be */
 	FORM_NAMES,        /* of services: one, or an array */
@@ -93,6 +95,9 @@ extern const size_t config_key_count;
 
 /* True if the key may stand in an object of that group. */
 bool config_key_is_in(const struct config_key *key, enum config_group group);
+
+/* True if the key is a check's, or a page's: it sets an enum check_key, or the target. */
+bool config_key_is_of_check(const struct config_key *key);
 
 /* The key of that name in that group, or NULL. */
 const struct config_key *config_key_find(enum config_group group, const char *name);

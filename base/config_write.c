@@ -546,36 +546,19 @@ static void services(struct writer *writer, const struct model *model)
 
 /* ---- metrics ---- */
 
-/* A value may hold blanks, or one kind of quote (check.h). */
-static void setting(FILE *out, const char *key, const char *value)
-{
-	const char quote = strchr(value, '\'') != NULL ? '"' : '\'';
-
-	fprintf(out, "%s=%c%s%c ", key, quote, value, quote);
-}
-
-/* As --metrics-merge has it: settings before the URL. A page without a name of its own is called by its URL. */
+/* A page without a name of its own is called by its URL. */
 static void page(struct writer *writer, const struct check *page)
 {
-	const bool all = writer->whom == CONFIG_FOR_MONITOR;
-	cleanup_free char *written = NULL;
-	size_t length;
-	FILE *out = open_memstream(&written, &length);
-	struct secret_words before = { 0 };
-
-	if (out == NULL)
-		return;
+	json_write_object(&writer->json, NULL);
 	if (strcmp(page->name, page->text) != 0)
-		setting(out, "name", page->name);
+		text(writer, "name", page->name);
+	guarded(writer, "url", page->text, &(struct secret_words){ 0 });
 	if (page->timing.timeout_ns > 0)
-		fprintf(out, "timeout=%lldms ", (long long)(page->timing.timeout_ns / NS_PER_MS));
+		duration(writer, "timeout", page->timing.timeout_ns);
 	if (page->bearer_file != NULL)
-		setting(out, "bearer_file", page->bearer_file);
-	for (size_t i = 0; all && i < page->exchange.header_count; i++)
-		setting(out, "header", page->exchange.header[i]);
-	fputs(page->text, out);
-	if (fclose(out) == 0)
-		guarded(writer, NULL, written, &before);
+		text(writer, "bearer_file", page->bearer_file);
+	headers(writer, &page->exchange);
+	json_write_end(&writer->json);
 }
 
 static void metrics(struct writer *writer, const struct model *model)

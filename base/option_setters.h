@@ -64,3 +64,6 @@ int option_add_variable(const char *variable, bool wins, char ***list);
 
 /* Adds a check that is complete, with what it points at, to the service. */
 int option_add_check(const struct check *check, struct service *service, struct complaint *ret_why);
+
+/* The same for a page of an application, to the model. */
+int option_add_page(const struct check *page, struct model *model, struct complaint *ret_why);

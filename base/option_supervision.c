@@ -230,7 +230,7 @@ static int add_listen(const char *value, struct model *model, struct complaint *
 	return 0;
 }
 
-static int add_page(const struct check *page, struct model *model, struct complaint *ret_why)
+int option_add_page(const struct check *page, struct model *model, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < model->merge_count; i++)
 		if (strcmp(model->merge[i].name, page->name) == 0)
@@ -254,7 +254,7 @@ static int add_pages(const char *value, struct model *model, struct complaint *r
 	if (text == NULL)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	while ((r = check_parse(text, &at, CHECK_PAGE, &page, ret_why)) == 1) {
-		r = add_page(&page, model, ret_why);
+		r = option_add_page(&page, model, ret_why);
 		if (r < 0)
 			break;
 	}

@@ -116,30 +116,30 @@ static enum answer is_met(const struct coordinator *coordinator, const struct de
 	return is_over(on) && !on->held ? NEVER : NOT_YET;
 }
 
-/* *ret_why: the edge that answers, unless it is YES. */
-static enum answer may_start(
-	const struct coordinator *coordinator, size_t number, const struct dependency_edge **ret_why)
+static void look_who_waits(struct coordinator *coordinator)
 {
-	enum answer answer = YES;
-
+	for (size_t i = 0; i < coordinator->unit_count; i++)
+		coordinator->unit[i].waits_for = NULL;
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
 		const struct dependency_edge *edge = &coordinator->edge[i];
-		enum answer this_one = edge->unit == number ? is_met(coordinator, edge) : YES;
+		const struct dependency_edge **worst = &coordinator->unit[edge->unit].waits_for;
 
-		if (this_one > answer) {
-			answer = this_one;
-			*ret_why = edge;
-		}
+		if (is_met(coordinator, edge) > (*worst == NULL ? YES : is_met(coordinator, *worst)))
+			*worst = edge;
 	}
-	return answer;
 }
 
-static void block(struct coordinator *coordinator, struct coordinate_unit *unit, const struct dependency_edge *why)
+static enum answer may_start(const struct coordinator *coordinator, const struct coordinate_unit *unit)
 {
-	const int status = coordinator->unit[why->on].status;
+	return unit->waits_for == NULL ? YES : is_met(coordinator, unit->waits_for);
+}
+
+static void block(struct coordinator *coordinator, struct coordinate_unit *unit)
+{
+	const int status = coordinator->unit[unit->waits_for->on].status;
 
 	unit->phase = COORDINATE_BLOCKED;
-	unit->blocker = why->on;
+	unit->blocker = unit->waits_for->on;
 	unit->blocked_now = true;
 	unit->status = status != 0 ? status : STATUS_BLOCKED;
 	lose(coordinator, unit);
@@ -168,19 +168,31 @@ static bool is_called(const struct coordinate_unit *unit)
 	return unit->kind != SERVICE_SCHEDULED || unit->due;
 }
 
-static bool start_one(struct coordinator *coordinator, size_t *ret_unit)
+/* Returns whether there was any. */
+static bool block_each(struct coordinator *coordinator)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < coordinator->unit_count && !coordinator->stopping; i++) {
 		struct coordinate_unit *unit = &coordinator->unit[i];
-		const struct dependency_edge *why = NULL;
-		enum answer answer;
 
-		if (!is_called(unit))
+		if (!is_called(unit) || may_start(coordinator, unit) != NEVER)
 			continue;
-		answer = may_start(coordinator, i, &why);
-		if (answer == NEVER)
-			block(coordinator, unit, why);
-		if (answer != YES)
+		block(coordinator, unit);
+		any = true;
+	}
+	return any;
+}
+
+static bool start_one(struct coordinator *coordinator, size_t *ret_unit)
+{
+	do /* who is blocked blocks others */
+		look_who_waits(coordinator);
+	while (block_each(coordinator));
+	for (size_t i = 0; i < coordinator->unit_count && !coordinator->stopping; i++) {
+		struct coordinate_unit *unit = &coordinator->unit[i];
+
+		if (!is_called(unit) || may_start(coordinator, unit) != YES)
 			continue;
 		unit->phase = COORDINATE_STARTING;
 		unit->due = false;
@@ -196,28 +208,38 @@ static bool is_to_come(const struct coordinate_unit *unit)
 	return unit->kind == SERVICE_AFTER && unit->phase == COORDINATE_WAITING;
 }
 
-/* All that it comes after are gone. Where none of them ever was there is nothing to do after them. */
-static enum answer may_come(const struct coordinator *coordinator, size_t number)
+static void look_who_is_left(struct coordinator *coordinator)
 {
-	bool any_was = false;
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		struct coordinate_unit *unit = &coordinator->unit[i];
 
+		unit->needed = unit->too_early = unit->has_work = false;
+	}
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
 		const struct dependency_edge *edge = &coordinator->edge[i];
-		const struct coordinate_unit *on = &coordinator->unit[edge->on];
+		struct coordinate_unit *unit = &coordinator->unit[edge->unit], *on = &coordinator->unit[edge->on];
 
-		if (edge->unit != number || edge->condition != DEPENDS_STOPPED)
-			continue;
-		if (is_active(on))
-			return NOT_YET;
-		any_was = any_was || on->was_started;
+		if (edge->condition == DEPENDS_STOPPED) {
+			unit->too_early = unit->too_early || is_active(on);
+			unit->has_work = unit->has_work || on->was_started;
+		} else {
+			on->needed = on->needed || is_active(unit) || is_to_come(unit);
+		}
 	}
-	return any_was ? YES : NEVER;
+}
+
+/* All that it comes after are gone. Where none of them ever was there is nothing to do after them. */
+static enum answer may_come(const struct coordinate_unit *unit)
+{
+	if (unit->too_early)
+		return NOT_YET;
+	return unit->has_work ? YES : NEVER;
 }
 
 static void dismiss(struct coordinator *coordinator)
 {
 	for (size_t i = 0; i < coordinator->unit_count; i++)
-		if (is_to_come(&coordinator->unit[i]) && may_come(coordinator, i) == NEVER)
+		if (is_to_come(&coordinator->unit[i]) && may_come(&coordinator->unit[i]) == NEVER)
 			coordinator->unit[i].phase = COORDINATE_ENDED;
 }
 
@@ -226,7 +248,7 @@ static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
 		struct coordinate_unit *unit = &coordinator->unit[i];
 
-		if (!is_to_come(unit) || may_come(coordinator, i) != YES)
+		if (!is_to_come(unit) || may_come(unit) != YES)
 			continue;
 		unit->phase = COORDINATE_STARTING;
 		*ret_unit = i;
@@ -235,35 +257,20 @@ static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 	return false;
 }
 
-/* Somebody who depends on it is still there, or still to come. */
-static bool is_needed(const struct coordinator *coordinator, size_t number)
-{
-	for (size_t i = 0; i < coordinator->edge_count; i++) {
-		const struct dependency_edge *edge = &coordinator->edge[i];
-		const struct coordinate_unit *unit = &coordinator->unit[edge->unit];
-
-		if (edge->on == number && edge->condition != DEPENDS_STOPPED && (is_active(unit) || is_to_come(unit)))
-			return true;
-	}
-	return false;
-}
-
 /* A task for the end is left to do its work. */
-static bool is_to_stop(const struct coordinator *coordinator, size_t number)
+static bool is_to_stop(const struct coordinator *coordinator, const struct coordinate_unit *unit)
 {
-	const struct coordinate_unit *unit = &coordinator->unit[number];
-
 	if (!is_active(unit) || unit->phase == COORDINATE_STOPPING)
 		return false;
 	if (!coordinator->stopping)
 		return unit->held;
-	return unit->kind != SERVICE_AFTER && !is_needed(coordinator, number);
+	return unit->kind != SERVICE_AFTER && !unit->needed;
 }
 
 static bool stop_one(struct coordinator *coordinator, size_t *ret_unit)
 {
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
-		if (!is_to_stop(coordinator, i))
+		if (!is_to_stop(coordinator, &coordinator->unit[i]))
 			continue;
 		coordinator->unit[i].phase = COORDINATE_STOPPING;
 		*ret_unit = i;
@@ -310,8 +317,11 @@ bool coordinate_next(struct coordinator *coordinator, struct coordinate_action *
 		return true;
 	if (!coordinator->stopping && has_nothing_left(coordinator))
 		coordinator->stopping = true;
-	if (coordinator->stopping)
+	look_who_is_left(coordinator);
+	if (coordinator->stopping) {
 		dismiss(coordinator);
+		look_who_is_left(coordinator); /* nobody waits for these any more */
+	}
 	ret_action->type = COORDINATE_STOP;
 	if (stop_one(coordinator, &ret_action->unit))
 		return true;

@@ -34,6 +34,11 @@ struct coordinate_unit {
 	int status;       /* exit status, once it ended or is blocked */
 	size_t blocker;   /* COORDINATE_BLOCKED: what it waited for */
 	bool blocked_now; /* and nobody has asked yet */
+	/* What the edges say of it, as of the last look: one look at all edges for each action, whatever their number.
+	 */
+	const struct dependency_edge *waits_for; /* what keeps it from starting; NULL: nothing does */
+	bool needed;                             /* who depends on it is still there, or still to come */
+	bool too_early, has_work;                /* of SERVICE_AFTER: somebody is still there; somebody was */
 };
 
 struct coordinator {

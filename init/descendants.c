@@ -189,36 +189,40 @@ static void visit_to_count(pid_t pid, void *context)
 		counting->count++;
 }
 
-/* Our own children, as many as the buffer holds (proc_tid_children(5), for one that has a single thread). Returns 1 if
- * there are others than those that are spared, 0 if not, or -1 where the kernel does not say (CONFIG_PROC_CHILDREN), or
- * says too much. */
+/* Our own children (proc_tid_children(5), for one that has a single thread). Nobody leaves the list while it is read,
+ * as nobody is reaped meanwhile. Returns 1 if there are others than those that are spared, 0 if not, or -1 where the
+ * kernel does not say (CONFIG_PROC_CHILDREN). */
 static int has_others(const struct descendants *whom)
 {
-	char text[1024], *next = text;
+	char text[1024];
 	cleanup_close int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	pid_t pid = 0;
 
-	if (length < 0)
-		return -1;
-	text[length] = '\0';
 	for (;;) {
-		char *const from = next;
-		const pid_t pid = (pid_t)strtol(from, &next, 10);
+		const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text);
 
-		if (next == from)
-			return length < (ssize_t)sizeof text - 1 ? 0 : -1;
-		if (!is_spared(whom, pid))
-			return 1;
+		if (length <= 0)
+			return (int)length;
+		for (ssize_t i = 0; i < length; i++) {
+			if (isdigit((unsigned char)text[i])) {
+				pid = 10 * pid + (text[i] - '0');
+				continue;
+			}
+			if (pid > 0 && !is_spared(whom, pid)) /* a blank is behind each */
+				return 1;
+			pid = 0;
+		}
 	}
 }
 
-/* A mass exit asks again and again: its own children are one look, where all of /proc is many. */
+/* A mass exit asks again and again: its own children are one look, where all of /proc is many. Who is left of a session
+ * is below one of them, which then is no helper and no other service. */
 bool descendants_none(const struct descendants *whom)
 {
 	struct counting counting = { .whom = whom };
-	const int others = whom->session == 0 ? has_others(whom) : -1;
+	const int others = has_others(whom);
 
-	if (others >= 0)
+	if (others == 0 || (others > 0 && whom->session == 0))
 		return others == 0;
 	for_each_process(visit_to_count, &counting);
 	return counting.count == 0;

@@ -291,23 +291,35 @@ static bool is_last(const struct loop *loop, const struct unit *unit)
 	return loop->coordinator.stopping;
 }
 
-static void list_helpers(struct loop *loop)
+/* It was started, and nobody has reaped it. */
+static bool has_main(const struct unit *unit)
 {
-	loop->helpers[0] = loop->monitor.pid;
-	loop->helper_count = 1;
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (loop->unit[i].logs.pid > 0)
-			loop->helpers[loop->helper_count++] = loop->unit[i].logs.pid;
+	return unit->main_pid != 0 && !unit->was_reaped && !unit->machine.main_ended;
+}
+
+/* Whoever is no leftover of the unit, of our own children: helpers, and the other services themselves. */
+static void list_spared(struct loop *loop, const struct unit *unit)
+{
+	loop->spared[0] = loop->monitor.pid;
+	loop->spared_count = 1;
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		const struct unit *other = &loop->unit[i];
+
+		if (other->logs.pid > 0)
+			loop->spared[loop->spared_count++] = other->logs.pid;
+		if (other != unit && has_main(other))
+			loop->spared[loop->spared_count++] = other->main_pid;
+	}
 }
 
 struct descendants loop_leftovers(struct loop *loop, const struct unit *unit)
 {
 	const bool last = is_last(loop, unit);
 
-	list_helpers(loop);
+	list_spared(loop, unit);
 	return (struct descendants){
-		.spared = loop->helpers,
-		.spared_count = loop->helper_count,
+		.spared = loop->spared,
+		.spared_count = loop->spared_count,
 		.session = last ? 0 : unit->main_pid,
 		.ours_alone = !last || unit->machine.restart,
 	};
@@ -454,7 +466,7 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 static struct unit *unit_of(const struct loop *loop, pid_t pid)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (loop->unit[i].main_pid == pid && !loop->unit[i].was_reaped && !loop->unit[i].machine.main_ended)
+		if (loop->unit[i].main_pid == pid && has_main(&loop->unit[i]))
 			return &loop->unit[i];
 	return NULL;
 }
@@ -499,7 +511,7 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 static bool has_unreaped(const struct loop *loop)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (loop->unit[i].main_pid != 0 && !loop->unit[i].was_reaped && !loop->unit[i].machine.main_ended)
+		if (has_main(&loop->unit[i]))
 			return true;
 	return false;
 }
@@ -513,7 +525,7 @@ static bool is_alone(struct loop *loop, const struct unit *unit, bool none)
 
 	if (none)
 		return true;
-	return (loop->unit_count > 1 || monitor_stays || loop->helper_count > 1) && descendants_none(&whom);
+	return (loop->unit_count > 1 || monitor_stays || loop->spared_count > 1) && descendants_none(&whom);
 }
 
 /* The machine hears of what was reaped. */

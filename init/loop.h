@@ -33,15 +33,15 @@ struct loop {
 	int signal_fd; /* -1 until ppoll(2) is needed for the first time */
 	int exit_status;
 	bool ended;
-	bool coordinating;                 /* what is to be started and stopped is being done */
-	bool unsent;                       /* the monitor's channel was full */
-	int stop_signal;                   /* that asked for the stop of all */
-	bool ready_told;                   /* READY=1 goes out once */
-	bool stopping_told;                /* and so does STOPPING=1 */
-	bool reap_again;                   /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
-	int64_t watchdog_at_ns;            /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
-	pid_t helpers[LOOP_UNITS_MAX + 1]; /* the monitor, and log processes: no leftovers of anybody */
-	size_t helper_count;
+	bool coordinating;      /* what is to be started and stopped is being done */
+	bool unsent;            /* the monitor's channel was full */
+	int stop_signal;        /* that asked for the stop of all */
+	bool ready_told;        /* READY=1 goes out once */
+	bool stopping_told;     /* and so does STOPPING=1 */
+	bool reap_again;        /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
+	int64_t watchdog_at_ns; /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
+	pid_t spared[2 * LOOP_UNITS_MAX + 1]; /* the monitor, log processes, other services: no leftovers of a unit */
+	size_t spared_count;
 	bool starves;                  /* of WATCHDOG=1 the manager, as a live check fails */
 	int64_t starving_tell_ns;      /* not told again before that */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */

@@ -188,7 +188,7 @@ static void print_service(const struct wire_service *service)
 			since(service->start_time_ns).at);
 	else if (answer.service_count == 1)
 		printf("none%s%s", service->last_death[0] != '\0' ? ": " : "", service->last_death);
-	if (service->time_to_ready_ns >= 0)
+	if (service->main_pid > 0 && service->time_to_ready_ns >= 0)
 		printf(", ready after %s", span(service->time_to_ready_ns).at);
 	if (answer.service_count > 1 && service->starts > 1)
 		printf(", started %llu times", (unsigned long long)service->starts);
@@ -250,6 +250,8 @@ static void print_confinement(const struct wire_service *service)
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		enum layer layer = (enum layer)i;
 
+		if (answer.service_count > 1 && !asked(service, layer))
+			continue;
 		printf("  %-14s", layer_name(layer));
 		if (in_force(service, layer)) {
 			paint_text(GREEN, "in force");
@@ -306,7 +308,8 @@ static void print_text(void)
 	for (size_t i = 0; i < answer.check_count; i++)
 		print_check(&answer.check[i]);
 	for (size_t i = 0; i < answer.service_count; i++)
-		print_confinement(&answer.service[i]);
+		if (answer.service_count == 1 || answer.service[i].starts > 0)
+			print_confinement(&answer.service[i]);
 	print_denials();
 }
 

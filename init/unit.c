@@ -333,7 +333,7 @@ static void take_one(struct unit *unit, const struct spawn_news *news, int liste
 		return;
 	case SPAWN_REFUSED:
 		unit->refused = true; /* the certificate says it, once the child has ended */
-		unit->refusal = news->text;
+		complain(&unit->refusal, 0, "%s%.440s", unit->prefix, news->text.text);
 		return;
 	default:
 		unit->not_enforced |= 1U << news->layer;

@@ -90,7 +90,7 @@ static void add_service(struct buffer *page, const struct front_facts *facts, si
 		html(page, "no process");
 	}
 	add_processes(page, &facts->known->service_readings[index]);
-	if (service->time_to_ready_ns >= 0) {
+	if (service->main_pid > 0 && service->time_to_ready_ns >= 0) {
 		html(page, ", ready after ");
 		html_span(page, service->time_to_ready_ns);
 	}

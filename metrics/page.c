@@ -286,12 +286,17 @@ uint32_t page_layers_requested(const struct page_facts *facts)
 
 uint32_t page_layers_enforced(const struct page_facts *facts)
 {
-	uint32_t layers = page_layers_requested(facts);
+	uint32_t asked = 0, missing = 0;
 
-	for (size_t i = 0; i < facts->service_count; i++)
-		if (!wire_is_to_come(&facts->services[i]))
-			layers &= ~(facts->services[i].layers_requested & ~facts->services[i].layers_enforced);
-	return layers;
+	for (size_t i = 0; i < facts->service_count; i++) {
+		const struct wire_service *service = &facts->services[i];
+
+		if (service->starts == 0)
+			continue;
+		asked |= service->layers_requested;
+		missing |= service->layers_requested & ~service->layers_enforced;
+	}
+	return asked & ~missing;
 }
 
 /* The set of a workload that was never there is not known. Returns whether there was any. */

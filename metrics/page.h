@@ -44,7 +44,7 @@ struct page_facts { /* everything is borrowed; NULL: not known, and its families
 };
 
 /* A bit for each enum layer, of all services together: what any of them asks for; and what is in force for all that
- * do. */
+ * do, and were ever started. */
 uint32_t page_layers_requested(const struct page_facts *facts);
 uint32_t page_layers_enforced(const struct page_facts *facts);
 

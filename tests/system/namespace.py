@@ -60,15 +60,24 @@ def children(pid):
         return []
 
 
-def monitor_of(init):
-    """The pid of the monitor of a nest-init, as the host numbers both; None while there is none."""
+def helper_of(init, what):
     for pid in children(init):
         try:
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"nest-init\0monitor\0"):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(f"nest-init\0{what}\0".encode()):
                 return pid
         except OSError:  # it has ended meanwhile
             pass
     return None
+
+
+def monitor_of(init):
+    """The pid of the monitor of a nest-init, as the host numbers both; None while there is none."""
+    return helper_of(init, "monitor")
+
+
+def logger_of(init):
+    """The same of its log process."""
+    return helper_of(init, "logger")
 
 
 def status_of(pid):

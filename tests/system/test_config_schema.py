@@ -37,6 +37,10 @@ def several(b=None, **task):
             "tasks": {"t": {"command": "x", **task}}}
 
 
+def merged(pages):
+    return {**service(), "metrics": {"listen": "127.0.0.1:9911", "merge": pages}}
+
+
 def nested(group, **members):
     return service(**{group: members})
 
@@ -48,6 +52,8 @@ GOOD = [
     several({"wait_for": ["tcp://db:5432", "file:/a"]}), several({"wait_for": "unix:/a"}),
     several(before="a"), several(before=["a", "b"], timeout="2m", retries=5, backoff="1s"), several(after=["a"]),
     several(schedule="0 3 * * *"), several(stop={"timeout": "1s"}, user="1:2", essential=False, depends_on=["a"]),
+    merged("http://a/m"), merged(["name=a http://a/m", {"url": "http://b/m"}]), merged({"url": "http://a/m", "//": 1}),
+    merged({"url": "http://a/m", "name": "n", "timeout": "1s", "headers": {"X-A": "b"}, "bearer_file": "/run/token"}),
     {"services": {"//": "x", "a": {}, "// b": 1}}, {"$schema": "x", **service()}, {"// why": [1], **service()}, {"services": {"//": "x", "a.b-C_1": {}}},
     service(command=["a", "", "b"]), service(command="a b"), service(command="${X:-a}"), service(user="1:2"), service(user=3),
     service(group_add=["a", 4]), service(group_add="a"), service(working_dir="/a"), service(working_dir="${X:-/a}"),
@@ -86,7 +92,8 @@ GOOD = [
 BAD = [
     [], "x", {}, {"services": {}}, {"services": []}, {"services": {"a b": {}}}, {"services": {"a" * 64: {}}},
     {"services": {"a": 1}}, {**service(), "secrets": {}}, several({"depends_on": {"a": "healthy"}}),
-    several({"depends_on": {"a": {}}}), several({"depends_on": {"a": {"condition": "ready", "x": 1}}}), several({"depends_on": 1}),
+    merged({"name": "a"}), merged({"url": "http://a/m", "interval": "1s"}), merged({"url": "http://a/m", "timeout": 1}),
+    merged({"url": "http://a/m", "bearer_file": "token"}), merged(1), several({"depends_on": {"a": {}}}), several({"depends_on": {"a": {"condition": "ready", "x": 1}}}), several({"depends_on": 1}),
     several({"essential": "yes"}), several({"wait_for": "ftp://a"}), several(before="a", schedule="@daily"),
     several(before="a", after="b"), several(after="b", schedule="@daily"), several(retries=1001), several(timeout=5),
     several(health={}), several(restart="no"), several(before=1), several({"before": "a"}),
@@ -120,7 +127,7 @@ BAD = [
     ready(intervall="1s"), ready(interval=10), ready(retries=1001), ready(success_threshold=0), ready(jitter=101),
     ready(jitter="10"), ready(expect=[]), ready(expect=600), ready(expect=["2xx"]), ready(expect=[199]), ready(method="get"),
     ready(method="CONNECT"), ready(headers=1), ready(headers="A: b"), ready(headers={"A": None}), ready(body=1), ready(body=""), ready(name=""),
-    ready(name="a" * 64), {**service(), "metrics": {"merge": [{"url": "http://a/"}]}}, {**service(), "metrics": {"listen": "9911"}},
+    ready(name="a" * 64), {**service(), "metrics": {"merge": [{"urls": "http://a/"}]}}, {**service(), "metrics": {"listen": "9911"}},
     {**service(), "metrics": {"listen": ":0"}}, {**service(), "log": {"format": "xml"}}, {**service(), "log": {"level": "loud"}},
     {**service(), "tracing": {"endpoint": "https://a"}}, {**service(), "tracing": {"endpoint": "a:4318"}},
     {**service(), "tracing": {"resource": "yes"}}, {**service(), "tracing": "env"},
@@ -188,8 +195,8 @@ def schema_of(group):
         return SCHEMA
     if group in ("SERVICE", "TASK"):
         return SCHEMA["$defs"][group.lower()]
-    if group == "CHECK":
-        return next(choice for choice in SCHEMA["$defs"]["check"]["anyOf"] if "properties" in choice)
+    if group in ("CHECK", "PAGE"):
+        return next(choice for choice in SCHEMA["$defs"][group.lower()]["anyOf"] if "properties" in choice)
     above, name = OBJECT[group]
     return object_of(schema_of(above)["properties"][name])
 

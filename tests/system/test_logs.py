@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from namespace import Namespace, children, status_of, wait_until
+from namespace import Namespace, children, logger_of, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -26,17 +26,6 @@ WHOLE = [f"line {n} of the log that is to be whole" for n in range(1, LINES + 1)
 
 def logged(init, how, *command, options=(), **keywords):
     return Namespace(init, *command, options=["--service-log", how, *options], **keywords)
-
-
-def logger_of(init):
-    """The pid of the log process; None while there is none."""
-    for pid in children(init):
-        try:
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"nest-init\0logger\0"):
-                return pid
-        except OSError:  # it has ended meanwhile
-            pass
-    return None
 
 
 def texts(lines, stream="stdout"):

@@ -91,9 +91,11 @@ class Container:
                 pass
         return answer
 
+    def connection(self, source):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=BACKSTOP, source_address=source)
+
     def get(self, path, method="GET", headers={}, source=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BACKSTOP,
-                                                source_address=(source, 0) if source else None)
+        connection = self.connection((source, 0) if source else None)
         try:
             connection.request(method, path, headers=headers)
             response = connection.getresponse()

@@ -195,14 +195,6 @@ def htpasswd(user, password, cost=4):
     return run.stdout.strip() + "\n"
 
 
-@pytest.fixture
-def place():
-    """A directory that the monitor can enter: pytest's own are for one user alone."""
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        yield Path(directory)
-
-
 @pytest.fixture(scope="module")
 def guarded():
     """A container with two users and a token; its files are replaced by no test."""
@@ -272,9 +264,9 @@ def test_guesses_do_not_keep_others_waiting(guarded):
     guarded.wait_until(lambda: guarded.sockets() <= 6)
 
 
-def test_who_waits_for_a_verdict_shuts_nobody_out(start, place):
+def test_who_waits_for_a_verdict_shuts_nobody_out(start, public):
     """More guesses at once than there are places: the oldest have to go, and their time ends as any other's."""
-    users = place / "users"
+    users = public / "users"
     users.write_text(htpasswd("slow", "right", 13))
     container = start("--metrics-users", str(users))
     before = container.sockets()
@@ -297,18 +289,18 @@ def test_who_waits_for_a_verdict_shuts_nobody_out(start, place):
     assert "\nnest_init_monitor_restarts_total 0\n" in container.get("/metrics", headers=right)[1]
 
 
-def test_files_that_change_are_read_again(start, place):
-    users, tokens = place / "users", place / "tokens"
+def test_files_that_change_are_read_again(start, public):
+    users, tokens = public / "users", public / "tokens"
     users.write_text(htpasswd("a", "old"))
     tokens.write_text(TOKEN)
     container = start("--metrics-users", str(users), "--metrics-tokens", str(tokens))
     assert status(container, "/metrics", "-u", "a:old") == 200
-    new = place / "new"
+    new = public / "new"
     new.write_text(htpasswd("a", "new"))
     new.rename(users)
     container.wait_until(lambda: status(container, "/metrics", "-u", "a:new") == 200)
     assert status(container, "/metrics", "-u", "a:old") == 401
-    tokens.write_text("f" * 32 + "\n")  # in place
+    tokens.write_text("f" * 32 + "\n")  # in public
     container.wait_until(lambda: status(container, "/metrics", "-H", "Authorization: Bearer " + "f" * 32) == 200)
     assert status(container, "/metrics", "-H", f"Authorization: Bearer {TOKEN}") == 401
     users.write_text("a:plain\n")  # what is wrong changes nothing
@@ -321,8 +313,8 @@ def test_files_that_change_are_read_again(start, place):
     container.wait_until(lambda: status(container, "/metrics", "-H", "Authorization: Bearer " + "e" * 32) == 200)
 
 
-def test_files_that_say_nothing_refuse_the_start(place):
-    file = place / "file"
+def test_files_that_say_nothing_refuse_the_start(public):
+    file = public / "file"
     where = f"127.0.0.1:{free_port()}"
     assert refusal("--metrics", where, "--metrics-users", str(file)) == f"--metrics-users {file}: No such file or directory"
     file.write_text("a:secret\n")
@@ -337,9 +329,9 @@ def test_files_that_say_nothing_refuse_the_start(place):
     for user in (), ("--user", "1001"):
         assert refusal("--metrics", where, "--metrics-tokens", str(file), *user) == \
             f"--metrics-tokens {file}: Permission denied (neither PID 1's user, nor the service's, nor the monitor's may read it)"
-    os.mkfifo(place / "fifo")
-    assert refusal("--metrics", where, "--metrics-tokens", str(place / "fifo")) == \
-        f"--metrics-tokens {place}/fifo: no regular file"
+    os.mkfifo(public / "fifo")
+    assert refusal("--metrics", where, "--metrics-tokens", str(public / "fifo")) == \
+        f"--metrics-tokens {public}/fifo: no regular file"
 
 
 BEARER = "Authorization: Bearer "
@@ -359,9 +351,9 @@ def secret(path, text, owner):
 
 
 @pytest.mark.parametrize("owner, options", [(0, ()), (0, SERVICE), (0, CONFINED), (1001, SERVICE), (1001, CONFINED), (65534, SERVICE)])
-def test_secrets_that_one_user_alone_may_read(start, place, owner, options):
+def test_secrets_that_one_user_alone_may_read(start, public, owner, options):
     """PID 1's, the service's or the monitor's own: at the start and when they change."""
-    tokens = secret(place / "tokens", TOKEN, owner)
+    tokens = secret(public / "tokens", TOKEN, owner)
     container = start("--metrics-tokens", str(tokens), *options)
     assert status(container, "/metrics", "-H", BEARER + TOKEN) == 200
     secret(tokens, "f" * 32, owner)
@@ -373,8 +365,8 @@ def test_secrets_that_one_user_alone_may_read(start, place, owner, options):
     container.wait_until(lambda: status(container, "/metrics", "-H", BEARER + "f" * 32) == 200)
 
 
-def test_a_monitor_is_handed_the_files_of_the_configuration_and_to_be_read(start, place):
-    tokens = secret(place / "tokens", TOKEN, 0)
+def test_a_monitor_is_handed_the_files_of_the_configuration_and_to_be_read(start, public):
+    tokens = secret(public / "tokens", TOKEN, 0)
     container = start("--metrics-tokens", str(tokens), *CONFINED)
     monitor = container.monitor
     os.kill(monitor, signal.SIGSTOP)
@@ -395,8 +387,8 @@ def test_a_monitor_is_handed_the_files_of_the_configuration_and_to_be_read(start
     os.kill(monitor, signal.SIGCONT)
 
 
-def test_a_flood_of_requests_for_files_costs_pid_1_nothing(start, place):
-    tokens = secret(place / "tokens", TOKEN, 0)
+def test_a_flood_of_requests_for_files_costs_pid_1_nothing(start, public):
+    tokens = secret(public / "tokens", TOKEN, 0)
     container = start("--metrics-tokens", str(tokens))
     monitor, stop = container.monitor, threading.Event()
     os.kill(monitor, signal.SIGSTOP)

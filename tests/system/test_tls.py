@@ -26,13 +26,13 @@ GLIBC, STATIC = BINARIES["glibc"], BINARIES["release"]
 TOKEN = "wHatEver-0123456789~abcdef"
 
 
-def issue(place, name, *, kind=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+def issue(public, name, *, kind=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
     """A certificate that vouches for itself: NAME.pem and NAME.key, which root alone may read."""
     subprocess.run(["openssl", "req", "-x509", *kind, "-noenc", "-days", "30", "-subj", f"/CN={name}", "-addext",
-                    "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", f"{place}/{name}.pem", "-keyout", f"{place}/{name}.key"],
+                    "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", f"{public}/{name}.pem", "-keyout", f"{public}/{name}.key"],
                    check=True, capture_output=True)
-    assert (place / f"{name}.key").stat().st_mode & 0o077 == 0
-    return place / f"{name}.pem", place / f"{name}.key"
+    assert (public / f"{name}.key").stat().st_mode & 0o077 == 0
+    return public / f"{name}.pem", public / f"{name}.key"
 
 
 def options_of(certificate, key):
@@ -46,17 +46,9 @@ class Secure(Container):
         self.context = ssl.create_default_context(cafile=str(trusted or certificate))
         super().__init__(options=[*options_of(certificate, key), *options], binary=GLIBC)
 
-    def get(self, path, method="GET", headers={}, source=None):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=BACKSTOP, context=self.context,
-                                                 source_address=(source, 0) if source else None)
-        try:
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            return response.status, response.read().decode(), response.headers
-        except http.client.HTTPException as error:
-            raise ConnectionError(error)
-        finally:
-            connection.close()
+    def connection(self, source):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=BACKSTOP, context=self.context,
+                                           source_address=source)
 
     def names(self):
         """Whom the certificate names that is served now."""
@@ -65,13 +57,6 @@ class Secure(Container):
 
     def restarts(self):
         return self.sample("monitor_restarts_total")
-
-
-@pytest.fixture
-def place():
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        yield Path(directory)
 
 
 @pytest.fixture(scope="module")
@@ -149,38 +134,38 @@ def test_a_connection_serves_several_requests(secure):
     connection.close()
 
 
-def test_an_rsa_key_and_its_chain(start, place):
+def test_an_rsa_key_and_its_chain(start, public):
     """The file has more than one certificate: who knows the one at the end of the chain alone trusts the first."""
-    issue(place, "authority")
-    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=leaf", "-out", f"{place}/leaf.csr",
-                    "-keyout", f"{place}/leaf.key"], check=True, capture_output=True)
-    subprocess.run(["openssl", "x509", "-req", "-in", f"{place}/leaf.csr", "-CA", f"{place}/authority.pem", "-CAkey",
-                    f"{place}/authority.key", "-days", "30", "-out", f"{place}/leaf.pem", "-extfile", "/dev/stdin"],
+    issue(public, "authority")
+    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=leaf", "-out", f"{public}/leaf.csr",
+                    "-keyout", f"{public}/leaf.key"], check=True, capture_output=True)
+    subprocess.run(["openssl", "x509", "-req", "-in", f"{public}/leaf.csr", "-CA", f"{public}/authority.pem", "-CAkey",
+                    f"{public}/authority.key", "-days", "30", "-out", f"{public}/leaf.pem", "-extfile", "/dev/stdin"],
                    input=b"subjectAltName=IP:127.0.0.1", check=True, capture_output=True)
-    chain = place / "chain.pem"
-    chain.write_text((place / "leaf.pem").read_text() + (place / "authority.pem").read_text())
-    container = start(chain, place / "leaf.key", trusted=place / "authority.pem")
+    chain = public / "chain.pem"
+    chain.write_text((public / "leaf.pem").read_text() + (public / "authority.pem").read_text())
+    container = start(chain, public / "leaf.key", trusted=public / "authority.pem")
     assert container.names() == "leaf"
 
 
-def test_every_address_and_the_unix_socket(start, place):
+def test_every_address_and_the_unix_socket(start, public):
     port = free_port()
-    files = issue(place, "all")
-    container = start(*files, options=["--metrics", f"[::1]:{port}", "--metrics", f"unix:{place}/s"])
+    files = issue(public, "all")
+    container = start(*files, options=["--metrics", f"[::1]:{port}", "--metrics", f"unix:{public}/s"])
     for where in (["-g", f"https://localhost:{port}/livez", "--resolve", f"localhost:{port}:[::1]"],
-                  ["--unix-socket", f"{place}/s", "https://localhost/livez"]):
+                  ["--unix-socket", f"{public}/s", "https://localhost/livez"]):
         run = subprocess.run(["curl", "-sS", "--cacert", str(files[0]), *where], capture_output=True, text=True,
                              timeout=BACKSTOP)
         assert (run.returncode, run.stdout) == (0, "ok\n"), run.stderr
     assert container.get("/livez")[0] == 200
 
 
-def test_users_and_tokens_are_asked_for_in_secret(start, place):
-    (place / "tokens").write_text(TOKEN)
+def test_users_and_tokens_are_asked_for_in_secret(start, public):
+    (public / "tokens").write_text(TOKEN)
     users = subprocess.run(["htpasswd", "-nbBC", "4", "a", "b"], capture_output=True, text=True, check=True)
-    (place / "users").write_text(users.stdout)
-    container = start(*issue(place, "guarded"),
-                      options=["--metrics-tokens", str(place / "tokens"), "--metrics-users", str(place / "users")])
+    (public / "users").write_text(users.stdout)
+    container = start(*issue(public, "guarded"),
+                      options=["--metrics-tokens", str(public / "tokens"), "--metrics-users", str(public / "users")])
     assert container.get("/metrics")[0] == 401
     assert container.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})[0] == 200
     assert container.get("/metrics", headers={"Authorization": "Basic YTpi"})[0] == 200  # a suspended connection
@@ -292,8 +277,8 @@ def test_the_deadline_is_for_the_handshake_too(secure):
     assert TIMEOUT - 1 < time.monotonic() - began < TIMEOUT + 20
 
 
-def test_it_stops_at_once_whatever_hangs(start, place):
-    container = start(*issue(place, "stopped"))
+def test_it_stops_at_once_whatever_hangs(start, public):
+    container = start(*issue(public, "stopped"))
     held = [container.connect() for _ in range(50)]
     os.kill(container.pid1, signal.SIGTERM)
     try:
@@ -315,8 +300,8 @@ def trust(container, *certificates):
         container.context.load_verify_locations(str(certificate))
 
 
-def test_files_that_change_are_read_again(start, place):
-    files, second = issue(place, "first"), issue(place, "second")
+def test_files_that_change_are_read_again(start, public):
+    files, second = issue(public, "first"), issue(public, "second")
     container = start(*files)
     trust(container, second[0])
     assert container.names() == "first"
@@ -332,16 +317,16 @@ def test_files_that_change_are_read_again(start, place):
     except (http.client.HTTPException, ConnectionError):
         pass  # ten seconds are over on a busy machine
     early.close()
-    third = issue(place, "third")
+    third = issue(public, "third")
     trust(container, third[0])
     for new, old in zip(third, files):
-        old.write_text(new.read_text())  # in place
+        old.write_text(new.read_text())  # in public
     container.wait_until(lambda: container.names() == "third")
     assert container.monitor == monitor
 
 
-def test_what_is_wrong_later_changes_nothing(start, place):
-    files, other = issue(place, "good"), issue(place, "other")
+def test_what_is_wrong_later_changes_nothing(start, public):
+    files, other = issue(public, "good"), issue(public, "other")
     container = start(*files)
     trust(container, other[0])
     good = files[0].read_text()
@@ -360,9 +345,9 @@ def test_what_is_wrong_later_changes_nothing(start, place):
     assert container.restarts() == 0
 
 
-def test_a_monitor_that_finds_no_certificate_waits_for_one(start, place):
+def test_a_monitor_that_finds_no_certificate_waits_for_one(start, public):
     """Nothing goes out in the clear meanwhile."""
-    files = issue(place, "back")
+    files = issue(public, "back")
     kept = files[0].read_text()
     container = start(*files)
     files[0].write_text("nothing")
@@ -391,23 +376,23 @@ def refusal(binary, *options):
     return run.stderr.removeprefix("nest-init: ").rstrip("\n")
 
 
-def test_the_static_build_says_that_it_has_none(place):
-    assert refusal(STATIC, *options_of(*issue(place, "any"))) == \
+def test_the_static_build_says_that_it_has_none(public):
+    assert refusal(STATIC, *options_of(*issue(public, "any"))) == \
         "--metrics-tls-cert: this build has no TLS: take the one for glibc, or leave this out and put a reverse proxy " \
         "in front of --metrics"
 
 
-def test_files_that_do_not_serve_refuse_the_start(place):
-    certificate, key = issue(place, "one")
-    other = issue(place, "two")[1]
-    wrong = place / "wrong"
+def test_files_that_do_not_serve_refuse_the_start(public):
+    certificate, key = issue(public, "one")
+    other = issue(public, "two")[1]
+    wrong = public / "wrong"
     for given, sentence in (
             ((wrong, key), f"--metrics-tls-cert {wrong}: {os.strerror(errno.ENOENT)}"),
             ((key, key), f"--metrics-tls-cert {key}: no certificate in PEM form (-----BEGIN CERTIFICATE-----)"),
             ((certificate, wrong), f"--metrics-tls-key {wrong}: {os.strerror(errno.ENOENT)}"),
             ((certificate, certificate), f"--metrics-tls-key {certificate}: no private key in PEM form (-----BEGIN PRIVATE KEY-----)"),
             ((certificate, other), f"--metrics-tls-key {other}: it is not the key of that certificate"),
-            ((place, key), f"--metrics-tls-cert {place}: no regular file")):
+            ((public, key), f"--metrics-tls-cert {public}: no regular file")):
         assert refusal(GLIBC, *options_of(*given)) == sentence
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", str(key), "-out", str(wrong), "-passout", "pass:x"], check=True)
     assert refusal(GLIBC, *options_of(certificate, wrong)) == \
@@ -417,6 +402,6 @@ def test_files_that_do_not_serve_refuse_the_start(place):
 
 
 @pytest.mark.parametrize("one, other", [("cert", "key"), ("key", "cert")])
-def test_one_does_not_serve_without_the_other(place, one, other):
+def test_one_does_not_serve_without_the_other(public, one, other):
     assert re.fullmatch(rf"--metrics-tls-{one}: a \w+ serves nothing without its \w+; give a --metrics-tls-{other}",
                         refusal(GLIBC, f"--metrics-tls-{one}", "/x"))

@@ -349,6 +349,24 @@ static void services_and_tasks_name_each_other(void **state)
 	assert_int_equal(clean->depends_on[1].condition, DEPENDS_STOPPED);
 }
 
+static void a_page_is_a_string_or_an_object(void **state)
+{
+	(void)state;
+	assert_string_equal(read_as("{\"services\": {\"a\": {}}, \"metrics\": {\"listen\": \":1\", \"merge\": "
+				    "[\"name=one http://a/m\","
+				    " {\"url\": \"http://b/m\", \"timeout\": \"2s\", \"bearer_file\": \"/run/token\", "
+				    "\"headers\": {\"X-A\": \"b\"}}]}}",
+				    false),
+		"");
+	assert_int_equal(model.merge_count, 2);
+	assert_string_equal(model.merge[0].name, "one");
+	assert_string_equal(model.merge[1].name, "http://b/m");
+	assert_string_equal(model.merge[1].bearer_file, "/run/token");
+	assert_int_equal(model.merge[1].timing.timeout_ns, INT64_C(2000000000));
+	assert_int_equal(model.merge[1].exchange.header_count, 1);
+	assert_string_equal(model.merge[1].exchange.header[0], "X-A: b");
+}
+
 static void comments_are_passed_over(void **state)
 {
 	(void)state;
@@ -822,6 +840,7 @@ int main(void)
 		cmocka_unit_test(environment_is_an_object_or_an_array),
 		cmocka_unit_test(a_restart_has_its_whole_policy),
 		cmocka_unit_test(services_and_tasks_name_each_other),
+		cmocka_unit_test(a_page_is_a_string_or_an_object),
 		cmocka_unit_test(comments_are_passed_over),
 		cmocka_unit_test(tells_all_that_is_wrong_with_its_place),
 		cmocka_unit_test(says_what_was_expected),

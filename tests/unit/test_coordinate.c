@@ -179,6 +179,23 @@ static void who_can_never_be_started_fails(void **state)
 	expect(&scene, COORDINATE_EXIT, 1);
 }
 
+static void who_depends_on_one_that_can_never_be_started_is_not_waited_for(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 3); /* 2: a task that fails; 1 comes after it, and 0 after 1 */
+	for (size_t i = 0; i < 3; i++)
+		scene.unit[i].essential = false;
+	scene.unit[2].kind = SERVICE_ONCE;
+	depends(&scene, 0, 1, DEPENDS_STARTED);
+	depends(&scene, 1, 2, DEPENDS_COMPLETED);
+	expect(&scene, COORDINATE_START, 2);
+	coordinate_started(&scene.coordinator, 2);
+	coordinate_ended(&scene.coordinator, 2, 1);
+	expect(&scene, COORDINATE_EXIT, 0);
+}
+
 static void ready_is_asked_of_the_life_that_is_now(void **state)
 {
 	struct scene scene;
@@ -445,6 +462,7 @@ int main(void)
 		cmocka_unit_test(tasks_alone_end_the_container_well),
 		cmocka_unit_test(what_is_not_essential_may_end),
 		cmocka_unit_test(who_can_never_be_started_fails),
+		cmocka_unit_test(who_depends_on_one_that_can_never_be_started_is_not_waited_for),
 		cmocka_unit_test(ready_is_asked_of_the_life_that_is_now),
 		cmocka_unit_test(a_task_for_the_end_comes_when_others_are_gone),
 		cmocka_unit_test(a_scheduled_task_comes_when_it_is_due),
