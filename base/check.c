@@ -68,10 +68,8 @@ static int take_duration(const char *value, int64_t smallest, int64_t *ret_ns, s
 {
 	int64_t ns;
 
-	if (duration_parse(value, &ns) < 0)
-		return complain(ret_why, EINVAL, "expected a duration such as 500ms, 8s or 1m30s");
-	if (ns < smallest)
-		return complain(ret_why, EINVAL, "too short");
+	if (duration_read(value, smallest, &ns, ret_why) < 0)
+		return -EINVAL;
 	*ret_ns = ns;
 	return 0;
 }
@@ -84,7 +82,8 @@ static int take_number(const char *value, unsigned least, unsigned most, const c
 	unsigned long number = strtoul(value, &end, 10);
 
 	if (!isdigit((unsigned char)*value) || strcmp(end, unit) != 0 || number < least || number > most)
-		return complain(ret_why, EINVAL, "expected a number from %u%s to %u%s", least, unit, most, unit);
+		return complain(ret_why, EINVAL, "'%.40s': expected a number from %u%s to %u%s", value, least, unit,
+			most, unit);
 	*ret_number = (unsigned)number;
 	return 0;
 }
@@ -250,6 +249,26 @@ static char *cut_value(char *value, char **ret_value)
 	return end;
 }
 
+/* What a setting that is wrong stands before: behind `next`, NULL where that is not known. */
+static int name_target(const char *next, int error, struct complaint *why)
+{
+	const struct complaint plain = *why;
+	size_t length;
+
+	for (; next != NULL && (length = key_length(next)) > 0; next += strspn(next, BLANKS)) {
+		const char quote[] = { next[length + 1], '\0' };
+		const bool quoted = *quote == '"' || *quote == '\'';
+
+		next += length + 1 + quoted;
+		next += strcspn(next, quoted ? quote : BLANKS);
+		next += quoted && *next != '\0';
+	}
+	if (next == NULL || *next == '\0')
+		return error;
+	length = strcspn(next, BLANKS);
+	return complain(why, -error, "%.380s (before %.*s)", plain.text, length > 80 ? 80 : (int)length, next);
+}
+
 /* Moves *next behind the setting that begins there. */
 static int take_setting(char **next, size_t length, struct check *check, struct complaint *ret_why)
 {
@@ -284,12 +303,29 @@ static int take_command(const char *words, struct check *check, struct complaint
 	return 0;
 }
 
-/* Behind exec: there is nothing but the command. */
-static char *cut_target(char *text)
+/* Quotes are what most would write for a shell, and there is none. */
+int check_refuse_quotes(const struct check *check, struct complaint *ret_why)
+{
+	for (char **word = check->command; word != NULL && *word != NULL; word++)
+		if (**word == '\'' || **word == '"')
+			return complain(ret_why, EINVAL,
+				"'%.100s': exec: is split at blanks, and quotes mean nothing there: put the command "
+				"into a "
+				"script, or as \"command\": [\"sh\", \"-c\", ...] of a check into a file (--config)",
+				check->text);
+	return 0;
+}
+
+/* Cuts the TARGET off, its quotes too, and returns what follows; NULL if these are not closed. Behind exec: there is
+ * nothing but the command. */
+static char *cut_target(char *text, char **ret_target)
 {
 	const bool command = strncasecmp(text, "exec:", strlen("exec:")) == 0;
 	size_t length = command ? strlen(text) : strcspn(text, BLANKS);
 
+	if (*text == '"' || *text == '\'')
+		return cut_value(text, ret_target);
+	*ret_target = text;
 	while (command && strchr(BLANKS, text[length - 1]) != NULL)
 		length--;
 	if (text[length] == '\0')
@@ -307,6 +343,30 @@ int check_set_target(char *text, struct check *check, struct complaint *ret_why)
 		return complain(ret_why, -r, "'%.100s': %.300s", text, plain.text);
 	check->text = text;
 	return check->target.kind == TARGET_EXEC ? take_command(text + strlen("exec:"), check, ret_why) : 0;
+}
+
+/* Its label is what it looks like in one text. */
+int check_set_command(char **words, struct check *check, struct complaint *ret_why)
+{
+	size_t length = sizeof "exec:";
+	char *text, *end;
+	int error;
+
+	for (char **word = words; *word != NULL; word++)
+		length += strlen(*word) + 1;
+	text = malloc(length);
+	if (text == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	end = stpcpy(text, "exec:");
+	for (char **word = words; *word != NULL; word++)
+		end += sprintf(end, "%s%s", word > words ? " " : "", *word);
+	for (char *byte = text; *byte != '\0'; byte++)
+		if (iscntrl((unsigned char)*byte))
+			*byte = ' ';
+	error = check_set_target(text, check, ret_why);
+	if (error == 0)
+		check->command = words;
+	return error;
 }
 
 /* It is fetched whole, with GET: little can be said of that. */
@@ -357,27 +417,32 @@ int check_complete(struct check *check, struct complaint *ret_why)
 	return 0;
 }
 
-static int parse_one(const char *text, char **next, struct check *check, struct complaint *ret_why)
+/* follows: something stands before it in its text. */
+static int parse_one(bool follows, char **next, struct check *check, struct complaint *ret_why)
 {
+	struct complaint plain;
 	char *target;
 	size_t length;
+	int r;
 
 	while ((length = key_length(*next)) > 0) {
-		const size_t at = (size_t)(*next - text);
-		struct complaint plain;
-		int r = take_setting(next, length, check, &plain);
-
+		r = take_setting(next, length, check, ret_why);
+		if (*next != NULL)
+			*next += strspn(*next, BLANKS);
 		if (r < 0)
-			return complain(ret_why, -r, "character %zu: %.400s", at + 1, plain.text);
-		*next += strspn(*next, BLANKS);
+			return name_target(*next, r, ret_why);
 	}
 	if (**next == '\0')
-		return complain(ret_why, EINVAL,
-			"character %zu: a TARGET is missing: settings stand before it, as in name=api http://HOST/",
-			(size_t)(*next - text) + 1);
-	target = *next;
-	*next = cut_target(target);
-	return check_set_target(target, check, ret_why);
+		return complain(
+			ret_why, EINVAL, "a TARGET is missing: settings stand before it, as in name=api http://HOST/");
+	*next = cut_target(*next, &target);
+	if (*next == NULL)
+		return complain(ret_why, EINVAL, "a quote is not closed at the end of a TARGET");
+	r = check_set_target(target, check, &plain);
+	if (r == 0)
+		return check_refuse_quotes(check, ret_why);
+	return complain(ret_why, -r, "%.420s%s", plain.text,
+		follows ? " (what holds blanks stands in quotes: header='Name: value', 'file:/a b')" : "");
 }
 
 int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_check, struct complaint *ret_why)
@@ -388,7 +453,7 @@ int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_
 
 	if (*next == '\0')
 		return 0;
-	r = parse_one(text, &next, &check, ret_why);
+	r = parse_one(key_length(next) > 0 || *at > 0, &next, &check, ret_why);
 	if (r == 0)
 		r = check_complete(&check, ret_why);
 	if (r < 0)

@@ -3,7 +3,7 @@
  *     name=api expect=200,429 interval=10s http://127.0.0.1:4000/api/health
  *
  * Settings stand before their TARGET, blanks part the words, and the next check may follow. A value that holds blanks
- * stands in quotes: body='"db": "up"'. Behind exec: all that follows is the command. */
+ * stands in quotes: body='"db": "up"', and so does such a TARGET. Behind exec: all that follows is the command. */
 #pragma once
 
 #include "base/expected.h"
@@ -97,7 +97,7 @@ extern const struct check_timing check_default_timing;
 
 /* Takes the next check out of the text, from *at on, and moves *at behind it. The text is cut up: what the check says
  * points into it, but for the words of a command, which are allocated for the life of the process. Returns 1; 0 where
- * nothing is left; -EINVAL or -ENOMEM with a sentence that says at which character of the text a setting is wrong, or
+ * nothing is left; -EINVAL or -ENOMEM with a sentence that says which setting is wrong, or
  * which target. */
 int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_check, struct complaint *ret_why);
 
@@ -105,7 +105,11 @@ int check_parse(char *text, size_t *at, enum check_kind kind, struct check *ret_
  * only the whole of it shows. Each returns 0, or -EINVAL or -ENOMEM with a sentence. */
 int check_set(enum check_key key, const char *value, struct check *check, struct complaint *ret_why);
 int check_set_target(char *text, struct check *check, struct complaint *ret_why);
+int check_set_command(char **words, struct check *check, struct complaint *ret_why); /* of exec:, word by word */
 int check_complete(struct check *check, struct complaint *ret_why);
+
+/* Refuses a command that was split at blanks and has a quote at the beginning of a word. */
+int check_refuse_quotes(const struct check *check, struct complaint *ret_why);
 
 /* What is not said of this very check it takes from what is said of all. */
 void check_inherit(struct check *check, const struct check_timing *timing, const struct expected *expected);

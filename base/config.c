@@ -105,6 +105,23 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 	}
 }
 
+static int refuse_second_target(const struct config_reader *reader, struct complaint *ret_why)
+{
+	if (reader->check->text == NULL)
+		return 0;
+	return complain(ret_why, EINVAL, "a check has either \"target\" or \"command\"");
+}
+
+/* The monitor, which runs no command, has those of whole words in one text. */
+static int set_target(struct config_reader *reader, char *text, struct complaint *ret_why)
+{
+	int error = refuse_second_target(reader, ret_why);
+
+	if (error == 0)
+		error = check_set_target(text, reader->check, ret_why);
+	return error < 0 || reader->input->without_commands ? error : check_refuse_quotes(reader->check, ret_why);
+}
+
 /* They are parts of --service-log. */
 static int set_logging(
 	struct config_reader *reader, const struct config_key *key, const char *text, struct complaint *ret_why)
@@ -121,7 +138,7 @@ static int set(struct config_reader *reader, const struct config_key *key, char 
 	const enum option option = (enum option)key->sets;
 
 	if (config_key_is_of_check(key) && key->sets == EXTRA_TARGET)
-		return check_set_target(text, reader->check, ret_why);
+		return set_target(reader, text, ret_why);
 	if (config_key_is_of_check(key))
 		return check_set((enum check_key)key->sets, text, reader->check, ret_why);
 	if (key->group == GROUP_LOGGING)
@@ -232,6 +249,22 @@ static void read_limits(struct config_reader *reader, const struct config_key *k
 			apply(reader, key, node, config_limit(reader, node));
 }
 
+/* The words of an exec check. */
+static void set_check_command(struct config_reader *reader, const struct json_node *node, char **words)
+{
+	struct complaint plain, why;
+	int error = refuse_second_target(reader, &plain);
+
+	if (error == 0)
+		error = check_set_command(words, reader->check, &plain);
+	if (error == 0 && json_kind(node) == JSON_STRING)
+		error = check_refuse_quotes(reader->check, &plain);
+	if (error == 0)
+		return;
+	json_complain(node, &why, "%.250s", plain.text);
+	config_refuse(reader, &why);
+}
+
 /* An empty pre-stop command is none. */
 static void read_command(struct config_reader *reader, const struct config_key *key, const struct json_node *node)
 {
@@ -245,6 +278,8 @@ static void read_command(struct config_reader *reader, const struct config_key *
 	if (*words == NULL || **words == '\0') {
 		json_complain(node, &why, "names no command");
 		config_refuse(reader, &why);
+	} else if (key->group == GROUP_CHECK) {
+		set_check_command(reader, node, words);
 	} else if (key->sets == OPTION_PRE_STOP) {
 		service_for(reader, OPTION_PRE_STOP)->stop.pre_stop = words;
 	} else if (config_service(reader)->command == NULL || *config_service(reader)->command == NULL) {
@@ -323,7 +358,7 @@ static bool read_check(
 	if (check->text == NULL) {
 		struct complaint why;
 
-		json_complain(node, &why, "\"%s\" is missing", name);
+		json_complain(node, &why, "\"%s\"%s is missing", name, group == GROUP_CHECK ? " or \"command\"" : "");
 		config_refuse(reader, &why);
 	}
 	return check->text != NULL;

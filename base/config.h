@@ -52,6 +52,9 @@ int config_read(const struct config_input *input, const bool seen[static OPTION_
 /* Adds an error that only the whole shows, at the place of that service's key of that option where there is one. */
 int config_add(struct config *config, size_t service, enum option option, const char *sentence);
 
+/* The same of what a start may find otherwise. */
+int config_warn(struct config *config, size_t service, enum option option, const char *sentence);
+
 /* The first error (there is one), and where there are others how to see them. Returns -EINVAL. */
 int config_complain(const struct config *config, const char *file, struct complaint *ret_why);
 

@@ -88,6 +88,7 @@ const struct config_key config_keys[] = {
 	{ "expect", GROUP_HEALTH, FORM_STATUSES, 0, OPTION_EXPECT },
 
 	{ "target", GROUP_CHECK, FORM_TEXT, 0, EXTRA_TARGET },
+	{ "command", GROUP_CHECK, FORM_COMMAND, 0, EXTRA_COMMAND },
 	{ "name", GROUP_CHECK, FORM_TEXT, 0, CHECK_NAME },
 	{ "interval", GROUP_CHECK, FORM_TIME, 0, CHECK_INTERVAL },
 	{ "timeout", GROUP_CHECK, FORM_TIME, 0, CHECK_TIMEOUT },

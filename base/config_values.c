@@ -39,16 +39,40 @@ void config_refuse(struct config_reader *reader, const struct complaint *why)
 		reader->out_of_memory = true;
 }
 
-int config_add(struct config *config, size_t service, enum option option, const char *sentence)
+/* The key stands before it already. */
+static const char *without_option(enum option option, const char *sentence)
+{
+	const char *name = option_rows[option].name;
+	const size_t length = strlen(name);
+
+	return strncmp(sentence, "--", 2) == 0 && strncmp(sentence + 2, name, length) == 0 &&
+			strncmp(sentence + 2 + length, ": ", 2) == 0
+		? sentence + length + 4
+		: sentence;
+}
+
+static int add_at(struct config *config, bool is_warning, size_t service, enum option option, const char *sentence)
 {
 	const struct json_node *node = option < OPTION_COUNT ? config->said[service].where[option] : NULL;
 	struct complaint why;
 
 	if (node != NULL)
+		sentence = without_option(option, sentence);
+	if (node != NULL)
 		json_complain(node, &why, "%.250s", sentence);
 	else
 		complain(&why, EINVAL, "%s", sentence);
-	return add_finding(config, false, &why);
+	return add_finding(config, is_warning, &why);
+}
+
+int config_add(struct config *config, size_t service, enum option option, const char *sentence)
+{
+	return add_at(config, false, service, option, sentence);
+}
+
+int config_warn(struct config *config, size_t service, enum option option, const char *sentence)
+{
+	return add_at(config, true, service, option, sentence);
 }
 
 void *config_allocate(struct config_reader *reader, size_t size)
@@ -280,10 +304,17 @@ char **config_variables(struct config_reader *reader, const struct json_node *no
 static char *limit_value(struct config_reader *reader, const struct json_node *node)
 {
 	char *text = config_text(reader, node, FORM_WORD, false), digits[NUMBER_SIZE];
+	struct complaint why;
 	uint64_t bytes;
 
-	if (text == NULL || size_parse(text, &bytes) < 0)
+	if (text == NULL || strcmp(text, "unlimited") == 0 || strcmp(text, "-1") == 0 || strchr(text, ':') != NULL)
 		return text;
+	if (size_parse(text, &bytes) < 0) {
+		json_complain(node, &why, "'%.40s': expected a number, a size such as 64MiB, or \"unlimited\"", text);
+		config_refuse(reader, &why);
+		free(text);
+		return NULL;
+	}
 	snprintf(digits, sizeof digits, "%" PRIu64, bytes);
 	free(text);
 	text = strdup(digits);

@@ -63,13 +63,24 @@ static void signal_text(struct writer *writer, const char *key, int number)
 	json_write_text(&writer->json, key, signal_name(number, name));
 }
 
+/* The same of what may hold a secret. */
+static void guarded(struct writer *writer, const char *key, const char *value, struct secret_words *before)
+{
+	cleanup_free char *hidden = writer->whom == CONFIG_FOR_PEOPLE ? secret_hide(before, value) : NULL;
+
+	if (hidden != NULL || writer->whom == CONFIG_FOR_MONITOR)
+		text(writer, key, hidden != NULL ? hidden : value);
+}
+
 static void words(struct writer *writer, const char *key, char **word)
 {
+	struct secret_words before = { 0 };
+
 	if (word == NULL || *word == NULL || writer->whom == CONFIG_FOR_MONITOR)
 		return;
 	json_write_array(&writer->json, key);
 	for (; *word != NULL; word++)
-		text(writer, NULL, *word);
+		guarded(writer, NULL, *word, &before);
 	json_write_end(&writer->json);
 }
 
@@ -388,12 +399,27 @@ static void headers(struct writer *writer, const struct exchange *exchange)
 	json_write_end(&writer->json);
 }
 
+/* Its words are not those that its text would be split into again. */
+static bool needs_words(const struct check *check)
+{
+	for (char **word = check->command; word != NULL && *word != NULL; word++)
+		if (strchr("'\"", **word) != NULL || (*word)[strcspn(*word, " \t\n")] != '\0')
+			return true; /* the NUL counts as found: an empty word */
+	return false;
+}
+
 static void check(struct writer *writer, const struct check *check)
 {
+	const char *body = check->exchange.body;
+	struct secret_words before = { 0 };
+
 	json_write_object(&writer->json, NULL);
 	if (strcmp(check->name, check->text) != 0) /* a target that is its own name may be a longer one */
 		text(writer, "name", check->name);
-	text(writer, "target", check->text);
+	if (writer->whom == CONFIG_FOR_PEOPLE && needs_words(check))
+		words(writer, "command", check->command);
+	else
+		guarded(writer, "target", check->text, &before);
 	timing(writer, &check->timing);
 	json_write_u64(&writer->json, "success_threshold", check->timing.success_threshold);
 	json_write_u64(&writer->json, "jitter", check->timing.jitter_percent);
@@ -402,8 +428,9 @@ static void check(struct writer *writer, const struct check *check)
 	if (check->exchange.method != NULL)
 		text(writer, "method", check->exchange.method);
 	headers(writer, &check->exchange);
-	if (check->exchange.body != NULL)
-		text(writer, "body", check->exchange.body);
+	if (body != NULL)
+		text(writer, "body",
+			writer->whom == CONFIG_FOR_PEOPLE && looks_secret(body, body) ? CONFIG_REDACTED : body);
 	json_write_end(&writer->json);
 }
 
@@ -527,7 +554,7 @@ static void page(struct writer *writer, const struct check *page)
 	json_write_object(&writer->json, NULL);
 	if (strcmp(page->name, page->text) != 0)
 		text(writer, "name", page->name);
-	text(writer, "url", page->text);
+	guarded(writer, "url", page->text, &(struct secret_words){ 0 });
 	if (page->timing.timeout_ns > 0)
 		duration(writer, "timeout", page->timing.timeout_ns);
 	if (page->bearer_file != NULL)
@@ -563,7 +590,7 @@ static void tracing(struct writer *writer, const struct model *model)
 		return;
 	json_write_object(&writer->json, "tracing");
 	if (model->trace_endpoint != NULL)
-		text(writer, "endpoint", model->trace_endpoint);
+		guarded(writer, "endpoint", model->trace_endpoint, &(struct secret_words){ 0 });
 	json_write_bool(&writer->json, "resource", model->otel_resource);
 	json_write_end(&writer->json);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/model.h"
+#include "base/secret.h"
 
 #include <stdio.h>
 
@@ -10,7 +11,7 @@ enum config_audience {
 	CONFIG_FOR_MONITOR, /* without what only the workload needs: its command and its environment */
 };
 
-#define CONFIG_REDACTED "REDACTED"
+#define CONFIG_REDACTED SECRET_HIDDEN
 
 /* Writes to `out` (borrowed; its error state tells of failures). */
 void config_write(const struct model *model, enum config_audience whom, FILE *out);

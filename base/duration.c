@@ -64,6 +64,23 @@ int duration_parse(const char *text, int64_t *ret_ns)
 	return 0;
 }
 
+int duration_read(const char *text, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
+{
+	char limit[DURATION_SIZE];
+	int64_t ns;
+	int error = duration_parse(text, &ns);
+
+	if (error == -ERANGE)
+		return complain(ret_why, ERANGE, "'%.100s': expected at most a year (8760h)", text);
+	if (error < 0)
+		return complain(ret_why, EINVAL, "'%.100s': expected a duration such as 500ms, 8s or 1m30s", text);
+	duration_format(smallest, limit);
+	if (ns < smallest)
+		return complain(ret_why, ERANGE, "'%.100s': expected at least %s", text, limit);
+	*ret_ns = ns;
+	return 0;
+}
+
 void duration_format(int64_t ns, char ret_text[DURATION_SIZE])
 {
 	const long long ms = (ns / (NS_PER_MS / 2) + 1) / 2, s = ms / 1000;

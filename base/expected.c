@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 /* What can end an exchange that began with a plain GET. */
 #define STATUS_FIRST 200
@@ -32,6 +33,15 @@ static int parse_range(const char **text, struct status_range *ret_range)
 	return 0;
 }
 
+/* Three digits, and three smaller ones. */
+static bool ends_before_it_begins(const char *text)
+{
+	static const char digits[] = "0123456789";
+
+	return strspn(text, digits) == 3 && text[3] == '-' && strspn(text + 4, digits) == 3 &&
+		memcmp(text, text + 4, 3) > 0;
+}
+
 int expected_parse(const char *text, struct expected *ret_expected, struct complaint *ret_why)
 {
 	struct expected expected = { 0 };
@@ -42,6 +52,8 @@ int expected_parse(const char *text, struct expected *ret_expected, struct compl
 
 		if (expected.count == EXPECTED_MAX)
 			return complain(ret_why, EINVAL, "more than %d statuses: use ranges (200-299)", EXPECTED_MAX);
+		if (ends_before_it_begins(next))
+			return complain(ret_why, EINVAL, "%.7s ends before it begins", next);
 		if (parse_range(&next, &expected.range[expected.count]) < 0 || (*next != ',' && *next != '\0'))
 			return complain(ret_why, EINVAL,
 				"character %td does not begin a status from %d to %d or a range of them (200-299,401)",

@@ -189,6 +189,8 @@ struct service {
 	size_t check_count;
 	struct logging logging; /* of its standard output and error */
 	struct path_list watch; /* a change below these starts the service again */
+	/* "FILE:LINE:COLUMN: KEY: " of what only a start can judge; NULL where no file says it. */
+	const char *user_place, *seccomp_place;
 	struct confinement confinement;
 };
 

@@ -120,7 +120,8 @@ static int set_restart(const char *value, struct restart_policy *policy, struct 
 			return 0;
 		}
 	}
-	return complain(ret_why, EINVAL, "'%s': expected no, on-failure or always, and :ATTEMPTS if you like", value);
+	return complain(ret_why, EINVAL,
+		"'%s': expected no, on-failure, always or unless-stopped, and :ATTEMPTS if you like", value);
 }
 
 static int set_on_unhealthy(const char *value, struct service *service, struct complaint *ret_why)

@@ -56,14 +56,7 @@ const char *value_next_word(const char **list, char *ret_word, size_t size)
 
 int value_read_duration(const char *value, int64_t smallest, int64_t *ret_ns, struct complaint *ret_why)
 {
-	int64_t ns;
-
-	if (duration_parse(value, &ns) < 0)
-		return complain(ret_why, EINVAL, "'%s': expected a duration such as 500ms, 8s or 1m30s", value);
-	if (ns < smallest)
-		return complain(ret_why, ERANGE, "'%s': too short", value);
-	*ret_ns = ns;
-	return 0;
+	return duration_read(value, smallest, ret_ns, ret_why);
 }
 
 int value_read_signal(const char *value, int *ret_signal, struct complaint *ret_why)

@@ -132,6 +132,12 @@ static int set_from_variable(struct parse *parse, enum option option, const char
 	for (char *word = strtok_r(words, " \t\n", &rest); error == 0 && word != NULL;
 		word = strtok_r(NULL, " \t\n", &rest))
 		error = set_option(option, word, parse->model, ret_why);
+	if (error < 0 && strpbrk(value, "'\"") != NULL) {
+		const struct complaint plain = *ret_why;
+
+		complain(ret_why, -error, "%.400s (in a variable blanks part the values, also between quotes)",
+			plain.text);
+	}
 	return error;
 }
 
@@ -202,7 +208,7 @@ static int take_variable(struct parse *parse, const char *text, struct complaint
 	option = find_variable(text, length);
 	if (option == OPTION_COUNT)
 		return unknown_variable(text, length, ret_why);
-	if (parse->seen[option] || equals[1] == '\0' || is_out_of_place(parse, option))
+	if (parse->seen[option] || equals[1 + strspn(equals + 1, " \t\n")] == '\0' || is_out_of_place(parse, option))
 		return 0; /* the option wins; an empty variable is an unset one */
 	parse->seen[option] = true;
 	error = set_from_variable(parse, option, equals + 1, ret_why);
@@ -446,6 +452,29 @@ static int complete_file(struct model *model, char **env, struct config *config)
 	return error;
 }
 
+static const char *place_of(const struct config_said *said, enum option option)
+{
+	struct complaint place;
+
+	if (said->where[option] == NULL)
+		return NULL;
+	json_complain(said->where[option], &place, "%s", "");
+	return strdup(place.text);
+}
+
+/* What the start alone can judge is then blamed on the file, unless an option or a variable has said it before. */
+static void keep_places(const struct parse *parse, const struct config *config)
+{
+	for (size_t i = 0; i < config->said_count; i++) {
+		struct service *service = i == 0 ? &parse->model->main : &parse->model->more[i - 1];
+
+		if (i > 0 || !parse->seen[OPTION_USER])
+			service->user_place = place_of(&config->said[i], OPTION_USER);
+		if (i > 0 || !parse->seen[OPTION_SECCOMP])
+			service->seccomp_place = place_of(&config->said[i], OPTION_SECCOMP);
+	}
+}
+
 /* All findings of a file whose text is there. */
 static int take_file(struct parse *parse, const struct config_input *input, struct config *ret_config)
 {
@@ -456,6 +485,7 @@ static int take_file(struct parse *parse, const struct config_input *input, stru
 		error = sort_checks(i == 0 ? &model->main : &model->more[i - 1]);
 	if (error < 0)
 		return error;
+	keep_places(parse, ret_config);
 	memcpy(parse->seen, ret_config->said->seen, sizeof parse->seen);
 	return ret_config->error_count > 0 ? 0 : complete_file(model, input->env, ret_config);
 }

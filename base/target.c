@@ -14,7 +14,8 @@
 #define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
 #define NAME_MAX_DNS 253
 #define KNOWN_FORMS                                                                                                    \
-	"http://HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET and file:PATH[?max_age=T]"
+	"http://HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET, file:PATH[?max_age=T], "     \
+	"exec:COMMAND and notify"
 
 /* A piece of the text that is being parsed. */
 struct span {

@@ -42,9 +42,9 @@ static int parse_target(const char *text, struct target *ret_target, struct comp
 		return complain(ret_why, EINVAL,
 			"there is no TLS: give the http:// address of a collector beside this container, which has it");
 	r = target_parse(text, ret_target, &plain);
-	if (r < 0)
+	if (r < 0 && strncasecmp(text, "http", 4) == 0)
 		return complain(ret_why, -r, "'%.100s': %.300s", text, plain.text);
-	if (ret_target->kind != TARGET_HTTP && ret_target->kind != TARGET_HTTP_UNIX)
+	if (r < 0 || (ret_target->kind != TARGET_HTTP && ret_target->kind != TARGET_HTTP_UNIX))
 		return complain(ret_why, EINVAL,
 			"'%.100s': expected http://HOST[:PORT][/PATH], http+unix:SOCKET:/PATH or env", text);
 	return 0;

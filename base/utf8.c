@@ -60,3 +60,14 @@ void utf8_clean(const char *text, char *ret_clean, size_t size)
 	}
 	ret_clean[used] = '\0';
 }
+
+void utf8_trim(char *text)
+{
+	const size_t length = strlen(text);
+	size_t back = 1;
+
+	while (back < length && back < 4 && ((unsigned char)text[length - back] & 0xc0) == 0x80)
+		back++;
+	if (back <= length && (unsigned char)text[length - back] >= 0xc0 && utf8_step(text + length - back) == 0)
+		text[length - back] = '\0';
+}

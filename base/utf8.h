@@ -11,6 +11,9 @@
 /* Length in bytes, 1 to 4, of the well-formed character at `text`; 0 if there is none. The NUL is a character of 1. */
 size_t utf8_step(const char *text);
 
+/* Takes away what is left at the end of a text of a character that was cut. */
+void utf8_trim(char *text);
+
 /* Copies text with each stray byte replaced by U+FFFD and each control character by a blank. What does not fit into
  * `size` bytes (at least 1) is cut between characters; with UTF8_CLEAN_SIZE everything fits. */
 void utf8_clean(const char *text, char *ret_clean, size_t size);

@@ -1,6 +1,7 @@
 #include "health/checks.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "health/resolve.h"
 
 #include <errno.h>
@@ -107,6 +108,7 @@ int checks_init(struct checks *checks, const struct model *model, struct kept *k
 		const struct tally tally = kept_tally(kept, i);
 
 		verdict_init(&checks->verdict[i], checks->check[i].kind);
+		schedule_init(&checks->schedule[i], TIME_NEVER);
 		record->kind = checks->check[i].kind;
 		name_check(record, checks->check[i].name, model);
 		take_counts(record, &tally);
@@ -128,6 +130,7 @@ static void show_verdict(struct checks *checks, size_t index)
 static void forget_verdict(struct checks *checks, size_t index)
 {
 	verdict_init(&checks->verdict[index], checks->check[index].kind);
+	checks->record[index].reason[0] = '\0';
 	show_verdict(checks, index);
 }
 
@@ -185,12 +188,15 @@ int64_t checks_start_ns(const struct checks *checks, size_t index)
 static void hold(struct checks *checks, struct checks_service *service)
 {
 	const size_t holder = verdict_holder(checks->verdict + service->first, service->count);
+	char name[400];
 
 	service->held = holder < service->count;
+	if (service->held)
+		utf8_clean(checks->check[service->first + holder].name, name, sizeof name);
 	for (size_t i = service->first; i < service->first + service->count && service->held; i++)
 		if (is_held(checks, i))
 			snprintf(checks->record[i].reason, sizeof checks->record[i].reason,
-				"startup: %.400s has not succeeded yet", checks->check[service->first + holder].name);
+				"startup: %s has not succeeded yet", name);
 }
 
 /* Never for a check that the service itself tells of, or that has nothing more to say. */
@@ -364,17 +370,37 @@ static void set_next_run(struct checks *checks, size_t index, bool first_time, i
 		schedule_init(schedule, schedule_next(schedule) - spare / 65536 * (next_random(checks) >> 16));
 }
 
+/* A run that says other than the verdict does says how far it is from changing that. */
+static void show_reason(struct checks *checks, size_t index, const char *reason)
+{
+	const struct verdict *verdict = &checks->verdict[index];
+	const struct check_timing *timing = &checks->check[index].timing;
+	char *text = checks->record[index].reason;
+	const size_t size = sizeof checks->record[index].reason;
+
+	if (verdict->consecutive_failures > 0 && verdict_passes(verdict))
+		snprintf(text, size, "%.400s (failure %u of %u)", reason, verdict->consecutive_failures,
+			timing->retries);
+	else if (verdict->consecutive_successes > 0 && !verdict_passes(verdict))
+		snprintf(text, size, "%.400s (success %u of %u)", reason, verdict->consecutive_successes,
+			timing->success_threshold);
+	else
+		snprintf(text, size, "%s", reason);
+	utf8_trim(text);
+}
+
 bool checks_observe(struct checks *checks, size_t index, bool success, const char *reason, int64_t run_at)
 {
 	struct verdict *verdict = &checks->verdict[index];
 	struct wire_check *record = &checks->record[index];
+	const enum verdict_state before = verdict->state;
 	bool changed;
 
 	if (is_held(checks, index))
 		return false;
 	changed = verdict_observe(
 		verdict, &checks->check[index].timing, checks_start_ns(checks, index), run_at, success);
-	snprintf(record->reason, sizeof record->reason, "%s", reason);
+	show_reason(checks, index, reason);
 	show_verdict(checks, index);
 	record->successes += success;
 	record->failures += !success;
@@ -382,6 +408,8 @@ bool checks_observe(struct checks *checks, size_t index, bool success, const cha
 	if (success)
 		record->last_success_ns = clock_wall_ns();
 	keep(checks, index, clock_now_ns());
+	if (changed && checks->changed != NULL)
+		checks->changed(index, before);
 	return changed;
 }
 

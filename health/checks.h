@@ -46,6 +46,8 @@ struct checks {
 	uint32_t *runs;            /* the last 32 of each, the lowest bit the last: 1 a success */
 	bool *is_recalled;         /* it goes on with what another monitor knew of it */
 	int channel;               /* to PID 1, which runs commands */
+	/* Set by the caller, or NULL: hears of each verdict that changed, and of what it was. */
+	void (*changed)(size_t index, enum verdict_state before);
 	uint32_t random;
 	size_t lane_count, busy_count;
 	size_t commands; /* of the busy ones; PID 1 runs so many of them at once and no more */

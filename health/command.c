@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/fdio.h"
 #include "base/signame.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,14 @@ static void read_output(struct command *command)
 	}
 }
 
+/* A character that is whole and no control of a terminal's: U+0080 to U+009F are such (ECMA-48). Its length, or 0. */
+static size_t printable(const char *text)
+{
+	const unsigned char *byte = (const unsigned char *)text;
+
+	return *byte < ' ' || *byte == 0x7f || (byte[0] == 0xc2 && byte[1] < 0xa0) ? 0 : utf8_step(text);
+}
+
 /* ": its first line", in characters that harm no page and no terminal. */
 static void add_first_line(struct command *command)
 {
@@ -57,8 +66,15 @@ static void add_first_line(struct command *command)
 	if (*line == '\0')
 		return;
 	at += (size_t)snprintf(command->reason + at, sizeof command->reason - at, ": ");
-	for (; *line != '\0' && *line != '\n' && *line != '\r' && at < sizeof command->reason - 1; line++)
-		command->reason[at++] = (char)(*line >= ' ' && *line <= '~' ? *line : '?');
+	while (*line != '\0' && *line != '\n' && *line != '\r') {
+		const size_t length = printable(line), taken = length > 0 ? length : 1;
+
+		if (at + taken >= sizeof command->reason)
+			break;
+		memcpy(command->reason + at, length > 0 ? line : "?", taken);
+		at += taken;
+		line += taken;
+	}
 	command->reason[at] = '\0';
 }
 

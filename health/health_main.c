@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/json_write.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "health/check_once.h"
 #include "metrics/health_page.h"
 
@@ -36,6 +37,7 @@ static const char help_text[] = "nest-init health [--live|--ready|--startup] [--
 				"  --ready          can it take requests?\n"
 				"  --live           is it alive?\n"
 				"  --startup        has it started?\n"
+				"                   (several: all of these)\n"
 				"  --json           the same, and every check, as application/health+json\n"
 				"  --timeout TIME   how long it may take, all in all (800ms)\n"
 				"\n"
@@ -82,6 +84,17 @@ static bool refuse(const char *what, const char *why)
 	return false;
 }
 
+/* What stands alone is mostly meant as a TARGET. */
+static bool refuse_word(const char *word)
+{
+	if (*word == '-')
+		return refuse("unknown option", word);
+	fprintf(stderr,
+		"nest-init health: unexpected '%s': a target is joined to its option by a =, as in --ready=%s\n", word,
+		word);
+	return false;
+}
+
 static bool parse_words(int argc, char **argv, struct request *request)
 {
 	for (int i = 1; i < argc; i++) {
@@ -89,13 +102,17 @@ static bool parse_words(int argc, char **argv, struct request *request)
 			request->help = true;
 			return true;
 		}
+		if (strcmp(argv[i], "--timeout") == 0 && i + 1 == argc) {
+			fputs("nest-init health: --timeout: a value is missing\n", stderr);
+			return false;
+		}
 		if (strcmp(argv[i], "--json") == 0) {
 			request->json = true;
 		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
 			if (duration_parse(argv[++i], &request->timeout_ns) < 0 || request->timeout_ns == 0)
 				return refuse("--timeout:", argv[i]);
 		} else if (!parse_kind(argv[i], request)) {
-			return refuse("unknown option", argv[i]);
+			return refuse_word(argv[i]);
 		}
 	}
 	if (request->kinds == 0)
@@ -123,6 +140,7 @@ static const struct {
 	char good[8];
 } order[] = { { CHECK_LIVE, "alive" }, { CHECK_STARTUP, "started" }, { CHECK_READY, "ready" } };
 static_assert(sizeof order / sizeof order[0] == CHECK_KIND_COUNT, "every kind");
+#define GOOD_SIZE 32 /* of all of them */
 
 static bool asks(const struct request *request, enum check_kind kind)
 {
@@ -192,10 +210,26 @@ static void take_status(void *context, const union wire_record *record)
 	}
 }
 
+/* What is well: each kind that was asked for, or the last one's word for all of them. */
+static void join_good(const struct request *request, char ret_words[static GOOD_SIZE])
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < CHECK_KIND_COUNT; i++) {
+		if (!asks(request, order[i].kind))
+			continue;
+		if (request->kinds == ALL_KINDS)
+			length = 0;
+		length += (size_t)snprintf(
+			ret_words + length, GOOD_SIZE - length, "%s%s", length > 0 ? ", " : "", order[i].good);
+	}
+}
+
 /* Asks for one kind after the other. Returns 0, or -errno with a sentence. */
 static int ask_verdicts(
 	const struct request *request, int64_t deadline_ns, struct answer *answer, struct complaint *ret_why)
 {
+	char good[GOOD_SIZE];
 	int r = 0;
 
 	answer->healthy = true;
@@ -205,9 +239,10 @@ static int ask_verdicts(
 		answer->healthy = false;
 		r = control_ask(
 			WIRE_ASK_HEALTH, order[i].kind, deadline_ns - clock_now_ns(), take_verdict, answer, ret_why);
-		if (answer->healthy)
-			snprintf(answer->reason, sizeof answer->reason, "%s", order[i].good);
 	}
+	join_good(request, good);
+	if (answer->healthy)
+		snprintf(answer->reason, sizeof answer->reason, "%s", good);
 	return r;
 }
 
@@ -242,7 +277,7 @@ static int print_looked_at(const struct request *request, const struct answer *a
 		.check_count = answer->check_count,
 		.source = HEALTH_BY_OURSELVES,
 	};
-	const char *good = "";
+	char good[GOOD_SIZE];
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
 		cleanup_free char *text = NULL;
@@ -251,15 +286,18 @@ static int print_looked_at(const struct request *request, const struct answer *a
 
 		if (!asks(request, order[i].kind))
 			continue;
-		good = order[i].good;
 		if (health_page(&facts, 1U << order[i].kind, HEALTH_BRIEF, &status, &text, &length) < 0)
 			return print_no_verdict(request, strerror(ENOMEM));
 		if (status != 200) {
+			char line[HEALTH_BRIEF_BYTES + 1];
+
 			text[strcspn(text, "\n")] = '\0';
-			printf("%.440s (looked at just now: no monitor runs)\n", text);
+			utf8_clean(text, line, sizeof line);
+			printf("%s (looked at just now: no monitor runs)\n", line);
 			return STATUS_UNHEALTHY;
 		}
 	}
+	join_good(request, good);
 	printf("%s: looked at just now, as no monitor runs\n", good);
 	return STATUS_HEALTHY;
 }
@@ -281,6 +319,10 @@ static int look_ourselves(
 	struct complaint why;
 	int r = read_checks(request, &model, &why);
 
+	if (r < 0 && request->target_count > 0 && strncmp(why.text, "--", 2) == 0) {
+		fprintf(stderr, "nest-init health: %s\n", why.text);
+		return STATUS_USAGE;
+	}
 	if (r < 0)
 		return print_no_verdict(request, why.text);
 	if (model.main.check_count == 0)
@@ -310,6 +352,9 @@ static int answer_request(const struct request *request)
 	r = ask_verdicts(request, deadline_ns, answer, &why);
 	if (r == -ECONNREFUSED)
 		return look_ourselves(request, deadline_ns, &why, answer);
+	if (r == 0 && request->target_count > 0)
+		fprintf(stderr, "nest-init health: %s is passed over: PID 1's monitor has its own checks\n",
+			request->targets[0]);
 	if (r == 0 && request->json)
 		r = control_ask(WIRE_ASK_STATUS, CHECK_READY, deadline_ns - clock_now_ns(), take_status, answer, &why);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "health/changes.h"
 #include "health/checks.h"
@@ -18,6 +19,7 @@
 #include "health/notify_server.h"
 #include "health/secret_watch.h"
 #include "health/tracer.h"
+#include "health/verdict_log.h"
 #include "metrics/app_pages_main.h"
 #include "metrics/front_page.h"
 #include "metrics/gate.h"
@@ -299,6 +301,16 @@ static bool tell_look(uint32_t service, const char *path)
 	return send(MONITOR_FD_CHANNEL, &record, sizeof record.look, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
+/* What a service that stops lacks was to be expected, and so is what it says of itself. */
+static void tell_change(size_t index, enum verdict_state before)
+{
+	const struct check *check = &monitor.checks.check[index];
+	const bool says_itself = check->target.kind == TARGET_NOTIFY && check->kind == CHECK_READY;
+
+	verdict_log_change(index, before,
+		says_itself || monitor.services[monitor.checks.record[index].service].state != WIRE_STATE_RUNNING);
+}
+
 static bool tell_health_of(size_t service)
 {
 	union wire_record record = { .health = { .service = (uint32_t)service } };
@@ -566,7 +578,8 @@ static int answer_metrics(void *context, const struct serve_request *request, st
 	return error;
 }
 
-static int answer_health(enum check_kind kind, const struct serve_request *request, struct serve_reply *ret_reply)
+static int answer_health(
+	enum check_kind kind, const char *page, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	static const enum media offered[] = { MEDIA_PLAIN, MEDIA_HEALTH_JSON };
 	enum health_format format = serve_has(request, "verbose") ? HEALTH_VERBOSE : HEALTH_BRIEF;
@@ -576,6 +589,7 @@ static int answer_health(enum check_kind kind, const struct serve_request *reque
 	/* Not waited for: who looks again a second later is told if PID 1 has not answered by then. */
 	ask_init();
 	collect(&facts);
+	facts.health.page = page;
 	negotiate(request->accept, offered, sizeof offered / sizeof offered[0], &media);
 	if (media == MEDIA_HEALTH_JSON)
 		format = HEALTH_JSON;
@@ -586,19 +600,26 @@ static int answer_health(enum check_kind kind, const struct serve_request *reque
 static int answer_live(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_LIVE, request, ret_reply);
+	return answer_health(CHECK_LIVE, NULL, request, ret_reply);
+}
+
+/* /livez by the name that Kubernetes had for it before (deprecated since 1.16), and that load balancers ask for. */
+static int answer_healthz(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
+{
+	(void)context;
+	return answer_health(CHECK_LIVE, "healthz", request, ret_reply);
 }
 
 static int answer_ready(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_READY, request, ret_reply);
+	return answer_health(CHECK_READY, NULL, request, ret_reply);
 }
 
 static int answer_startup(void *context, const struct serve_request *request, struct serve_reply *ret_reply)
 {
 	(void)context;
-	return answer_health(CHECK_STARTUP, request, ret_reply);
+	return answer_health(CHECK_STARTUP, NULL, request, ret_reply);
 }
 
 static const struct serve_page pages[] = {
@@ -606,7 +627,7 @@ static const struct serve_page pages[] = {
 	{ "/metrics", answer_metrics, true },
 	{ "/metrics/self", answer_self, true },
 	{ "/livez", answer_live, false },
-	{ "/healthz", answer_live, false },
+	{ "/healthz", answer_healthz, false },
 	{ "/readyz", answer_ready, false },
 	{ "/startupz", answer_startup, false },
 };
@@ -624,8 +645,10 @@ static void fill_verdict(enum check_kind kind, struct wire_verdict *verdict)
 	verdict->kind = kind;
 	verdict->healthy = health_is_good(&facts.health, kind);
 	verdict->silent = facts.health.source == HEALTH_INIT_SILENT;
-	if (health_page(&facts.health, 1U << kind, HEALTH_BRIEF, &status, &text, &length) == 0)
-		snprintf(verdict->reason, sizeof verdict->reason, "%.*s", (int)strcspn(text, "\n"), text);
+	if (health_page(&facts.health, 1U << kind, HEALTH_BRIEF, &status, &text, &length) == 0) {
+		text[strcspn(text, "\n")] = '\0';
+		utf8_clean(text, verdict->reason, sizeof verdict->reason);
+	}
 	free(text);
 }
 
@@ -865,8 +888,11 @@ static int prepare(char **argv, struct complaint *ret_why)
 	if (make_services() < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	if (kept_open(MONITOR_FD_KEPT, model_check_count(&monitor.model), &monitor.kept) < 0 ||
-		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
+		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) <
+			0 ||
+		verdict_log_init(&monitor.checks) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
+	monitor.checks.changed = tell_change;
 	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
@@ -940,6 +966,7 @@ static void do_what_is_due(void)
 	denial_reports_run(&monitor.denials, tell_denial);
 	monitor.changed |= checks_run(&monitor.checks, clock_now_ns());
 	monitor.changed |= notify_server_run(&monitor.notify, clock_now_ns()); /* it may be free by now */
+	verdict_log_run(clock_now_ns());
 	if (monitor.changed)
 		tell_health();
 	for (size_t i = 0; i < monitor.changes_count; i++)

@@ -79,16 +79,21 @@ static const struct {
 	{ EPROTOTYPE, "not a stream socket" },
 	{ ENOENT, "not there" },
 	{ ENOTDIR, "not there" },
-	{ EACCES, "permission denied" },
 	{ EPERM, "not permitted" },
 	{ EMFILE, "too many open files" },
 	{ ENFILE, "too many open files" },
 };
 
+/* Who looks is mostly another user than the service, who may well be allowed to. */
 static const char *describe_error(int error)
 {
+	static char denied[48];
 	size_t i;
 
+	if (error == EACCES) {
+		snprintf(denied, sizeof denied, "permission denied to user %u", (unsigned)geteuid());
+		return denied;
+	}
 	for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
 		if (errors[i].error == error)
 			return errors[i].text;
@@ -441,6 +446,12 @@ static bool judge_head(struct probe *probe, const char *bytes, size_t length)
 	return judge_body(probe, http_body_feed(&probe->body, bytes, length));
 }
 
+/* A record of that type and of any version from 3.0 on (RFC 8446 section 5.1). */
+static bool is_tls_alert(const char *bytes, size_t length)
+{
+	return length >= 2 && bytes[0] == 0x15 && bytes[1] == 0x03;
+}
+
 /* The same. */
 static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 {
@@ -455,7 +466,9 @@ static bool take_bytes(struct probe *probe, const char *bytes, size_t length)
 	case HTTP_HEAD_COMPLETE:
 		return judge_head(probe, bytes + (probe->head.size - before), length - (probe->head.size - before));
 	case HTTP_HEAD_MALFORMED:
-		finish_failed(probe, "not an HTTP/1 answer");
+		finish_failed(probe,
+			before == 0 && is_tls_alert(bytes, length) ? "not an HTTP/1 answer: this looks like a TLS port"
+								   : "not an HTTP/1 answer");
 		return false;
 	case HTTP_HEAD_TOO_LARGE:
 		finish_failed(probe, "more than 64 KiB of headers");

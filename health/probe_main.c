@@ -30,6 +30,7 @@ static const char help[] =
 	"        tcp://HOST:PORT              a connection is made\n"
 	"        unix:SOCKET                  the same to a Unix socket\n"
 	"        file:PATH[?max_age=T]        it exists, modified at most T ago\n"
+	"        exec:COMMAND ARG...          it ends with status 0; all that follows belongs to it\n"
 	"Durations: 500ms, 8s, 1m30s. An IPv6 address is written in brackets.\n"
 	"\n"
 	"One line for each TARGET says \"ok\" or \"failed\" first; failures come before successes.\n"
@@ -54,8 +55,12 @@ static int take_duration(const char *option, const char *text, int64_t *ret_ns)
 {
 	int64_t ns;
 
-	if (duration_parse(text, &ns) < 0 || ns == 0)
-		return refuse(option, "takes a duration above zero: 500ms, 8s, 1m30s");
+	if (duration_parse(text, &ns) < 0 || ns == 0) {
+		fprintf(stderr,
+			"nest-init probe: %s: '%s': expected a duration above zero, such as 500ms, 8s or 1m30s\n",
+			option, text);
+		return EXIT_USAGE;
+	}
 	*ret_ns = ns;
 	return 0;
 }
@@ -94,7 +99,7 @@ static int take_options(int argc, char **argv, struct request *request)
 	opterr = 0;
 	optind = 0; /* main may have parsed options already: start afresh (getopt(3)) */
 	while (r == 0) {
-		const int code = getopt_long(argc, argv, ":", options, NULL);
+		const int code = getopt_long(argc, argv, ":h", options, NULL);
 
 		if (code == -1)
 			return 0;
@@ -104,7 +109,7 @@ static int take_options(int argc, char **argv, struct request *request)
 			r = take_expected(optarg, &request->expected);
 		else if (code == OPTION_WAIT)
 			r = take_duration("--wait", optarg, &request->wait_ns);
-		else if (code == OPTION_HELP)
+		else if (code == OPTION_HELP || code == 'h')
 			r = -1;
 		else
 			r = refuse_option(code, argv);

@@ -10,6 +10,9 @@
 /* Between the tries of a job: short beside the start of any service, long beside the cost of a try. */
 #define RETRY_NS (250 * NS_PER_MS)
 
+/* So long before the end the last try begins. */
+#define LAST_NS (50 * NS_PER_MS)
+
 /* One job under way. */
 struct lane {
 	enum { LANE_PAUSED, LANE_PROBING, LANE_THROUGH } state;
@@ -48,9 +51,9 @@ static void end_try(const struct run *run, size_t i, int64_t now)
 	if (job->success || !cut || job->reason[0] == '\0')
 		snprintf(job->reason, sizeof job->reason, "%s", reason);
 	lane->state = LANE_THROUGH;
-	if (!job->success && run->again && now + RETRY_NS < run->end) {
+	if (!job->success && run->again && now + LAST_NS < run->end) {
 		lane->state = LANE_PAUSED;
-		lane->start_at = now + RETRY_NS;
+		lane->start_at = now + RETRY_NS < run->end - LAST_NS ? now + RETRY_NS : run->end - LAST_NS;
 	}
 }
 

@@ -71,9 +71,11 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.late = machine->late,
 		.changed = machine->changed,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
+		.asked_ns = end_ns - unit->asked_at_ns,
 		.passed = unit->passed,
 		.pre_stop_ns = unit->machine.policy.pre_stop_ns,
 		.stop_timeout_ns = supervise_order_budget(&machine->policy),
+		.stop_timeout_given = machine->policy.timeout_ns != TIME_NEVER,
 		.leftovers_ns = unit->machine.kill_at_ns - unit->main_ended_at_ns,
 		.oom_kills = unit->oom_kills,
 		.leftovers = unit->leftovers,
@@ -145,7 +147,7 @@ void certificate_end(struct unit *unit, int status)
 {
 	unit->main_ended_at_ns = clock_now_ns();
 	if (unit->asked_signal != 0)
-		unit->record.stop_duration_ns = unit->main_ended_at_ns - unit->stop_began_at_ns;
+		unit->record.stop_duration_ns = unit->main_ended_at_ns - unit->asked_at_ns;
 	/* What ended well lacked nothing: the files of its cgroup are not read for that. */
 	unit->oom_kills = status != 0 ? oom_kills_since(unit) : 0;
 	if (unit->refused)

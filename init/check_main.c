@@ -6,6 +6,7 @@
 #include "base/memory_limit.h"
 #include "base/options.h"
 #include "base/secret.h"
+#include "init/check_here.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -21,7 +22,8 @@ static const char help_text[] = "nest-init check [--print] [FILE]\n"
 				"Tells all that is wrong with a configuration file, as FILE:LINE:COLUMN: KEY:\n"
 				"SENTENCE. FILE: else NEST_INIT_CONFIG, else " CONFIG_DEFAULT ".\n"
 				"  --print   the configuration of a run with this file and the variables that are\n"
-				"            set here, as such a file; what looks like a secret is not shown\n"
+				"            set here, as such a file; REDACTED: what looks like a secret by\n"
+				"            its name or form (README), which not each one does\n"
 				"Exit status: 0; 1 if anything is wrong; 125 bad usage, or FILE cannot be read.\n";
 
 struct wish {
@@ -102,12 +104,17 @@ int check_main(int argc, char **argv)
 		fprintf(stderr, "nest-init check: %s\n", why.text);
 		return STATUS_INVALID;
 	}
+	if (config.error_count == 0 && check_here(&model, &config) < 0) {
+		fprintf(stderr, "nest-init check: %s\n", strerror(ENOMEM));
+		return STATUS_USAGE;
+	}
 	tell(&config);
 	if (config.error_count > 0)
 		return STATUS_INVALID;
 	if (wish.print)
 		config_write(&model, CONFIG_FOR_PEOPLE, stdout);
 	else
-		printf("%s: nothing is wrong\n", wish.file);
+		printf("%s: nothing is wrong%s\n", wish.file,
+			config.warning_count > 0 ? " but what is not there here" : "");
 	return fflush(stdout) == 0 ? 0 : STATUS_USAGE;
 }

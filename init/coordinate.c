@@ -139,8 +139,25 @@ static void block(struct coordinator *coordinator, struct coordinate_unit *unit)
 	const int status = coordinator->unit[unit->waits_for->on].status;
 
 	unit->phase = COORDINATE_BLOCKED;
+	unit->blocker = unit->waits_for->on;
+	unit->blocked_now = true;
 	unit->status = status != 0 ? status : STATUS_BLOCKED;
 	lose(coordinator, unit);
+}
+
+bool coordinate_blocked(struct coordinator *coordinator, size_t *ret_unit, size_t *ret_blocker)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		struct coordinate_unit *unit = &coordinator->unit[i];
+
+		if (!unit->blocked_now)
+			continue;
+		unit->blocked_now = false;
+		*ret_unit = i;
+		*ret_blocker = unit->blocker;
+		return true;
+	}
+	return false;
 }
 
 /* A task for the end, or for its time, waits for that. */

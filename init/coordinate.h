@@ -32,6 +32,8 @@ struct coordinate_unit {
 	bool due;         /* SERVICE_SCHEDULED: its time has come */
 	bool held;        /* somebody stopped it by hand: that it ends is no failure */
 	int status;       /* exit status, once it ended or is blocked */
+	size_t blocker;   /* COORDINATE_BLOCKED: what it waited for */
+	bool blocked_now; /* and nobody has asked yet */
 	/* What the edges say of it, as of the last look: one look at all edges for each action, whatever their number.
 	 */
 	const struct dependency_edge *waits_for; /* what keeps it from starting; NULL: nothing does */
@@ -67,6 +69,9 @@ void coordinate_started(struct coordinator *coordinator, size_t unit);
 void coordinate_ready(struct coordinator *coordinator, size_t unit);
 void coordinate_again(struct coordinator *coordinator, size_t unit); /* it has ended, and will be started again */
 void coordinate_ended(struct coordinator *coordinator, size_t unit, int status);
+
+/* A unit that will not be started, and on whose account. Each is told once; returns false if there is none. */
+bool coordinate_blocked(struct coordinator *coordinator, size_t *ret_unit, size_t *ret_blocker);
 
 /* A scheduled unit's time has come. Returns false if it still runs from the last time, or the container stops. */
 bool coordinate_due(struct coordinator *coordinator, size_t unit);

@@ -1,5 +1,6 @@
 #include "init/death.h"
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/signame.h"
 #include "init/last_words.h"
@@ -91,9 +92,9 @@ static void say_stop(struct text *text, const struct death *death)
 		say(text, ", %s after a check found it unhealthy", time);
 	if (death->changed)
 		say(text, ", %s after a change of its files", time);
-	if (death->stop_signal != 0) {
+	duration_format(death->asked_ns, time);
+	if (death->stop_signal != 0)
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
-	}
 }
 
 static bool passed(const struct death *death, enum wire_deadline deadline)
@@ -110,7 +111,11 @@ static void say_deadlines(struct text *text, const struct death *death)
 		say(text, "; --pre-stop-timeout (%s) has passed", time);
 	duration_format(death->stop_timeout_ns, time);
 	if (passed(death, WIRE_DEADLINE_STOP_TIMEOUT))
-		say(text, "; --stop-timeout (%s) has passed", time);
+		say(text,
+			death->stop_timeout_given ? "; --stop-timeout (%s) has passed"
+						  : "; it did not end within %s, which is what it has without a "
+						    "--stop-timeout",
+			time);
 	duration_format(death->leftovers_ns, time);
 	if (passed(death, WIRE_DEADLINE_LEFTOVERS))
 		say(text, "; what was left did not end within %s", time);
@@ -139,13 +144,19 @@ static void say_what_follows(struct text *text, const struct death *death)
 	char time[DURATION_SIZE];
 
 	duration_format(death->again_in_ns, time);
-	if (death->again && death->again_in_ns > 0)
+	if (death->again && death->again_in_ns >= NS_PER_MS)
 		say(text, "; starting it again in %s", time);
 	else if (death->again)
-		say(text, death->again_in_ns == 0 ? "; starting it again" : "; waiting for a change of its files");
+		say(text, death->again_in_ns >= 0 ? "; starting it again" : "; waiting for a change of its files");
+	if (death->used_up == 1)
+		say(text, "; not started again: it was once");
+	else if (death->used_up > 0)
+		say(text, "; not started again: it was %u times", death->used_up);
 	duration_format(death->window_ns, time);
-	if (death->used_up > 0)
-		say(text, "; not started again: it was %u times within %s", death->used_up, time);
+	if (death->used_up > 0 && death->window_ns != TIME_NEVER)
+		say(text, " within %s", time);
+	if (death->unhealthy && !death->again && death->wait_status == 0 && death->exit_status != 0)
+		say(text, "; the exit status is %d, as no end by a check is a success", death->exit_status);
 }
 
 static void say_last_words(struct text *text, const char *words)
@@ -210,7 +221,7 @@ void death_add(struct json_line *line, const void *context)
 		json_line_text(line, "stopped_by", "change");
 	if (death->stop_signal != 0) {
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
-		json_line_seconds(line, "stop_seconds", death->stopping_ns);
+		json_line_seconds(line, "stop_seconds", death->asked_ns);
 	}
 	if (json_line_open(line, "deadlines_passed", '[')) {
 		for (uint32_t deadline = 0; deadline < WIRE_DEADLINE_COUNT; deadline++)

@@ -31,14 +31,16 @@ struct death {
 	const char *refusal;    /* EXEC and REFUSED: the sentence that says why, borrowed */
 	const char *last_words; /* lines of its standard error (init/last_words.h), or NULL; borrowed */
 	int64_t lived_ns;
-	int stop_signal; /* that asked for a stop; 0: none did */
-	bool unhealthy;  /* a check did, before any signal */
-	bool late;       /* or its time was over */
-	bool changed;    /* a change of its files did: it is started again */
-	int64_t stopping_ns;
+	int stop_signal;     /* that asked for a stop; 0: none did */
+	bool unhealthy;      /* a check did, before any signal */
+	bool late;           /* or its time was over */
+	bool changed;        /* a change of its files did: it is started again */
+	int64_t stopping_ns; /* since the first of these asked for its end */
+	int64_t asked_ns;    /* since the stop signal did */
 	unsigned passed;     /* a bit for each enum wire_deadline that did */
 	int64_t pre_stop_ns; /* how long each of them was */
 	int64_t stop_timeout_ns;
+	bool stop_timeout_given; /* else it is what there is without one */
 	int64_t leftovers_ns;
 	uint64_t oom_kills; /* in its cgroup while it lived */
 	struct leftovers leftovers;

@@ -28,6 +28,8 @@
 /* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
 #define KILLING_NS (2 * NS_PER_S)
 #define NS_PER_US 1000
+/* A check that flaps does not fill the log with the watchdog. */
+#define STARVING_QUIET_NS (10 * NS_PER_S)
 /* The log process gives up by itself before that. */
 #define LOGS_END_NS (LOGGER_END_NS + NS_PER_S / 2)
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
@@ -111,30 +113,44 @@ static bool each_is_ready(const struct loop *loop)
 /* READY=1 goes out once, whatever is started again later, and never after a stop began. */
 static void tell_ready(struct loop *loop)
 {
+	int error;
+
 	if (loop->ready_told || loop->stopping_told || !each_is_ready(loop))
 		return;
-	notify_send("READY=1");
+	error = notify_send("READY=1");
+	if (error < 0)
+		log_line(LOG_LEVEL_WARNING, "NOTIFY_SOCKET: the service manager hears nothing: %s", strerror(-error));
 	loop->ready_told = true;
 	if (loop->watchdog_ns > 0)
 		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;
 }
 
-static bool each_is_live(const struct loop *loop)
+/* NULL: none is. */
+static const struct unit *first_dead(const struct loop *loop)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
 		if (!loop->unit[i].live)
-			return false;
-	return true;
+			return &loop->unit[i];
+	return NULL;
 }
 
-/* As long as no service is dead; else the manager is to act. */
+/* As long as no service is dead; else the manager is to act, and the log says why it will. */
 static void feed_watchdog(struct loop *loop, int64_t now)
 {
+	const struct unit *dead;
+
 	if (now < loop->watchdog_at_ns)
 		return;
 	loop->watchdog_at_ns = now + loop->watchdog_ns;
-	if (each_is_live(loop))
+	dead = first_dead(loop);
+	if (dead == NULL)
 		notify_send("WATCHDOG=1");
+	else if (!loop->starves && now >= loop->starving_tell_ns)
+		log_line(LOG_LEVEL_WARNING, "a live check found %s unhealthy: no WATCHDOG=1 until it is healthy again",
+			dead->called);
+	if (dead != NULL && !loop->starves)
+		loop->starving_tell_ns = now + STARVING_QUIET_NS;
+	loop->starves = dead != NULL;
 }
 
 /* One behind the other, at the most. */
@@ -190,6 +206,25 @@ static void act(struct loop *loop, const struct coordinate_action *action, const
 	}
 }
 
+/* Who waits for somebody who will never be that far. */
+static void tell_blocked(struct loop *loop)
+{
+	size_t number, blocker;
+
+	while (coordinate_blocked(&loop->coordinator, &number, &blocker)) {
+		const struct coordinate_unit *on = &loop->coordinator.unit[blocker];
+		const char *end = loop->coordinator.unit[number].essential ? ": stopping" : "";
+
+		if (on->phase == COORDINATE_BLOCKED)
+			log_line(LOG_LEVEL_WARNING, "%s is not started: %s is not either%s", loop->unit[number].called,
+				loop->unit[blocker].called, end);
+		else
+			log_line(LOG_LEVEL_WARNING,
+				"%s is not started: %s, which it waits for, has ended with status %d%s",
+				loop->unit[number].called, loop->unit[blocker].called, on->status, end);
+	}
+}
+
 /* Does all that is to be done now. What an action leads to is done here as well, not within it. info: of the signal
  * that asks, or NULL. */
 static void coordinate(struct loop *loop, const siginfo_t *info)
@@ -199,8 +234,11 @@ static void coordinate(struct loop *loop, const siginfo_t *info)
 	if (loop->coordinating)
 		return;
 	loop->coordinating = true;
-	while (coordinate_next(&loop->coordinator, &action))
+	while (coordinate_next(&loop->coordinator, &action)) {
+		tell_blocked(loop);
 		act(loop, &action, info);
+	}
+	tell_blocked(loop);
 	loop->coordinating = false;
 }
 

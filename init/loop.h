@@ -44,6 +44,8 @@ struct loop {
 	int64_t watchdog_at_ns; /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
 	pid_t spared[2 * LOOP_UNITS_MAX + 1]; /* the monitor, log processes, other services: no leftovers of a unit */
 	size_t spared_count;
+	bool starves;                  /* of WATCHDOG=1 the manager, as a live check fails */
+	int64_t starving_tell_ns;      /* not told again before that */
 	struct wire_snapshot snapshot; /* the counters, kept in the very record that reports them */
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,18 +41,21 @@ static int64_t watchdog_of(const char *usec, const char *pid)
 	return half > SHORTEST_NS ? half : SHORTEST_NS;
 }
 
-void notify_take(int64_t *ret_watchdog_ns)
+int notify_take(int64_t *ret_watchdog_ns)
 {
-	const char *address = getenv("NOTIFY_SOCKET");
+	const char *address = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
+	bool understood = true;
 
 	*ret_watchdog_ns = 0;
 	if (address != NULL && *address != '\0') {
 		manager = address; /* it stays where the kernel has put it */
-		*ret_watchdog_ns = watchdog_of(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+		*ret_watchdog_ns = watchdog_of(usec, getenv("WATCHDOG_PID"));
+		understood = usec == NULL || *usec == '\0' || strcmp(usec, "0") == 0 || number_of(usec) > 0;
 	}
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");
+	return understood ? 0 : -EINVAL;
 }
 
 static int connect_to(const char *name)

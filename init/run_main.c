@@ -157,8 +157,9 @@ static void set_policy(const struct service *service, struct supervise *ret_mach
  * program that we stand in for, unless a check says so. */
 static void speak_for_service(void)
 {
-	if (personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model))
-		notify_take(&loop.watchdog_ns);
+	if ((personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model)) &&
+		notify_take(&loop.watchdog_ns) < 0)
+		warn("WATCHDOG_USEC is no number of microseconds: the service manager hears no WATCHDOG=1");
 }
 
 static bool has_exec_check(const struct service *service)
@@ -298,11 +299,25 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
 }
 
-/* The message names the service where there are several. */
+/* Puts the place of the file before the sentence, if it begins like that. */
+static bool blame_place(const char *place, const char *begins, struct complaint *why)
+{
+	const struct complaint plain = *why;
+
+	if (place == NULL || strncmp(plain.text, begins, strlen(begins)) != 0)
+		return false;
+	complain(why, EINVAL, "%s%.450s", place, strchr(plain.text, ' ') + 1);
+	return true;
+}
+
+/* The message names the file's key, or else the service where there are several. */
 static int blame_service(const struct service *service, int error, struct complaint *why)
 {
 	struct complaint plain = *why;
 
+	if (blame_place(service->user_place, "user: user ", why) ||
+		blame_place(service->seccomp_place, "seccomp: ", why))
+		return error;
 	return !is_one_of_several() ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
 }
 

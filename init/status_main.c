@@ -261,8 +261,12 @@ static void print_confinement(const struct wire_service *service)
 			paint_text(GREEN, "in force");
 			print_detail(service, layer);
 		} else {
-			paint_text(asked(service, layer) ? RED : PLAIN,
-				asked(service, layer) ? "NOT in force" : "not asked for");
+			const bool missing = asked(service, layer) && !wire_is_to_come(service);
+
+			paint_text(missing ? RED : PLAIN,
+				missing                         ? "NOT in force"
+					: asked(service, layer) ? "asked for"
+								: "not asked for");
 		}
 		putchar('\n');
 	}
@@ -270,15 +274,17 @@ static void print_confinement(const struct wire_service *service)
 
 static void print_check(const struct wire_check *check)
 {
+	const bool failing = check->consecutive_failures > 0;
+
 	if (check->healthy == 1)
-		paint_text(GREEN, "  ok        ");
+		paint_text(failing ? YELLOW : GREEN, failing ? "  failing   " : "  ok        ");
 	else if (check->settled == 1)
 		paint_text(RED, "  FAILED    ");
 	else
 		paint_text(YELLOW, "  waiting   ");
 	printf("%-9s%s\n%21s%s", check_kind_name((enum check_kind)check->kind), check->name, "",
 		check->reason[0] != '\0' ? check->reason : "no result yet");
-	if (check->consecutive_failures > 1)
+	if (check->healthy == 0 && check->settled == 1 && check->consecutive_failures > 1)
 		printf(", %u failures in a row", check->consecutive_failures);
 	if (check->last_success_ns > 0)
 		printf(", last success %s ago", since(check->last_success_ns).at);

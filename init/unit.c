@@ -161,8 +161,12 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
+	const int64_t now = clock_now_ns();
+
 	if (unit->stop_began_at_ns == 0)
-		unit->stop_began_at_ns = clock_now_ns();
+		unit->stop_began_at_ns = now;
+	if (signal != 0)
+		unit->asked_at_ns = now;
 	unit->asked_signal = signal;
 	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
 	unit->changed = true;
@@ -456,16 +460,19 @@ bool unit_look_at_clock(struct unit *unit, int64_t now)
 
 /* ---- health ---- */
 
-/* Once in a life, whatever the checks say afterwards: the next word is the service's. */
+/* Once for each change from healthy to unhealthy. An order ends this life anyhow: there is one of it, whatever the
+ * checks say afterwards. */
 static void become_unhealthy(struct unit *unit)
 {
 	const bool again = unit->on_unhealthy == UNHEALTHY_RESTART;
+	char name[SIGNAL_NAME_SIZE];
 
 	if (unit->was_unhealthy || unit->machine.state != SUPERVISE_RUNNING)
 		return;
 	unit->was_unhealthy = true;
 	if (unit->on_unhealthy == UNHEALTHY_SIGNAL) {
-		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: it is sent a signal", unit->called);
+		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: it is sent SIG%s", unit->called,
+			signal_name(unit->unhealthy_signal, name));
 		unit_deliver(unit, unit->unhealthy_signal, NULL);
 	} else if (unit->on_unhealthy != UNHEALTHY_NONE) {
 		unit_step(unit,
@@ -484,6 +491,8 @@ void unit_take_health(struct unit *unit, const struct wire_health *health)
 		become_ready(unit);
 	if (health->unhealthy == 1)
 		become_unhealthy(unit);
+	else if (unit->on_unhealthy == UNHEALTHY_SIGNAL)
+		unit->was_unhealthy = false;
 }
 
 bool unit_may_be_probed(const struct unit *unit)

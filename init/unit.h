@@ -42,7 +42,7 @@ struct unit {
 	bool refused;          /* the child said that it will not execute the workload */
 	bool was_ready;        /* in this life */
 	bool live;             /* the verdict; in a new life the service is not dead yet */
-	bool was_unhealthy;    /* in this life */
+	bool was_unhealthy;    /* and acted upon; in this life, or since it was healthy last */
 	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
@@ -69,6 +69,7 @@ struct unit {
 	int64_t due_s;                 /* of a scheduled one: wall clock, seconds; */
 	int64_t look_at_ns;            /* and when that is looked at; TIME_NEVER: it is not scheduled */
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
+	int64_t asked_at_ns;           /* when asked_signal did */
 	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
 	struct wire_service record;    /* what is counted, kept in the very record that reports it */
 };

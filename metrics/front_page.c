@@ -187,7 +187,7 @@ static void add_runs(struct buffer *page, uint32_t runs, uint64_t count)
 static void add_outcome(struct buffer *page, const struct wire_check *check, int64_t wall_ns)
 {
 	html_escaped(page, check->reason[0] != '\0' ? check->reason : "no result yet");
-	if (check->consecutive_failures > 1) {
+	if (check->healthy == 0 && check->settled == 1 && check->consecutive_failures > 1) {
 		html(page, ", ");
 		buffer_add_u64(page, check->consecutive_failures);
 		html(page, " failures in a row");
@@ -203,12 +203,16 @@ static void add_check(struct buffer *page, const struct front_facts *facts, size
 {
 	const struct wire_check *check = &facts->known->checks[index];
 
+	const bool failing = check->healthy == 1 && check->consecutive_failures > 0;
+
 	html(page, "<li class=\"row\"><div>");
 	html_coloured(page,
-		check->healthy           ? "good"
+		failing                  ? "wait"
+			: check->healthy ? "good"
 			: check->settled ? "bad"
 					 : "wait",
-		check->healthy           ? "ok"
+		failing                  ? "failing"
+			: check->healthy ? "ok"
 			: check->settled ? "failed"
 					 : "waiting");
 	html(page, " <b>");

@@ -1,5 +1,6 @@
 #include "metrics/health_page.h"
 
+#include "base/cleanup.h"
 #include "base/utf8.h"
 #include "metrics/buffer.h"
 
@@ -106,67 +107,92 @@ static const struct wire_check *find_holder(const struct health_facts *facts)
 
 static void describe_holder(const struct wire_check *holder, struct item *ret_item)
 {
-	char reason[WIRE_REASON_SIZE];
+	char name[HEALTH_BRIEF_NAME + 1], reason[WIRE_REASON_SIZE];
 
-	snprintf(reason, sizeof reason, "%.100s has not succeeded yet", holder->name);
+	utf8_clean(holder->name, name, sizeof name);
+	snprintf(reason, sizeof reason, "%s has not succeeded yet", name);
 	utf8_clean("startup", ret_item->name, sizeof ret_item->name);
 	utf8_clean(reason, ret_item->reason, sizeof ret_item->reason);
 	ret_item->good = ret_item->held = false;
 }
 
+/* How many items were written, of as many at the most. */
+struct progress {
+	size_t count, most;
+};
+
 /* Calls write for PID 1, if it is known, for what holds readiness back, and for each check of the kinds, in this order;
- * *count is its own, from 0 on: how many it has written. Returns that. */
-static size_t each_item(struct buffer *page, const struct health_facts *facts, unsigned kinds,
-	void (*write)(struct buffer *page, const struct item *item, size_t *count))
+ * the progress is its own. */
+static void each_item(struct buffer *page, const struct health_facts *facts, unsigned kinds, struct progress *progress,
+	void (*write)(struct buffer *page, const struct item *item, struct progress *progress))
 {
 	const bool ready = (kinds >> CHECK_READY & 1) != 0, startup = (kinds >> CHECK_STARTUP & 1) != 0;
 	const struct wire_check *holder = ready ? find_holder(facts) : NULL;
 	struct item item = { .held = false };
-	size_t count = 0;
 
 	if (facts->source != HEALTH_BY_OURSELVES) {
 		describe_init(facts, kinds, &item);
-		write(page, &item, &count);
+		write(page, &item, progress);
 	}
 	if (holder != NULL && !startup) { /* which would show it itself */
 		describe_holder(holder, &item);
-		write(page, &item, &count);
+		write(page, &item, progress);
 	}
 	for (size_t i = 0; i < facts->check_count; i++) {
 		if ((kinds >> facts->checks[i].kind & 1) == 0)
 			continue;
 		describe_check(&facts->checks[i], (kinds & (kinds - 1)) != 0, &item);
 		item.held = holder != NULL && facts->checks[i].kind == CHECK_READY;
-		write(page, &item, &count);
+		write(page, &item, progress);
 	}
-	return count;
 }
 
-static void write_failure(struct buffer *page, const struct item *item, size_t *count)
+static void write_failure(struct buffer *page, const struct item *item, struct progress *progress)
 {
 	const bool cut = strlen(item->name) > HEALTH_BRIEF_NAME;
 	char name[HEALTH_BRIEF_NAME + 1];
 
-	if (item->good || item->held || (*count)++ >= HEALTH_BRIEF_MAX)
+	if (item->good || item->held || progress->count++ >= progress->most)
 		return;
 	utf8_clean(item->name, name, sizeof name - (cut ? strlen("...") : 0));
-	buffer_add_text(page, *count == 1 ? ": " : "; ");
+	buffer_add_text(page, progress->count == 1 ? ": " : "; ");
 	buffer_add_text(page, name);
 	buffer_add_text(page, cut ? "...: " : ": ");
 	buffer_add_text(page, item->reason);
 }
 
-/* The verdict and what fails, without the end of the line. */
-static void write_failures(struct buffer *page, const struct health_facts *facts, unsigned kinds)
+/* The verdict and what fails, as much as that of it. */
+static void write_most(struct buffer *page, const struct health_facts *facts, unsigned kinds, size_t most)
 {
-	size_t failures;
+	struct progress progress = { .most = most };
 
 	buffer_add_text(page, wording_of(kinds)->bad);
-	failures = each_item(page, facts, kinds, write_failure);
-	if (failures > HEALTH_BRIEF_MAX) {
-		buffer_add_text(page, "; and ");
-		buffer_add_u64(page, failures - HEALTH_BRIEF_MAX);
-		buffer_add_text(page, " more");
+	each_item(page, facts, kinds, &progress, write_failure);
+	if (progress.count <= most)
+		return;
+	buffer_add_text(page, "; and ");
+	buffer_add_u64(page, progress.count - most);
+	buffer_add_text(page, " more");
+}
+
+/* As many as there is room for, one at the least, without the end of the line. */
+static void write_failures(struct buffer *page, const struct health_facts *facts, unsigned kinds)
+{
+	for (size_t most = HEALTH_BRIEF_MAX; most > 0; most--) {
+		struct buffer brief;
+		cleanup_free char *text = NULL;
+		size_t length;
+		int error;
+
+		buffer_open(&brief, HEALTH_PAGE_MAX);
+		write_most(&brief, facts, kinds, most);
+		error = buffer_take(&brief, &text, &length);
+		if (error < 0)
+			buffer_fail(page, error);
+		else if (length <= HEALTH_BRIEF_BYTES || most == 1)
+			buffer_add(page, text, length);
+		if (error < 0 || length <= HEALTH_BRIEF_BYTES)
+			return;
 	}
 }
 
@@ -179,9 +205,9 @@ static void write_brief(struct buffer *page, const struct health_facts *facts, u
 	buffer_add_text(page, "\n");
 }
 
-static void write_line(struct buffer *page, const struct item *item, size_t *count)
+static void write_line(struct buffer *page, const struct item *item, struct progress *progress)
 {
-	(void)count;
+	(void)progress;
 	buffer_add_text(page, item->good ? "[+]" : "[-]");
 	buffer_add_text(page, item->name);
 	buffer_add_text(page, item->good ? " ok" : " failed: ");
@@ -192,8 +218,8 @@ static void write_line(struct buffer *page, const struct item *item, size_t *cou
 
 static void write_verbose(struct buffer *page, const struct health_facts *facts, unsigned kinds)
 {
-	each_item(page, facts, kinds, write_line);
-	buffer_add_text(page, wording_of(kinds)->page);
+	each_item(page, facts, kinds, NULL, write_line);
+	buffer_add_text(page, facts->page != NULL ? facts->page : wording_of(kinds)->page);
 	buffer_add_text(page, each_kind(health_is_good, facts, kinds) ? " check passed\n" : " check failed\n");
 }
 
@@ -211,9 +237,9 @@ static void add_string(struct buffer *page, const char *clean)
 
 /* A member of "checks": an array of one, for the draft allows several components behind one name. A name that two
  * checks share is the operator's doing; the last one counts for most parsers. */
-static void write_member(struct buffer *page, const struct item *item, size_t *count)
+static void write_member(struct buffer *page, const struct item *item, struct progress *progress)
 {
-	buffer_add_text(page, (*count)++ == 0 ? "" : ",");
+	buffer_add_text(page, progress->count++ == 0 ? "" : ",");
 	add_string(page, item->name);
 	buffer_add_text(page, ":[{\"status\":");
 	add_string(page, item->good ? "pass" : "fail");
@@ -246,6 +272,7 @@ static void write_output(struct buffer *page, const struct health_facts *facts, 
 static void write_json(struct buffer *page, const struct health_facts *facts, unsigned kinds)
 {
 	const bool good = each_kind(health_is_good, facts, kinds);
+	struct progress progress = { 0 };
 
 	buffer_add_text(page, "{\"status\":");
 	add_string(page, good ? "pass" : "fail");
@@ -256,7 +283,7 @@ static void write_json(struct buffer *page, const struct health_facts *facts, un
 	if (facts->source == HEALTH_BY_OURSELVES)
 		buffer_add_text(page, ",\"notes\":[\"looked at just now: no monitor runs\"]");
 	buffer_add_text(page, ",\"checks\":{");
-	each_item(page, facts, kinds, write_member);
+	each_item(page, facts, kinds, &progress, write_member);
 	buffer_add_text(page, "}}\n");
 }
 

@@ -7,8 +7,9 @@
 
 /* A thousand checks with the longest names and reasons, each byte of them escaped. */
 #define HEALTH_PAGE_MAX (8 * 1024 * 1024)
-/* Failures that the brief page names, and how much of a name it shows. */
+/* Failures that the brief page names, if they have room within so many bytes, and how much of a name it shows. */
 #define HEALTH_BRIEF_MAX 8
+#define HEALTH_BRIEF_BYTES 440
 #define HEALTH_BRIEF_NAME 100
 
 enum health_format {
@@ -31,6 +32,7 @@ struct health_facts {
 	const struct wire_check *checks;
 	size_t check_count;
 	enum health_source source;
+	const char *page; /* what the page calls itself; NULL: as its kind is called */
 };
 
 /* The verdict of the page of that kind. Ready also needs PID 1 to be running: neither starting nor on its way out;

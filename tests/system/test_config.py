@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -203,6 +204,18 @@ def test_denial_reports_of_a_file(image, write):
     assert code == 5 and "called unshare: profile node answers EPERM" in errors
 
 
+def test_the_command_of_a_check_may_be_words(image, write):
+    path = write({"command": ["/bin/sleep", "1000"], "health": {
+        "start_interval": "20ms", "retries": 1,
+        "ready": [{"name": "words", "command": ["/bin/sh", "-c", "echo 'a  b'; exit 3"]}]}})
+    with container(image, path) as c:
+        wait_until(lambda: "words: status 3: a  b" in c.exec("/nest-init", "health", "--timeout", "20s").stdout)
+    code, output, _ = check("--print", path)
+    again = path.with_name("again.json")
+    again.write_text(output)
+    assert code == 0 and '"echo \'a  b\'; exit 3"' in output and check("--print", again) == (0, output, "")
+
+
 # ---- nest-init check ----
 
 def check(*words, env=None):
@@ -239,7 +252,7 @@ def test_a_variable_that_is_not_set_yet_is_no_error(write):
     """An image is checked where it is built."""
     path = write({"command": ["run", "${DATABASE}"]})
     code, output, errors = check(path)
-    assert (code, output) == (0, f"{path}: nothing is wrong\n")
+    assert (code, output) == (0, f"{path}: nothing is wrong but what is not there here\n")
     assert errors == (f"{path}:1:43: services.main.command[1]: the variable DATABASE is not set: set it, or write "
                       "${DATABASE:-TEXT} (here; a start needs it)\n")
 
@@ -258,6 +271,14 @@ def test_print_shows_what_a_run_would_make_of_it(write):
 def test_print_shows_no_secret(write):
     path = write({"command": ["run", "--password=${DB_PASSWORD}"], "environment": {"API_KEY": "geheim", "URL": "${URL}"},
                   "health": {"ready": [{"target": "http://a/", "headers": {"Authorization": "Bearer geheim"}}]}})
+    literal = write({"command": ["run", "--password", "geheim", "https://u:geheim@h/?token=geheim"],
+                     "environment": {"JWT": "geheim", "SMTP_PASS": "geheim", "HEADER": "Bearer geheim"},
+                     "stop": {"pre_stop": "curl -u a:geheim http://a/"},
+                     "health": {"ready": [{"target": "exec:redis-cli -a geheim ping"},
+                                          {"target": "http://a/?key=geheim", "headers": {"X-Plex-Token": "geheim"},
+                                           "body": '"token": "geheim"'}]}}, name="literal.json")
+    code, output, errors = check("--print", literal)
+    assert code == 0 and "geheim" not in output + errors and output.count("REDACTED") == 11
     code, output, errors = check("--print", path, env={"DB_PASSWORD": "geheim", "URL": "redis://u:geheim@h"})
     assert code == 0 and "geheim" not in output + errors and output.count("REDACTED") == 4
     assert "geheim" not in check(write({"umask": "${DB_PASSWORD}"}), env={"DB_PASSWORD": "geheim"})[2]
@@ -266,3 +287,40 @@ def test_print_shows_no_secret(write):
 def test_check_tells_of_a_bad_variable(write):
     assert check(write({"command": "run"}), env={"NEST_INIT_DRAIN": "x"}) == (
         1, "", "nest-init check: NEST_INIT_DRAIN: 'x': expected a duration such as 500ms, 8s or 1m30s\n")
+
+
+@pytest.mark.parametrize("service, key, sentence", [
+    ({"seccomp": "nodee"}, "seccomp", "'nodee' is neither a profile of ours (default, nginx, node) nor a file"),
+    ({"seccomp": {"profile": "/no/x.json"}}, "seccomp.profile", "/no/x.json: No such file or directory"),
+    ({"user": "nosuchuser"}, "user", "user 'nosuchuser' is not in /etc/passwd: add it to the image or give a number"),
+    ({"group_add": ["nosuch"]}, "group_add", "group 'nosuch' is not in /etc/group: add it to the image or give a number"),
+])
+def test_what_is_not_there_here_is_a_warning_and_refuses_the_run(image, write, service, key, sentence):
+    path = write({"command": "true", **service})
+    code, output, errors = check(path)
+    assert code == 0
+    assert re.fullmatch(rf"{path}:1:\d+: services\.main\.{key}: {re.escape(sentence)} \(here; a start needs it\)\n", errors)
+    assert output == f"{path}: nothing is wrong but what is not there here\n"
+    code, _, errors = to_the_end(image, path)
+    assert code == 125 and sentence in errors
+    if key != "group_add":
+        assert re.fullmatch(rf"nest-init: \S+:1:\d+: services\.main\.{key}: {re.escape(sentence)}\n", errors)
+
+
+def test_an_option_is_to_blame_for_itself(image, write):
+    path = write({"command": "true", "user": "root"})
+    assert to_the_end(image, path, "--user", "nosuchuser", "--", "/bin/true")[2].startswith(
+        "nest-init: user: user 'nosuchuser'")
+
+
+def test_a_user_that_nobody_can_be_is_wrong_everywhere(write):
+    path = write({"command": "true", "user": -1})
+    code, output, errors = check(path)
+    assert (code, output) == (1, "")
+    assert re.fullmatch(rf"{path}:1:\d+: services\.main\.user: user '-1': expected a number from 0 to 4294967294\n", errors)
+
+
+def test_a_file_of_users_that_is_not_there_is_a_warning(write):
+    path = write({"command": "true"}, metrics={"listen": "127.0.0.1:1", "users": "/nosuch"})
+    code, _, errors = check(path)
+    assert code == 0 and "metrics.users: /nosuch: No such file or directory (here; a start needs it)" in errors

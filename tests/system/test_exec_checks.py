@@ -51,7 +51,7 @@ def test_a_status_of_0_is_health(either, script):
     ("exit 3", "status 3"),
     ("echo; echo 'no  answer from db'; echo more; exit 2", "status 2: no  answer from db"),
     ("echo bad >&2; exit 1", "status 1: bad"),
-    ("printf 'a\\tb\\033[31m\\303\\244'; exit 1", "status 1: a?b?[31m??"),
+    ("printf 'a\\tb\\033[31m\\303\\244\\303\\302\\2331m'; exit 1", "status 1: a?b?[31m\u00e4???1m"),
     ("kill -SEGV $$", "killed by SIGSEGV"),
     ("head -c 100000 /dev/zero | tr '\\0' x; exit 5", "status 5: xxxx"),
 ])

@@ -464,3 +464,54 @@ def test_one_that_dies_while_it_waits_costs_no_check(tmp_path):
             before = sum(check["successes"] for check in checks(container).values())
             until(container, lambda known: sum(check["successes"] for check in known.values()) > before + 80)
         assert {name: check["failures"] for name, check in checks(container).items()} == failures
+
+
+# --- what the log says --------------------------------------------------------------------------------------------
+
+QUICK = ("--health-interval", "20ms", "--health-start-interval", "20ms")
+
+
+def told(container, text):
+    return [line for line in container.errors().splitlines() if text in line]
+
+
+def test_each_change_of_a_verdict_is_told_with_its_reason(public):
+    flag = public / "hb"
+    flag.touch()
+    with Namespace(NEST_INIT, "sleep", "1000", options=[*QUICK, "--log-level", "info", "--live",
+                                                        f"name=hb retries=2 file:{flag}"]) as n:
+        n.wait_for_error("nest-init monitor: check hb (live) succeeded: exists\n")
+        flag.unlink()
+        n.wait_for_error(f"nest-init monitor: check hb (live) failed 2 times in a row: not there ({flag})\n")
+        flag.touch()
+        n.wait_for_error("nest-init monitor: check hb (live) is healthy again: exists\n")
+        assert len(told(n, "check hb")) == 3
+
+
+def test_a_change_of_a_verdict_has_its_fields_in_json():
+    with Namespace(NEST_INIT, "sleep", "1000", options=[*QUICK, "--log-format", "json", "--ready",
+                                                        "name=x retries=1 file:/no/such"]) as n:
+        n.wait_for_error('"check":{')
+        line = json.loads(told(n, '"check":{')[0])
+        assert line["level"] == "warning" and line["program"] == "nest-init monitor"
+        assert line["check"] == {"name": "x", "kind": "ready", "state": "unhealthy", "failures": 1,
+                                 "reason": "not there (/no/such)"}
+
+
+def test_a_thousand_changes_are_not_a_thousand_lines():
+    targets = " ".join(f"name=c{number} retries=1 file:/no/such" for number in range(300))
+    with Namespace(NEST_INIT, "sleep", "1000", options=[*QUICK], env={"NEST_INIT_READY": targets}) as n:
+        until(n, lambda all_checks: all(check["failures"] > 0 for check in all_checks.values()))
+        assert 20 <= len(told(n, "failed: not there")) <= 30
+
+
+def test_that_a_service_which_stops_is_not_there_any_more_is_no_warning(public):
+    flag = public / "up"
+    flag.touch()
+    script = f"trap 'rm {flag}; sleep 1; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+    with Namespace(NEST_INIT, "sh", "-c", script, options=[*QUICK, "--ready", f"retries=1 file:{flag}"]) as n:
+        n.wait_for("up")
+        until(n, lambda check: check["healthy"], f"file:{flag}")
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0
+        assert told(n, "check ") == []

@@ -167,7 +167,7 @@ def test_without_a_monitor_it_looks_itself_and_says_so():
     note = "looked at just now: no monitor runs"
     assert alone(*LONG, **checks) == (1, f"not ready: db: connection refused (127.0.0.1:1) ({note})\n")
     assert alone("--live", *LONG, **checks) == (0, "alive: looked at just now, as no monitor runs\n")
-    assert alone("--live", "--startup", *LONG, **checks) == (0, "started: looked at just now, as no monitor runs\n")
+    assert alone("--live", "--startup", *LONG, **checks) == (0, "alive, started: looked at just now, as no monitor runs\n")
     status, text = alone("--json", *LONG, **checks)
     known = json.loads(text)
     assert (status, known["status"], known["notes"]) == (1, "fail", [note])
@@ -182,8 +182,8 @@ def test_targets_of_its_own_win_over_the_variables():
     assert alone("--ready=name=root file:/", *LONG, **checks)[0] == 0
     assert alone("--ready=file:/not/there", "--ready=file:/", *LONG) == (
         1, "not ready: file:/not/there: not there (/not/there) (looked at just now: no monitor runs)\n")
-    assert alone("--ready=exec:sh -c 'echo full; exit 3'", *LONG)[1].startswith("not ready: exec:sh -c 'echo full; exit 3': ")
-    assert alone("--ready=ftp://x", *LONG)[1].startswith("unhealthy: --ready: ")
+    assert alone("--ready=exec:ls /not/there", *LONG)[1].startswith("not ready: exec:ls /not/there: status 2: ")
+    assert alone(*LONG, NEST_INIT_READY="ftp://x")[1].startswith("unhealthy: NEST_INIT_READY: ")
 
 
 def test_one_that_hangs_is_cut_at_the_timeout_and_the_others_are_told():
@@ -264,3 +264,39 @@ def test_statuses_are_those_of_an_httpget_probe(redirecting, status, good):
     assert Redirecting.asked == [f"/{status}"]
     if 300 <= status < 400:
         assert alone(f"--ready=expect=200-299 {target}", *LONG)[0] == 1
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--ready", "file:/"], "unexpected 'file:/': a target is joined to its option by a =, as in --ready=file:/"),
+    (["--reddy"], "unknown option '--reddy' (nest-init health --help)"),
+    (["--timeout", "0"], "--timeout: '0': expected a duration above zero, such as 500ms or 5s"),
+    (["--timeout"], "--timeout: a value is missing"),
+    (["--ready=fil:/"], "--ready: 'fil:/': "),
+])
+def test_bad_usage_is_125(words, sentence):
+    done = subprocess.run([NEST_INIT, "health", *words], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **NOBODY_THERE})
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr.startswith(f"nest-init health: {sentence}")
+
+
+@needs_root
+def test_several_kinds_are_all_named_and_a_target_beside_a_monitor_is_told_of():
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--ready", "file:/"]) as c:
+        wait_until(lambda: health(c, "--ready", "--live", *LONG) == (0, "alive, ready\n"))
+        assert health(c, *LONG) == (0, "ready\n")
+        done = subprocess.run(["nsenter", "-t", str(c.pid), "-p", "-m", NEST_INIT, "health", "--ready=file:/no", *LONG],
+                              capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, "ready\n")
+        assert done.stderr == "nest-init health: --ready=file:/no is passed over: PID 1's monitor has its own checks\n"
+
+
+@needs_root
+def test_a_reason_is_cut_between_characters():
+    name = "ä" * 31
+    checks = " ".join(f"name={name}{number} file:/{'ö' * 60}{number}" for number in range(8))
+    with Namespace(NEST_INIT, "sleep", "1000", options=["--health-retries", "1", "--ready", checks]) as c:
+        text = wait_until(lambda: (lambda said: said[1] if "more" in said[1] else None)(health(c, "--ready", *LONG)))
+        assert "\ufffd" not in text and text.endswith(" more\n") and len(text.encode()) < 480

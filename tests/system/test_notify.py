@@ -621,7 +621,7 @@ def test_systemd_notify_speaks_for_a_script(either):
         n.process.stdin.close()
         n.wait_for("heard again")
         assert "WATCHDOG=trigger" in reason(n, "--live")
-        assert n.errors() == ""
+        assert n.errors() == "nest-init monitor: check watchdog (live) failed: WATCHDOG=trigger\n"
 
 
 CONFINED = ("--user", "65534", "--cap-drop", "all", "--seccomp", "node", "--seccomp-report", "--read-only=landlock")

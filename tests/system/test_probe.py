@@ -78,7 +78,7 @@ DECIDED = [
     ("escape", False, "not an HTTP/1 answer ({place})"),
     ("http-0.9", False, "not an HTTP/1 answer ({place})"),
     ("ssh", False, "not an HTTP/1 answer ({place})"),
-    ("tls", False, "not an HTTP/1 answer ({place})"),
+    ("tls", False, "not an HTTP/1 answer: this looks like a TLS port ({place})"),
     ("http-2", False, "not an HTTP/1 answer ({place})"),
     ("closed", False, "closed without an answer ({place})"),
     ("closed-within-headers", False, "closed within the headers ({place})"),
@@ -358,6 +358,12 @@ def test_wait_until_somebody_listens(tmp_path):
         assert (waiting.returncode, output) == (0, f"ok tcp://{place}: connected ({place})\n")
 
 
+def test_wait_does_not_give_up_early(closed_port):
+    began = time.monotonic()
+    assert probe("--wait", "600ms", f"tcp://127.0.0.1:{closed_port}").returncode == 1
+    assert time.monotonic() - began >= 0.55
+
+
 def test_wait_ends(closed_port):
     check(probe("--wait", "600ms", f"tcp://127.0.0.1:{closed_port}"), 1,
           f"failed tcp://127.0.0.1:{closed_port}: connection refused (127.0.0.1:{closed_port})")
@@ -369,15 +375,16 @@ def test_wait_ends(closed_port):
     (["http://127.0.0.1/", "gopher://x"], "\"gopher://x\" is of an unknown form; known are http://"),
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
     (["notify"], "TARGET: notify is what a workload tells PID 1"),
-    (["expect=200"], "TARGET: character 12: a TARGET is missing"),
-    (["colour=red tcp://127.0.0.1:1"], "TARGET: character 1: unknown setting 'colour'"),
+    (["expect=200"], "TARGET: a TARGET is missing"),
+    (["colour=red tcp://127.0.0.1:1"], "TARGET: unknown setting 'colour'"),
+    (["header=Authorization: Bearer abc", "http://127.0.0.1/"], "(what holds blanks stands in quotes: header='Name: value'"),
     ([" "], "TARGET is missing"),
     (["--nope", "tcp://127.0.0.1:1"], "--nope: is not an option here"),
     (["-x", "tcp://127.0.0.1:1"], "-x: is not an option here"),
     (["tcp://127.0.0.1:1", "--timeout"], "--timeout: needs a value"),
-    (["--timeout", "5", "tcp://127.0.0.1:1"], "--timeout: takes a duration above zero"),
-    (["--timeout=0", "tcp://127.0.0.1:1"], "--timeout: takes a duration above zero"),
-    (["--wait", "-1s", "tcp://127.0.0.1:1"], "--wait: takes a duration above zero"),
+    (["--timeout", "5", "tcp://127.0.0.1:1"], "--timeout: '5': expected a duration above zero"),
+    (["--timeout=0", "tcp://127.0.0.1:1"], "--timeout: '0': expected a duration above zero"),
+    (["--wait", "-1s", "tcp://127.0.0.1:1"], "--wait: '-1s': expected a duration above zero"),
     (["--expect", "20x", "tcp://127.0.0.1:1"], "--expect: character 1 does not begin a status"),
     (["tcp://127.0.0.1:1"] * 65, "too many targets: 64 at the most"),
     (["tcp://127.0.0.1:1 " * 65], "too many targets: 64 at the most"),
@@ -391,6 +398,7 @@ def test_bad_usage_is_one_line_and_125(arguments, says):
 
 def test_help():
     result = probe("--help")
+    assert probe("-h").stdout == result.stdout
     assert result.returncode == 0 and result.stdout.startswith("Usage: nest-init probe ")
     assert len(result.stdout.splitlines()) <= 24 and max(map(len, result.stdout.splitlines())) <= 100
 

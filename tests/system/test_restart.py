@@ -220,7 +220,7 @@ def test_behind_the_last_start_it_is_stopped_and_that_is_a_failure(either, tmp_p
                     "--on-unhealthy", "restart", "--restart", "no:1", *SOON) as n:
         assert n.wait() == 1
         assert lives(log) == 2
-        assert "not started again: it was 1 times within 5m0s" in n.errors()
+        assert "not started again: it was once within 5m0s" in n.errors()
 
 
 def test_unhealthy_may_mean_stop(either, tmp_path):
@@ -229,6 +229,19 @@ def test_unhealthy_may_mean_stop(either, tmp_path):
         assert n.wait() == 3
         assert lives(tmp_path / "log") == 1
         assert "a check found sh unhealthy: stopping\n" in n.errors()
+
+
+def test_each_time_that_it_becomes_unhealthy_it_is_sent_the_signal(either, tmp_path, public):
+    beat = public / "beat"
+    script = f"trap 'echo usr1; touch {beat}' USR1; echo up; while :; do sleep 0.02; done"
+    with restarting(either, tmp_path / "log", script, "--live", f"name=hb file:{beat}", "--on-unhealthy", "USR1",
+                    *SOON) as n:
+        for times in (1, 2, 3):
+            wait_until(lambda: n.lines().count("usr1") == times)
+            wait_until(lambda: status(n)["checks"][0]["healthy"])
+            beat.unlink()
+        assert "a check found sh unhealthy: it is sent SIGUSR1\n" in n.errors()
+        n.kill(signal.SIGKILL)
 
 
 def test_unhealthy_may_mean_a_signal_once(either, tmp_path):

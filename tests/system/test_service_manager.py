@@ -106,6 +106,20 @@ def test_the_watchdog_is_not_fed_unasked(either, systemd, asked):
         assert systemd.hear() == ["READY=1"]
 
 
+@pytest.mark.parametrize("asked, warning", [
+    ({"NOTIFY_SOCKET": "/no/such"}, "NOTIFY_SOCKET: the service manager hears nothing: No such file or directory"),
+    ({"NOTIFY_SOCKET": "relative"}, "NOTIFY_SOCKET: the service manager hears nothing: Invalid argument"),
+    ({"NOTIFY_SOCKET": "/no/such", "WATCHDOG_USEC": "abc"}, "WATCHDOG_USEC is no number of microseconds"),
+])
+def test_a_manager_that_hears_nothing_is_told_of_once(either, asked, warning):
+    with Namespace(either, *SLEEPS, env=asked) as n:
+        n.wait_for("up")
+        n.wait_for_error(f"nest-init: warning: {warning}")
+        assert n.errors().count(warning) == 1
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 143
+
+
 def test_a_short_watchdog_does_not_keep_pid_1_busy(nest_init, systemd):
     with Namespace(nest_init, *SLEEPS, env={**systemd.env, "WATCHDOG_USEC": "1"}) as n:
         n.wait_for("up")
@@ -142,7 +156,7 @@ def test_the_watchdog_is_fed_as_long_as_the_live_checks_hold(either, systemd, pu
         flag.touch()
         fed = beats(systemd)
         wait_until(lambda: beats(systemd) >= fed + 3)
-        assert n.complaints() == ""
+        assert n.complaints().count("a live check found sh unhealthy: no WATCHDOG=1 until it is healthy again") == 1
 
 
 # --- stopping -----------------------------------------------------------------------------------------------------

@@ -123,6 +123,8 @@ static const struct row {
 		"[x exec:/bin/check -v  name=y tcp://a:1 #5 '/bin/check' '-v' 'name=y' 'tcp://a:1']" },
 	{ "tcp://a:1 exec:true", "[tcp://a:1 tcp://a:1 #2][exec:true exec:true #5 'true']" },
 	{ "notify", "[notify notify #6]" },
+	{ "name=x 'file:/a b' tcp://a:1", "[x file:/a b #4][tcp://a:1 tcp://a:1 #2]" },
+	{ "'exec:ls -l /x' tcp://a:1", "[exec:ls -l /x exec:ls -l /x #5 'ls' '-l' '/x'][tcp://a:1 tcp://a:1 #2]" },
 	{ "name=n retries=1 notify tcp://a:1", "[n notify #6 retries=1][tcp://a:1 tcp://a:1 #2]" },
 };
 
@@ -140,50 +142,68 @@ static void reads_checks(void **state)
 }
 
 static const struct row refusals[] = {
-	{ "name=api", "character 9: a TARGET is missing: settings stand before it, as in name=api http://HOST/" },
-	{ "tcp://a:1 retries=2 ",
-		"character 21: a TARGET is missing: settings stand before it, as in name=api http://HOST/" },
-	{ "intervall=3s tcp://a:1", "character 1: unknown setting 'intervall': did you mean interval?" },
+	{ "name=api", "a TARGET is missing: settings stand before it, as in name=api http://HOST/" },
+	{ "tcp://a:1 retries=2 ", "a TARGET is missing: settings stand before it, as in name=api http://HOST/" },
+	{ "intervall=3s tcp://a:1", "unknown setting 'intervall': did you mean interval? (before tcp://a:1)" },
 	{ "name=x start-period=3s tcp://a:1",
-		"character 8: unknown setting 'start-period': did you mean start_period?" },
-	{ "Name=x tcp://a:1", "character 1: unknown setting 'Name': did you mean name?" },
+		"unknown setting 'start-period': did you mean start_period? (before tcp://a:1)" },
+	{ "Name=x tcp://a:1", "unknown setting 'Name': did you mean name? (before tcp://a:1)" },
 	{ "colour=red tcp://a:1",
-		"character 1: unknown setting 'colour': name, interval, timeout, start_period, start_interval, "
-		"retries, success_threshold, jitter, expect, method, header, body" },
+		"unknown setting 'colour': name, interval, timeout, start_period, start_interval, "
+		"retries, success_threshold, jitter, expect, method, header, body (before tcp://a:1)" },
 	{ "a_very_long_setting_that_nobody_knows_of=1 tcp://a:1",
-		"character 1: unknown setting 'a_very_long_setting_that_no': name, interval, timeout, start_period, "
-		"start_interval, retries, success_threshold, jitter, expect, method, header, body" },
-	{ "interval=3 tcp://a:1", "character 1: interval: expected a duration such as 500ms, 8s or 1m30s" },
-	{ "interval=9ms tcp://a:1", "character 1: interval: too short" },
-	{ "start_interval=0 tcp://a:1", "character 1: start_interval: too short" },
-	{ "timeout=0 tcp://a:1", "character 1: timeout: too short" },
-	{ "retries=0 tcp://a:1", "character 1: retries: expected a number from 1 to 1000" },
-	{ "retries=+1 tcp://a:1", "character 1: retries: expected a number from 1 to 1000" },
-	{ "success_threshold=1001 tcp://a:1", "character 1: success_threshold: expected a number from 1 to 1000" },
-	{ "jitter=10 tcp://a:1", "character 1: jitter: expected a number from 0% to 100%" },
-	{ "jitter=101% tcp://a:1", "character 1: jitter: expected a number from 0% to 100%" },
+		"unknown setting 'a_very_long_setting_that_no': name, interval, timeout, start_period, "
+		"start_interval, retries, success_threshold, jitter, expect, method, header, body (before tcp://a:1)" },
+	{ "interval=3 tcp://a:1", "interval: '3': expected a duration such as 500ms, 8s or 1m30s (before tcp://a:1)" },
+	{ "interval=9ms tcp://a:1", "interval: '9ms': expected at least 10ms (before tcp://a:1)" },
+	{ "start_interval=0 tcp://a:1", "start_interval: '0': expected at least 10ms (before tcp://a:1)" },
+	{ "timeout=0 tcp://a:1", "timeout: '0': expected at least 1ms (before tcp://a:1)" },
+	{ "retries=0 tcp://a:1", "retries: '0': expected a number from 1 to 1000 (before tcp://a:1)" },
+	{ "retries=+1 tcp://a:1", "retries: '+1': expected a number from 1 to 1000 (before tcp://a:1)" },
+	{ "success_threshold=1001 tcp://a:1",
+		"success_threshold: '1001': expected a number from 1 to 1000 (before tcp://a:1)" },
+	{ "jitter=10 tcp://a:1", "jitter: '10': expected a number from 0% to 100% (before tcp://a:1)" },
+	{ "jitter=101% tcp://a:1", "jitter: '101%': expected a number from 0% to 100% (before tcp://a:1)" },
 	{ "expect=20 http://a/",
-		"character 1: expect: character 1 does not begin a status from 200 to 599 or a range of them "
-		"(200-299,401)" },
-	{ "method=get http://a/", "character 1: method: expected a method in capitals, such as GET, HEAD or POST" },
-	{ "method=CONNECT http://a/", "character 1: method: expected a method in capitals, such as GET, HEAD or POST" },
-	{ "header=Accept http://a/", "character 1: header: expected NAME:VALUE, such as Accept:application/json" },
-	{ "header=:x http://a/", "character 1: header: expected NAME:VALUE, such as Accept:application/json" },
-	{ "header=connection:close http://a/", "character 1: header: connection is the prober's own" },
-	{ "header='A: \r\nB: c' http://a/", "character 1: header: the value has a byte that is not visible ASCII" },
-	{ "name=a name=b tcp://a:1", "character 8: name is said twice" },
-	{ "name= tcp://a:1", "character 1: name: the value is empty" },
-	{ "name='' tcp://a:1", "character 1: name: the value is empty" },
-	{ "name='a tcp://a:1", "character 1: name: a quote is not closed at the end of the word" },
-	{ "name='a'b tcp://a:1", "character 1: name: a quote is not closed at the end of the word" },
-	{ "name=\x1b[2J tcp://a:1", "character 1: name: the value has the control byte 0x1b" },
+		"expect: character 1 does not begin a status from 200 to 599 or a range of them "
+		"(200-299,401) (before http://a/)" },
+	{ "method=get http://a/",
+		"method: expected a method in capitals, such as GET, HEAD or POST (before http://a/)" },
+	{ "method=CONNECT http://a/",
+		"method: expected a method in capitals, such as GET, HEAD or POST (before http://a/)" },
+	{ "header=Accept http://a/",
+		"header: expected NAME:VALUE, such as Accept:application/json (before http://a/)" },
+	{ "header=:x http://a/", "header: expected NAME:VALUE, such as Accept:application/json (before http://a/)" },
+	{ "header=connection:close http://a/", "header: connection is the prober's own (before http://a/)" },
+	{ "header='A: \r\nB: c' http://a/",
+		"header: the value has a byte that is not visible ASCII (before http://a/)" },
+	{ "name=a name=b tcp://a:1", "name is said twice (before tcp://a:1)" },
+	{ "name= tcp://a:1", "name: the value is empty (before tcp://a:1)" },
+	{ "name='' tcp://a:1", "name: the value is empty (before tcp://a:1)" },
+	{ "name='a tcp://a:1", "name: a quote is not closed at the end of the word" },
+	{ "name='a'b tcp://a:1", "name: a quote is not closed at the end of the word" },
+	{ "name=\x1b[2J tcp://a:1", "name: the value has the control byte 0x1b (before tcp://a:1)" },
 	{ "body=x tcp://a:1", "'tcp://a:1': body is for http targets alone" },
 	{ "method=GET header=A:b file:/x", "'file:/x': method is for http targets alone" },
 	{ "method=HEAD body=x http://a/", "'http://a/': an answer to HEAD has no body" },
 	{ "tcp://a:1 gopher://x",
 		"'gopher://x': target \"gopher://x\" is of an unknown form; known are http://"
-		"HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET and "
-		"file:PATH[?max_age=T]" },
+		"HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET, "
+		"file:PATH[?max_age=T], exec:COMMAND and notify (what holds blanks stands in quotes: "
+		"header='Name: value', 'file:/a b')" },
+	{ "file:/a b",
+		"'b': target \"b\" is of an unknown form; known are http://"
+		"HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET, "
+		"file:PATH[?max_age=T], exec:COMMAND and notify (what holds blanks stands in quotes: "
+		"header='Name: value', 'file:/a b')" },
+	{ "name=a interval=1 timeout=\"2s\" tcp://a:1 tcp://b:2",
+		"interval: '1': expected a duration such as 500ms, 8s or 1m30s (before tcp://a:1)" },
+	{ "interval=9999h tcp://a:1", "interval: '9999h': expected at most a year (8760h) (before tcp://a:1)" },
+	{ "expect=200-100 http://a/", "expect: 200-100 ends before it begins (before http://a/)" },
+	{ "'file:/a b", "a quote is not closed at the end of a TARGET" },
+	{ "exec:sh -c 'a b'",
+		"'exec:sh -c 'a b'': exec: is split at blanks, and quotes mean nothing there: put the command into a "
+		"script, or as \"command\": [\"sh\", \"-c\", ...] of a check into a file (--config)" },
 	{ "exec: true", "'exec: true': exec: names no command: exec:COMMAND ARG..." },
 };
 
@@ -229,13 +249,13 @@ static void everything_has_a_limit(void **state)
 	(void)state;
 	assert_int_equal(parse_long("name=", 'n', CHECK_NAME_SIZE - 1, " tcp://a:1"), 0);
 	assert_int_equal(parse_long("name=", 'n', CHECK_NAME_SIZE, " tcp://a:1"), -EINVAL);
-	assert_string_equal(why.text, "character 1: name: longer than 63 characters");
+	assert_string_equal(why.text, "name: longer than 63 characters (before tcp://a:1)");
 	assert_int_equal(parse_long("body=", 'b', CHECK_BODY_MAX, " http://a/"), 0);
 	assert_int_equal(parse_long("body=", 'b', CHECK_BODY_MAX + 1, " http://a/"), -EINVAL);
-	assert_string_equal(why.text, "character 1: body: longer than 256 bytes");
+	assert_string_equal(why.text, "body: longer than 256 bytes (before http://a/)");
 	assert_int_equal(parse_long("header=A:", 'h', EXCHANGE_HEADERS_SIZE - 2, " http://a/"), 0);
 	assert_int_equal(parse_long("header=A:", 'h', EXCHANGE_HEADERS_SIZE - 1, " http://a/"), -EINVAL);
-	assert_string_equal(why.text, "character 1: header: at most 8 headers of 4096 bytes together");
+	assert_string_equal(why.text, "header: at most 8 headers of 4096 bytes together (before http://a/)");
 	assert_int_equal(parse_long("file:/", 'f', CHECK_TEXT_SIZE - 7, ""), 0);
 	assert_int_equal(parse_long("file:/", 'f', CHECK_TEXT_SIZE - 6, ""), -EINVAL);
 	assert_int_equal(parse_long("name=f file:/", 'f', CHECK_TEXT_SIZE, ""), 0);
@@ -299,7 +319,7 @@ static void a_page_has_settings_of_its_own(void **state)
 			"'http://a/': interval is for checks: a page has name, timeout, header, bearer_file" },
 		{ "expect=200 http://a/",
 			"'http://a/': expect is for checks: a page has name, timeout, header, bearer_file" },
-		{ "bearer_file=t http://a/", "character 1: bearer_file: expected an absolute path" },
+		{ "bearer_file=t http://a/", "bearer_file: expected an absolute path (before http://a/)" },
 		{ "unix:/a", "'unix:/a': expected http://HOST[:PORT][/PATH] or http+unix:SOCKET:/PATH" },
 		{ "header=A:1 header=B:1 header=C:1 header=D:1 header=E:1 header=F:1 header=G:1 http://a/",
 			"'http://a/': at most 6 headers" },

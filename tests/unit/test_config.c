@@ -150,6 +150,8 @@ static const struct pair {
 		"\"health\": {\"ready\": [\"exec:a b\"], \"startup\": [{\"target\": \"file:/x\"}], "
 		"\"live\": [\"tcp://a:2\", \"tcp://a:3\"]}",
 		NULL },
+	{ { "--ready=name=x exec:a b" }, "\"health\": {\"ready\": [{\"name\": \"x\", \"command\": [\"a\", \"b\"]}]}",
+		NULL },
 	{ { "--ready=name=api expect=200,429 interval=10s timeout=1s start_period=40s start_interval=2s retries=4 "
 	    "success_threshold=2 jitter=10% method=POST header=Accept:a/b header='X: y' body='a b' http://h/p",
 		  "--health-interval=1m", "--expect=401" },
@@ -507,7 +509,7 @@ static const struct refusal service_refusals[] = {
 	{ "\"working_dir\": \"app\"", "'app': expected an absolute path" },
 	{ "\"limits\": [1]", "expected an object, not an array" },
 	{ "\"limits\": {\"nofil\": 1}", "unknown key; did you mean \"nofile\"?" },
-	{ "\"limits\": {\"nofile\": \"64MB\"}", "'nofile=64MB': expected NAME=SOFT[:HARD], such as nofile=65536" },
+	{ "\"limits\": {\"nofile\": \"64MB\"}", "'64MB': expected a number, a size such as 64MiB, or \"unlimited\"" },
 	{ "\"limits\": {\"nofile\": {\"soft\": 1}}", "expected both \"soft\" and \"hard\"" },
 	{ "\"limits\": {\"nofile\": {\"soft\": 1, \"hard\": 2, \"softer\": 1}}",
 		"unknown key; did you mean \"soft\"?" },
@@ -522,17 +524,25 @@ static const struct refusal service_refusals[] = {
 	{ "\"network\": {\"tcp_bind\": [\"none\"]}", "expected an integer, not \"none\"" },
 	{ "\"network\": {\"tcp_bind\": 65536}", "'65536': expected port numbers, such as 443,5432, or none" },
 	{ "\"restart\": {\"attempts\": 1001}", "'1001': expected a number from 0 to 1000" },
-	{ "\"restart\": {\"window\": \"0\"}", "'0': too short" },
+	{ "\"restart\": {\"window\": \"0\"}", "'0': expected at least 1ms" },
 	{ "\"stop\": {\"rewrite\": \"TERM:QUIT\"}", "expected an object, not \"TERM:QUIT\"" },
 	{ "\"stop\": {\"rewrite\": {\"KILL\": \"TERM\"}}", "'KILL:TERM': SIGKILL never comes to be passed on" },
 	/* checks */
 	{ "\"health\": {\"ready\": {}}", "expected an array, not an object" },
-	{ "\"health\": {\"ready\": [{}]}", "\"target\" is missing" },
+	{ "\"health\": {\"ready\": [{}]}", "\"target\" or \"command\" is missing" },
 	{ "\"health\": {\"ready\": [5]}", "expected an object, not 5" },
 	{ "\"health\": {\"ready\": [{\"target\": \"ftp://a/\"}]}", NULL },
 	{ "\"health\": {\"ready\": [{\"target\": \"tcp://a:1\", \"intervall\": \"1s\"}]}",
 		"unknown key; did you mean \"interval\"?" },
-	{ "\"health\": {\"ready\": [{\"target\": \"tcp://a:1\", \"interval\": \"9ms\"}]}", "too short" },
+	{ "\"health\": {\"ready\": [{\"target\": \"tcp://a:1\", \"command\": [\"a\"]}]}",
+		"a check has either \"target\" or \"command\"" },
+	{ "\"health\": {\"ready\": [{\"name\": \"a\"}]}", "\"target\" or \"command\" is missing" },
+	{ "\"health\": {\"ready\": [{\"command\": [\"\"]}]}", "names no command" },
+	{ "\"health\": {\"ready\": [\"exec:sh -c 'a'\"]}",
+		"'exec:sh -c 'a'': exec: is split at blanks, and quotes mean nothing there: put the command into a "
+		"script, or as \"command\": [\"sh\", \"-c\", ...] of a check into a file (--config)" },
+	{ "\"health\": {\"ready\": [{\"target\": \"tcp://a:1\", \"interval\": \"9ms\"}]}",
+		"'9ms': expected at least 10ms" },
 	{ "\"health\": {\"ready\": [{\"target\": \"tcp://a:1\", \"body\": \"x\"}]}",
 		"'tcp://a:1': body is for http targets alone" },
 	{ "\"health\": {\"ready\": [{\"target\": \"http://a/\", \"expect\": []}]}", "the value is empty" },
@@ -545,9 +555,9 @@ static const struct refusal service_refusals[] = {
 	/* the whole */
 	{ "\"stop\": {\"timeout\": \"8s\", \"drain\": \"8s\"}",
 		"--drain takes all of --stop-timeout: the workload would be killed without a stop signal" },
-	{ "\"seccomp\": {\"report\": true}", "--seccomp-report: there is no filter to report on; give a --seccomp" },
+	{ "\"seccomp\": {\"report\": true}", "there is no filter to report on; give a --seccomp" },
 	{ "\"health\": {\"ready\": [\"tcp://a:1\", \"tcp://a:1\"]}",
-		"--ready: two checks have the name 'tcp://a:1': give one of them another (name=...)" },
+		"two checks have the name 'tcp://a:1': give one of them another (name=...)" },
 };
 
 static void tells_all_that_is_wrong_with_its_place(void **state)

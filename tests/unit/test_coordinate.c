@@ -146,6 +146,7 @@ static void tasks_alone_end_the_container_well(void **state)
 static void what_is_not_essential_may_end(void **state)
 {
 	struct scene scene;
+	size_t blocked, blocker;
 
 	(void)state;
 	set_scene(&scene, 3); /* 2 depends on 1, which is not essential, nor is 2 */
@@ -156,6 +157,10 @@ static void what_is_not_essential_may_end(void **state)
 	coordinate_ended(&scene.coordinator, 1, 1);
 	expect_nothing(&scene);
 	assert_int_equal(scene.unit[2].phase, COORDINATE_BLOCKED);
+	assert_true(coordinate_blocked(&scene.coordinator, &blocked, &blocker));
+	assert_int_equal(blocked, 2);
+	assert_int_equal(blocker, 1);
+	assert_false(coordinate_blocked(&scene.coordinator, &blocked, &blocker));
 	coordinate_ended(&scene.coordinator, 0, 0);
 	expect(&scene, COORDINATE_EXIT, 0);
 }

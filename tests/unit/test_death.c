@@ -99,9 +99,10 @@ static void says_what_a_stop_came_to(void **state)
 
 	(void)state;
 	death.stop_signal = SIGTERM;
-	death.stopping_ns = 8 * NS_PER_S;
+	death.stopping_ns = death.asked_ns = 8 * NS_PER_S;
 	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
 	death.stop_timeout_ns = 8 * NS_PER_S;
+	death.stop_timeout_given = true;
 	death.leftovers.count = 1;
 	death.leftovers.some[0].pid = 12;
 	strcpy(death.leftovers.some[0].name, "sh");
@@ -200,7 +201,7 @@ static void json_has_it_field_by_field(void **state)
 
 	(void)state;
 	death.stop_signal = SIGTERM;
-	death.stopping_ns = 8001 * NS_PER_MS;
+	death.stopping_ns = death.asked_ns = 8001 * NS_PER_MS;
 	death.passed = 1U << WIRE_DEADLINE_STOP_TIMEOUT;
 	death.leftovers.count = 1;
 	strcpy(death.leftovers.some[0].name, "s\"h");
@@ -231,6 +232,17 @@ static void says_what_follows(void **state)
 	assert_string_equal(said(&death),
 		"node (pid 7) ended with status 3 after 3m12s; not started again: it was 5 times within 5m0s");
 	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death.used_up = 1;
+	assert_string_equal(said(&death),
+		"node (pid 7) ended with status 3 after 3m12s; not started again: it was once within 5m0s");
+	death.window_ns = TIME_NEVER; /* a task's */
+	death.used_up = 2;
+	assert_string_equal(
+		said(&death), "node (pid 7) ended with status 3 after 3m12s; not started again: it was 2 times");
+	death = death_of(EXITED(3), 3);
+	death.again = true;
+	death.again_in_ns = 1000;
+	assert_string_equal(said(&death), "node (pid 7) ended with status 3 after 3m12s; starting it again");
 }
 
 static void says_that_its_time_was_over(void **state)
@@ -254,8 +266,20 @@ static void says_who_found_it_unhealthy(void **state)
 	death.stop_timeout_ns = 10 * NS_PER_S;
 	assert_string_equal(said(&death),
 		"node (pid 7) was killed by SIGKILL after 3m12s, 10s after a check found it unhealthy; "
-		"--stop-timeout (10s) has passed");
+		"it did not end within 10s, which is what it has without a --stop-timeout");
 	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
+	death.stop_timeout_given = true;
+	death.stop_signal = SIGTERM;
+	death.asked_ns = 8 * NS_PER_S;
+	assert_string_equal(said(&death),
+		"node (pid 7) was killed by SIGKILL after 3m12s, 10s after a check found it unhealthy, "
+		"8s after SIGTERM asked for a stop; --stop-timeout (10s) has passed");
+	death = death_of(EXITED(0), 1);
+	death.unhealthy = true;
+	death.stopping_ns = 500 * NS_PER_MS;
+	assert_string_equal(said(&death),
+		"node (pid 7) ended with status 0 after 3m12s, 500ms after a check found it unhealthy; "
+		"the exit status is 1, as no end by a check is a success");
 }
 
 static void a_change_of_files_was_asked_for(void **state)

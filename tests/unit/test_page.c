@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/utf8.h"
 #include "metrics/front_page.h"
 #include "metrics/health_page.h"
 #include "metrics/page.h"
@@ -305,7 +306,7 @@ static void health_lists_the_checks_of_its_kind(void **state)
 {
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 0, 0 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks), HEALTH_BY_INIT };
+	struct health_facts facts = { &snapshot, healthy, checks, COUNT(checks), HEALTH_BY_INIT, NULL };
 
 	(void)state;
 	assert_health(&facts, CHECK_STARTUP, HEALTH_BRIEF, 503,
@@ -336,7 +337,7 @@ static void a_reason_cannot_forge_a_line(void **state)
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, &forged, 1, HEALTH_BY_INIT };
+	struct health_facts facts = { &snapshot, healthy, &forged, 1, HEALTH_BY_INIT, NULL };
 
 	(void)state;
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, "not ready: tcp://x:1: no [+]tcp://x:1 ok   [32m\n");
@@ -347,7 +348,7 @@ static void a_silent_init_fails_every_kind(void **state)
 {
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { .snapshot = &snapshot, .healthy = healthy, .source = HEALTH_INIT_SILENT };
+	struct health_facts facts = { .snapshot = &snapshot, .healthy = healthy, .source = HEALTH_INIT_SILENT, NULL };
 
 	(void)state;
 	assert_health(&facts, CHECK_LIVE, HEALTH_BRIEF, 503, "not alive: nest-init: PID 1 does not answer\n");
@@ -363,7 +364,7 @@ static void what_was_looked_at_alone_says_so(void **state)
 		.kind = CHECK_READY, .healthy = 1, .settled = 1, .name = "api", .reason = "200 OK"
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
-	struct health_facts facts = { NULL, healthy, &check, 1, HEALTH_BY_OURSELVES };
+	struct health_facts facts = { NULL, healthy, &check, 1, HEALTH_BY_OURSELVES, NULL };
 
 	(void)state;
 	assert_health(&facts, CHECK_READY, HEALTH_JSON, 200,
@@ -383,7 +384,7 @@ static void several_kinds_are_one_answer(void **state)
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { [CHECK_LIVE] = 1, [CHECK_STARTUP] = 1 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, both, COUNT(both), HEALTH_BY_INIT };
+	struct health_facts facts = { &snapshot, healthy, both, COUNT(both), HEALTH_BY_INIT, NULL };
 	cleanup_free char *text = NULL;
 	unsigned status;
 	size_t length;
@@ -412,7 +413,7 @@ static void a_startup_check_holds_readiness_back(void **state)
 	};
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { [CHECK_LIVE] = 1 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
-	struct health_facts facts = { &snapshot, healthy, held, COUNT(held), HEALTH_BY_INIT };
+	struct health_facts facts = { &snapshot, healthy, held, COUNT(held), HEALTH_BY_INIT, NULL };
 	cleanup_free char *text = NULL;
 	unsigned status;
 	size_t length;
@@ -438,7 +439,7 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
 	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
 	struct wire_check check = { .kind = CHECK_READY, .settled = 1, .reason = "connection refused" };
-	struct health_facts facts = { &snapshot, healthy, &check, 1, HEALTH_BY_INIT };
+	struct health_facts facts = { &snapshot, healthy, &check, 1, HEALTH_BY_INIT, NULL };
 	char expected[200];
 
 	(void)state;
@@ -452,6 +453,56 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	check.name[100] = '\0';
 	snprintf(expected, sizeof expected, "not ready: %.100s: connection refused\n", check.name);
 	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+}
+
+/* The control socket's answer has 480 bytes: who does not fit is counted. */
+static void what_does_not_fit_into_the_brief_page_is_counted(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 0 };
+	static struct wire_check six[6];
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, six, 6, HEALTH_BY_INIT, NULL };
+	char expected[HEALTH_BRIEF_BYTES + 1] = "not ready", reason[141];
+	size_t length = strlen(expected);
+
+	(void)state;
+	memset(reason, 'r', sizeof reason - 1);
+	reason[sizeof reason - 1] = '\0';
+	for (unsigned i = 0; i < 6; i++) {
+		six[i] = (struct wire_check){ .kind = CHECK_READY, .settled = 1 };
+		snprintf(six[i].name, sizeof six[i].name, "c%u", i);
+		snprintf(six[i].reason, sizeof six[i].reason, "%s", reason);
+		if (i < 2)
+			length += (size_t)snprintf(expected + length, sizeof expected - length, "%s c%u: %s",
+				i == 0 ? ":" : ";", i, reason);
+	}
+	snprintf(expected + length, sizeof expected - length, "; and 4 more\n");
+	assert_health(&facts, CHECK_READY, HEALTH_BRIEF, 503, expected);
+}
+
+static void a_page_may_have_a_name_of_its_own(void **state)
+{
+	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
+	struct wire_snapshot snapshot = { .state = WIRE_STATE_RUNNING };
+	struct health_facts facts = { &snapshot, healthy, NULL, 0, HEALTH_BY_INIT, "healthz" };
+
+	(void)state;
+	assert_health(&facts, CHECK_LIVE, HEALTH_VERBOSE, 200, "[+]nest-init ok\nhealthz check passed\n");
+}
+
+static void a_character_that_was_cut_is_taken_away(void **state)
+{
+	static const char *const cases[][2] = { { "a\xc3", "a" }, { "a\xc3\xa4", "a\xc3\xa4" }, { "", "" },
+		{ "\xe2\x82", "" }, { "a\xf0\x9f\x98", "a" }, { "abc", "abc" }, { "a\xe2\x82\xac", "a\xe2\x82\xac" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[8];
+
+		strcpy(text, cases[i][0]);
+		utf8_trim(text);
+		assert_string_equal(text, cases[i][1]);
+	}
 }
 
 /* ---- the front page ---- */
@@ -644,6 +695,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(several_kinds_are_one_answer),
 		cmocka_unit_test(a_startup_check_holds_readiness_back),
 		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
+		cmocka_unit_test(what_does_not_fit_into_the_brief_page_is_counted),
+		cmocka_unit_test(a_page_may_have_a_name_of_its_own),
+		cmocka_unit_test(a_character_that_was_cut_is_taken_away),
 		cmocka_unit_test(the_front_page_is_the_golden_one),
 		cmocka_unit_test(several_services_are_listed),
 		cmocka_unit_test(figures_of_several_services_have_their_names),

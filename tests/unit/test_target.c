@@ -50,8 +50,7 @@ static const struct refused {
 	const char *says;
 } refused[] = {
 	{ "", "empty" },
-	{ "127.0.0.1:4000",
-		"http://HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET and file:" },
+	{ "127.0.0.1:4000", "http://HOST[:PORT][/PATH], http+unix:SOCKET:/PATH, tcp://HOST:PORT, unix:SOCKET, file:" },
 	{ "ftp://backend/", "\"ftp://backend/\" is of an unknown form; known are http://" },
 	{ "https://backend/", "https is not supported" },
 	{ "https://u:secret@backend/", "user info" },

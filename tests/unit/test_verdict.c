@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "health/schedule.h"
 #include "health/verdict.h"
+#include "health/verdict_news.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -488,6 +489,72 @@ static void jitter_adds_up_to_its_part_of_the_interval(void **state)
 	assert_in_range(schedule_next(&schedule), 150 * NS_PER_S - 65536, 150 * NS_PER_S);
 }
 
+/* ---- what the log says of a change ---- */
+
+static void each_change_has_its_words_and_its_level(void **state)
+{
+	static const struct {
+		struct verdict_news news;
+		enum log_level level;
+		const char *sentence;
+	} cases[] = {
+		{ { "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "not there (/tmp/hb)", false, 0 },
+			LOG_LEVEL_WARNING, "check hb (live) failed 3 times in a row: not there (/tmp/hb)" },
+		{ { "db", CHECK_READY, VERDICT_STARTING, VERDICT_UNHEALTHY, 1, "connection refused", false, 0 },
+			LOG_LEVEL_WARNING, "check db (ready) failed: connection refused" },
+		{ { "db", CHECK_READY, VERDICT_UNHEALTHY, VERDICT_HEALTHY, 0, "connected", false, 7 }, LOG_LEVEL_NOTICE,
+			"check db (ready) is healthy again: connected (7 other changes of checks were not told)" },
+		{ { "up", CHECK_STARTUP, VERDICT_STARTING, VERDICT_HEALTHY, 0, "200 OK", false, 0 }, LOG_LEVEL_INFO,
+			"check up (startup) succeeded: 200 OK" },
+		{ { "notify", CHECK_READY, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 1, "STOPPING=1", true, 0 },
+			LOG_LEVEL_INFO, "check notify (ready) failed: STOPPING=1" },
+	};
+	char sentence[200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(verdict_news_level(&cases[i].news), cases[i].level);
+		verdict_news_say(&cases[i].news, sizeof sentence, sentence);
+		assert_string_equal(sentence, cases[i].sentence);
+	}
+}
+
+static void a_change_is_told_in_json(void **state)
+{
+	const struct verdict_news news = { "hb", CHECK_LIVE, VERDICT_HEALTHY, VERDICT_UNHEALTHY, 3, "gone", false, 0 };
+	char text[200];
+	struct json_line line;
+
+	(void)state;
+	json_line_begin(&line, text, sizeof text);
+	verdict_news_add(&line, &news);
+	json_line_finish(&line);
+	text[line.length] = '\0';
+	assert_string_equal(text,
+		"{\"check\":{\"name\":\"hb\",\"kind\":\"live\",\"state\":\"unhealthy\","
+		"\"failures\":3,"
+		"\"reason\":\"gone\"}}\n");
+}
+
+static void a_burst_is_told_and_then_one_in_a_while(void **state)
+{
+	struct verdict_budget budget = { 0 };
+	int64_t now = started_at;
+
+	(void)state;
+	for (int i = 0; i < VERDICT_NEWS_BURST; i++)
+		assert_true(verdict_budget_take(&budget, now));
+	assert_false(verdict_budget_take(&budget, now));
+	assert_false(verdict_budget_take(&budget, now + VERDICT_NEWS_EVERY_NS - 1));
+	now += VERDICT_NEWS_EVERY_NS;
+	assert_true(verdict_budget_take(&budget, now));
+	assert_false(verdict_budget_take(&budget, now));
+	now += VERDICT_NEWS_BURST * VERDICT_NEWS_EVERY_NS;
+	for (int i = 0; i < VERDICT_NEWS_BURST; i++)
+		assert_true(verdict_budget_take(&budget, now));
+	assert_false(verdict_budget_take(&budget, now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +569,9 @@ int main(void)
 		cmocka_unit_test(without_checks_ready_means_running),
 		cmocka_unit_test(schedule_runs_at_once_then_fast_then_slow),
 		cmocka_unit_test(jitter_adds_up_to_its_part_of_the_interval),
+		cmocka_unit_test(each_change_has_its_words_and_its_level),
+		cmocka_unit_test(a_change_is_told_in_json),
+		cmocka_unit_test(a_burst_is_told_and_then_one_in_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
