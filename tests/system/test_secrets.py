@@ -299,6 +299,9 @@ def test_a_copy_in_memory_that_nobody_changes(public):
     ("/run/secrets/own/db", {"own/db": "hush"}, {}, "chmod 400 own/db; chown 1001 own",
      "secret DB: /run/secrets/own/db: the service may not read it, and could put another file in its place: a directory "
      "of the path is open to it"),
+    ("/run/secrets/db", {"own/db": "hush"}, {}, "chmod 400 own/db; chown 1001 own; ln -s own/db db",
+     "secret DB: /run/secrets/db: the service may not read it, and could put another file in its place: a directory of "
+     "the path is open to it"),
     ({"directory": "/run/secrets"}, {"tls.crt": "hush"}, {}, None,
      "secret DB: /run/secrets/tls.crt: no name of a variable (letters, digits and _): rename it, or name the files one by one"),
 ])
@@ -393,12 +396,12 @@ def test_neither_pid_1_nor_the_monitor_nor_anybody_they_tell_has_it(start):
 def test_a_child_that_reads_leaves_no_core(start, tmp_path):
     """Before it opens the file it is not dumpable, and between that and its exec it does not become so again."""
     trace = tmp_path / "trace"
-    n = start({"main": shell("exec sleep 1000", user="1001", capabilities={"drop": "all"})},
+    n = start({"main": shell('trap "exit 0" TERM; echo up; while :; do sleep 0.02; done', user="1001", capabilities={"drop": "all"})},
               {"DB": {"file": "/run/secrets/db", "on_change": "HUP"}}, {"db": "one"},
               wrap=("strace", "-f", "-D", "-qq", "-o", trace, "-e", "trace=prctl,openat,open,execve,setresuid,setresgid"))
-    n.workload()
+    n.wait_for("up")  # strace is a child of PID 1, too
     n.kill(signal.SIGTERM)
-    n.wait()
+    assert n.wait() == 0
     lines = trace.read_text().splitlines()
     readers = {line.split()[0] for line in lines if '"/run/secrets/db"' in line}
     assert readers
