@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	static struct model model;
 	cleanup_config struct config config = { .json = NULL };
 	const struct config_input input = { "x", (const char *)bytes, length, env,
-		{ length % 3 == 0 ? 0 : 512 << 20, UINT64_C(8) << 30 }, length % 2 == 0 };
+		{ length % 3 == 0 ? 0 : 512 << 20, UINT64_C(8) << 30 }, false, length % 2 == 0 };
 	struct complaint why = { "" };
 	int error;
 

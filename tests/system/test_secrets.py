@@ -380,7 +380,8 @@ def test_neither_pid_1_nor_the_monitor_nor_anybody_they_tell_has_it(start):
     secret = n.status()["secrets"][0]
     assert set(secret) == {"name", "on_change", "rotations", "last_rotation"} and abs(secret["last_rotation"] - time.time()) < 600
     printed = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "check", "--print",
-                              str(n.seed.parent / "nest-init.json")], capture_output=True, text=True, check=True).stdout
+                              str(n.seed.parent / "nest-init.json")], capture_output=True, text=True, check=True,
+                             env={"PATH": os.environ["PATH"]}).stdout
     for value in (first, second):
         needle = value[1:].encode()
         for pid in (n.pid, n.monitor()):
