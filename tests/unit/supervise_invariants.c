@@ -89,19 +89,25 @@ static bool takes_a_stop(const struct moment *moment)
 
 static bool is_change(const struct moment *moment)
 {
-	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->event->order == SUPERVISE_ORDER_CHANGED;
+	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->event->order >= SUPERVISE_ORDER_CHANGED;
+}
+
+/* Of files that are not watched it means nothing; a secret is nobody's to watch but the monitor's. */
+static bool counts(const struct moment *moment)
+{
+	return moment->before->policy.watches || moment->event->order == SUPERVISE_ORDER_ROTATED;
 }
 
 static bool takes_an_order(const struct moment *moment)
 {
 	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING &&
-		(!is_change(moment) || moment->before->policy.watches);
+		(!is_change(moment) || counts(moment));
 }
 
 /* By a change, what has ended and is not being started already. */
 static bool is_woken(const struct moment *moment)
 {
-	return is_change(moment) && moment->before->policy.watches && moment->before->state == SUPERVISE_BACKOFF &&
+	return is_change(moment) && counts(moment) && moment->before->state == SUPERVISE_BACKOFF &&
 		!moment->story->spawn_under_way && !moment->story->spawned &&
 		(moment->before->waits || moment->before->deadline_ns != TIME_NEVER);
 }
@@ -686,7 +692,7 @@ static struct supervise_event next_event(struct story *story)
 	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
 		event.error = errors[number % COUNT(errors)];
 	else if (event.type == SUPERVISE_EVENT_ORDER)
-		event.order = number % 3; /* enum supervise_order */
+		event.order = number % 4; /* enum supervise_order */
 	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
 		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
 	else
