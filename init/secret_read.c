@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,39 +86,53 @@ static int become_own(const struct rights *own, struct complaint *ret_why)
 	return capabilities_set_effective(&had, effective, ret_why);
 }
 
-/* As whoever we are now: also what is mounted read-only counts (AT_EACCESS, faccessat(2), Linux 5.8). EPERM: a
- * runtime's filter that does not know the call. */
-static bool may_write(const char *directory, const struct stat *info, uid_t uid)
+/* Also what is mounted read-only counts (AT_EACCESS, faccessat(2), Linux 5.8). EPERM: a runtime's filter that does not
+ * know the call. */
+static bool may_write(const struct identity *service, const char *directory, const struct stat *info)
 {
-	if (syscall(SYS_faccessat2, AT_FDCWD, directory, W_OK, AT_EACCESS) == 0)
+	struct complaint why;
+	struct rights own;
+	int error;
+
+	become_service(service, &own);
+	error = syscall(SYS_faccessat2, AT_FDCWD, directory, W_OK, AT_EACCESS) < 0 ? errno : 0;
+	if (become_own(&own, &why) < 0 || error == 0)
 		return true;
-	return (errno == ENOSYS || errno == EPERM) && (info->st_uid == uid || (info->st_mode & S_IWOTH) != 0);
+	return (error == ENOSYS || error == EPERM) && (info->st_uid == service->uid || (info->st_mode & S_IWOTH) != 0);
 }
 
-/* True if who we are could put something else in the place of the path, or of a directory on its way. In a sticky
+/* True if the service could put something else in the place of the path, or of a directory on its way. In a sticky
  * directory only one's own can be replaced (inode(7)). */
-static bool is_exposed(const char *path, uid_t uid)
+static bool is_exposed(const struct identity *service, const char *path)
 {
-	char way[TARGET_PATH_SIZE];
+	char way[PATH_MAX];
 	struct stat entry, directory;
 	size_t length = (size_t)snprintf(way, sizeof way, "%s", path);
 
 	while (length > 1) {
-		const bool there = lstat(way, &entry) == 0;
-
+		if (lstat(way, &entry) < 0)
+			return false; /* then we shall not open it either */
 		while (length > 1 && way[length - 1] != '/')
 			length--;
 		while (length > 1 && way[length - 1] == '/')
 			length--;
 		way[length] = '\0';
 		if (stat(way, &directory) < 0)
-			return true;
-		if (may_write(way, &directory, uid) &&
-			((directory.st_mode & S_ISVTX) == 0 || directory.st_uid == uid || !there ||
-				entry.st_uid == uid))
+			return false;
+		if (may_write(service, way, &directory) &&
+			((directory.st_mode & S_ISVTX) == 0 || directory.st_uid == service->uid ||
+				entry.st_uid == service->uid))
 			return true;
 	}
 	return false;
+}
+
+/* By its path, and by where links on that lead. */
+static bool is_exposed_anywhere(const struct identity *service, const char *path)
+{
+	char resolved[PATH_MAX];
+
+	return is_exposed(service, path) || (realpath(path, resolved) != NULL && is_exposed(service, resolved));
 }
 
 /* Neither a FIFO nor a terminal keeps us waiting, or becomes ours. */
@@ -128,29 +143,30 @@ static int open_file(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static int open_as_service(const struct identity *service, const char *path, int flags, struct complaint *ret_why)
+{
+	struct rights own;
+	int fd, error;
+
+	become_service(service, &own);
+	fd = open_file(path, flags);
+	error = become_own(&own, ret_why);
+	if (error < 0 && fd >= 0)
+		close(fd);
+	return error < 0 ? error : fd;
+}
+
 static int open_as_it_may(const struct confine_plan *plan, const char *path, int flags, struct complaint *ret_why)
 {
-	bool exposed = false;
-	struct rights own;
-	int fd;
+	const bool others = plan->changes_user;
+	int fd = others ? open_as_service(&plan->identity, path, flags, ret_why) : open_file(path, flags);
 
-	if (plan->changes_user) {
-		int error;
-
-		become_service(&plan->identity, &own);
-		fd = open_file(path, flags);
-		exposed = fd == -EACCES && is_exposed(path, plan->identity.uid);
-		error = become_own(&own, ret_why);
-		if (error < 0)
-			return error;
-		if (fd != -EACCES)
-			return fd < 0 ? complain(ret_why, -fd, "%s", strerror(-fd)) : fd;
-	}
-	if (exposed)
+	if (others && fd == -EACCES && is_exposed_anywhere(&plan->identity, path))
 		return complain(ret_why, EACCES,
 			"the service may not read it, and could put another file in its place: a directory of the "
 			"path is open to it");
-	fd = open_file(path, flags);
+	if (others && fd == -EACCES)
+		fd = open_file(path, flags);
 	if (fd == -EACCES)
 		return complain(
 			ret_why, EACCES, "%s (neither PID 1's user nor the service's may read it)", strerror(EACCES));

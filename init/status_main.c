@@ -311,7 +311,8 @@ static void print_secrets(void)
 
 		printf("  %-22s%s on change", secret->name, secret_action_name((enum secret_action)secret->action));
 		if (secret->rotations > 0)
-			printf(", changed %llu times, %s ago", (unsigned long long)secret->rotations,
+			printf(", %llu %s, %s ago", (unsigned long long)secret->rotations,
+				secret->rotations == 1 ? "change" : "changes, the last",
 				since(secret->last_rotation_ns).at);
 		putchar('\n');
 	}

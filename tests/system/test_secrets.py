@@ -54,7 +54,7 @@ def rename_over(directory, name, text, mode=0o444):
 class Container(Namespace):
     """nest-init with a configuration file, and secrets in /run/secrets."""
 
-    def __init__(self, public, services, secrets, files, env=None, init=NEST_INIT, wrap=(), **more):
+    def __init__(self, public, services, secrets, files, env=None, init=NEST_INIT, wrap=(), user=(), **more):
         self.seed = public / "seed"
         self.seed.mkdir(exist_ok=True)
         for name, text in files.items():
@@ -64,7 +64,7 @@ class Container(Namespace):
         # What a shell is to see of a dollar sign stands there twice.
         config.write_text(json.dumps({"services": services, "secrets": secrets, **more}).replace("$", "$$"))
         wrap = [self.seed if word == "SEED" else word for word in wrap]
-        super().__init__(init, options=("--config", config), wrap=(*wrap, *PREPARE, self.seed), env=env)
+        super().__init__(init, options=("--config", config), wrap=(*wrap, *PREPARE, self.seed, *user), env=env)
 
     @property
     def secrets(self):
@@ -253,6 +253,40 @@ def test_those_who_depend_on_it_follow_where_it_rolls(start):
     assert n.lines()[3:] == ["api two", "web "]
 
 
+def test_one_that_does_not_come_up_with_a_bad_secret_costs_only_itself(start):
+    a = 'echo "a $DB"; [ "$DB" = bad ] || touch /run/ready; trap "rm -f /run/ready; exit 0" TERM; while :; do sleep 0.02; done'
+    n = start({"a": shell(a, health={"ready": ["file:/run/ready"], "interval": "50ms", "start_interval": "50ms"}), "b": shell(TELL)},
+              {"DB": {"file": "/run/secrets/db", "on_change": "restart"}}, {"db": "good"})
+    wait_until(lambda: sorted(n.values()) == ["good", "good"] and (Path(f"/proc/{n.pid}/root/run/ready")).exists())
+    (n.secrets / "db").write_text("bad")
+    n.wait_for("a bad")
+    wait_until(lambda: n.rotations() == 1)
+    time.sleep(1)
+    assert n.values().count("bad") == 1
+    (n.secrets / "db").write_text("better")
+    wait_until(lambda: n.values().count("better") == 2)
+    assert n.values().count("bad") == 1
+
+
+def test_who_failed_with_the_old_one_does_not_wait(start):
+    script = 'echo "$$ $DB"; [ "$DB" = new ] || exit 1; trap "exit 0" TERM; while :; do sleep 0.02; done'
+    n = start({"main": shell(script, restart={"policy": "always", "backoff": "1h", "max_backoff": "1h"})},
+              {"DB": {"file": "/run/secrets/db", "on_change": "restart"}}, {"db": "revoked"})
+    n.wait_for_error("starting it again in")
+    wait_until(lambda: n.values() == ["revoked"])
+    (n.secrets / "db").write_text("new")
+    wait_until(lambda: n.values() == ["revoked", "new"])
+
+
+def test_all_of_it_without_root(start):
+    n = start({"main": shell(TELL)}, {"DB": {"file": "/run/secrets/db", "on_change": "restart"},
+                                      "KEY": {"file": "/run/secrets/key", "as": "file"}}, {"db": "one", "key": "k"},
+              user=("setpriv", "--reuid", "1001", "--regid", "1001", "--clear-groups", "--bounding-set", "-all"))
+    wait_until(lambda: n.values() == ["one"])
+    (n.secrets / "db").write_text("two")
+    wait_until(lambda: n.values() == ["one", "two"])
+
+
 # ---- how it is given ----
 
 def run(public, main, secrets, files, env=None, modes=None):
@@ -299,6 +333,9 @@ def test_a_copy_in_memory_that_nobody_changes(public):
     ("/run/secrets/own/db", {"own/db": "hush"}, {}, "chmod 400 own/db; chown 1001 own",
      "secret DB: /run/secrets/own/db: the service may not read it, and could put another file in its place: a directory "
      "of the path is open to it"),
+    ("/run/secrets/db", {"own/db": "hush"}, {}, "chmod 400 own/db; chown 1001 own; ln -s own/db db",
+     "secret DB: /run/secrets/db: the service may not read it, and could put another file in its place: a directory of "
+     "the path is open to it"),
     ({"directory": "/run/secrets"}, {"tls.crt": "hush"}, {}, None,
      "secret DB: /run/secrets/tls.crt: no name of a variable (letters, digits and _): rename it, or name the files one by one"),
 ])
@@ -377,7 +414,8 @@ def test_neither_pid_1_nor_the_monitor_nor_anybody_they_tell_has_it(start):
     secret = n.status()["secrets"][0]
     assert set(secret) == {"name", "on_change", "rotations", "last_rotation"} and abs(secret["last_rotation"] - time.time()) < 600
     printed = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "check", "--print",
-                              str(n.seed.parent / "nest-init.json")], capture_output=True, text=True, check=True).stdout
+                              str(n.seed.parent / "nest-init.json")], capture_output=True, text=True, check=True,
+                             env={"PATH": os.environ["PATH"]}).stdout
     for value in (first, second):
         needle = value[1:].encode()
         for pid in (n.pid, n.monitor()):
@@ -393,12 +431,12 @@ def test_neither_pid_1_nor_the_monitor_nor_anybody_they_tell_has_it(start):
 def test_a_child_that_reads_leaves_no_core(start, tmp_path):
     """Before it opens the file it is not dumpable, and between that and its exec it does not become so again."""
     trace = tmp_path / "trace"
-    n = start({"main": shell("exec sleep 1000", user="1001", capabilities={"drop": "all"})},
+    n = start({"main": shell('trap "exit 0" TERM; echo up; while :; do sleep 0.02; done', user="1001", capabilities={"drop": "all"})},
               {"DB": {"file": "/run/secrets/db", "on_change": "HUP"}}, {"db": "one"},
               wrap=("strace", "-f", "-D", "-qq", "-o", trace, "-e", "trace=prctl,openat,open,execve,setresuid,setresgid"))
-    n.workload()
+    n.wait_for("up")  # strace is a child of PID 1, too
     n.kill(signal.SIGTERM)
-    n.wait()
+    assert n.wait() == 0
     lines = trace.read_text().splitlines()
     readers = {line.split()[0] for line in lines if '"/run/secrets/db"' in line}
     assert readers

@@ -111,6 +111,10 @@ struct world {
 
 static void make_world(struct world *world)
 {
+	int rank[SERVICES_MAX];
+
+	for (size_t i = 0; i < SERVICES_MAX; i++)
+		rank[i] = rand() % 1000;
 	memset(world, 0, sizeof *world);
 	world->rotation = (struct rotation){
 		.service = world->service, .service_count = 1 + (size_t)(rand() % SERVICES_MAX), .edge = world->edge
@@ -120,12 +124,13 @@ static void make_world(struct world *world)
 		world->service[i] = (struct rotation_service){
 			.needs = rand() % 2, .rolls = rand() % 2, .runs = true, .ready = true, .life = 1
 		};
-		for (size_t on = 0; on < i; on++) /* no circle */
-			if (rand() % 3 == 0)
+	}
+	for (size_t i = 0; i < world->rotation.service_count; i++)
+		for (size_t on = 0; on < world->rotation.service_count; on++)
+			if (rank[on] < rank[i] && rand() % 3 == 0) /* no circle, in whatever order they stand */
 				world->edge[world->rotation.edge_count++] = (struct dependency_edge){
 					.unit = (uint16_t)i, .on = (uint16_t)on, .condition = DEPENDS_READY
 				};
-	}
 }
 
 static size_t count_down(const struct world *world)
