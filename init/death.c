@@ -1,5 +1,6 @@
 #include "init/death.h"
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/signame.h"
 #include "init/last_words.h"
@@ -143,9 +144,12 @@ static void say_what_follows(struct text *text, const struct death *death)
 		say(text, "; starting it again in %s", time);
 	else if (death->again)
 		say(text, death->again_in_ns == 0 ? "; starting it again" : "; waiting for a change of its files");
+	if (death->used_up == 0)
+		return;
+	say(text, "; not started again: it was %u times", death->used_up);
 	duration_format(death->window_ns, time);
-	if (death->used_up > 0)
-		say(text, "; not started again: it was %u times within %s", death->used_up, time);
+	if (death->window_ns != TIME_NEVER) /* a task has no window */
+		say(text, " within %s", time);
 }
 
 static void say_last_words(struct text *text, const char *words)
