@@ -325,6 +325,7 @@ def test_targets_are_waited_for(run):
              wrap=("unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")) as n:
         n.wait_for("web up")
         assert in_order(n, "serves", "migrate ran", "web up")
+        assert n.lines() == ["serves", "migrate ran", "web up"]  # standard output is the services' alone
         n.kill(signal.SIGTERM)
         assert n.wait() in (0, 143)
 
