@@ -53,7 +53,7 @@ struct path_list {
 };
 
 struct tmpfs_mount {
-	char path[TARGET_PATH_SIZE];
+	const char *path;    /* allocated for the life of the process: few services have any */
 	const char *options; /* as docker run --tmpfs has them: "size=64m,mode=1777"; "" for none */
 };
 

@@ -162,10 +162,11 @@ static int add_tmpfs(const char *value, struct tmpfs_list *list, struct complain
 		return error;
 	if (list->count == MODEL_TMPFS_MAX)
 		return complain(ret_why, E2BIG, "'%s': at most %d", value, MODEL_TMPFS_MAX);
-	if (length >= sizeof mount->path || strlen(value + length) > TMPFS_OPTIONS_SIZE)
+	if (length >= TARGET_PATH_SIZE || strlen(value + length) > TMPFS_OPTIONS_SIZE)
 		return complain(ret_why, EINVAL, "'%.40s...': too long", value);
-	memcpy(mount->path, value, length);
-	mount->path[length] = '\0';
+	mount->path = strndup(value, length);
+	if (mount->path == NULL)
+		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	mount->options = value[length] == ':' ? value + length + 1 : "";
 	list->count++;
 	return 0;

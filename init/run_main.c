@@ -399,6 +399,7 @@ static int prepare_wait(size_t index, const struct service *service, uint64_t en
 	set_personality(wait, &own->personality);
 	error = prepare_unit(&loop.unit[index], wait, &own->personality, &own->plan, 0, entry_mask, ret_why);
 	loop.unit[index].run_ns = service->run_ns;
+	loop.unit[index].spawn.streams[0] = STDERR_FILENO; /* what it says is ours: standard output is the services' */
 	loop.coordinator.unit[index].kind = wait->kind;
 	loop.coordinator.unit[index].essential = wait->essential;
 	return error < 0 ? blame_service(wait, error, ret_why) : 0;

@@ -23,6 +23,7 @@ static const enum program_id clients[] = { CURL, NEST_CLIENT, WGET, WGET_SPIDER 
 static const enum program_id serving[] = { EXPORTER, NEST_SCRAPED };
 static const enum program_id loaded[] = { NEST_QUIET, NEST_BUSY, NEST_MERGING };
 static const enum program_id logging[] = { S6_LOG, NEST_LOGGED, MULTILOG, SVLOGD };
+static const enum program_id services[] = { NEST_ONE, NEST_HUNDRED };
 static const enum program_id filtered[] = { FLOOR, NEST_NODE, NEST_DEFAULT, NEST_DOCKER, RUNC, CRUN };
 
 #define FLOOR_HEADING "times floor", "target    floor itself  pairs"
@@ -41,6 +42,7 @@ static const struct {
 	[TABLE_SERVING] = { IDS(serving), EXPORTER, "times the exporter", "target      exporter's  pairs" },
 	[TABLE_LATENCY] = { IDS(loaded), NEST_QUIET, "times idle", "target     idle itself  pairs" },
 	[TABLE_LOGS] = { IDS(logging), S6_LOG, "times s6-log", "target   s6-log itself  pairs" },
+	[TABLE_SERVICES] = { IDS(services), NEST_ONE, "times one service", "target      one itself  pairs" },
 };
 
 struct column {
@@ -386,6 +388,8 @@ static void print_notes(const char *settled)
 	print_serving_notes();
 	table_note(
 		"logs: timestamps, a file of 1 MB after the other, on a tmpfs; nest-init's start and end are in it.");
+	table_note("services: each sleeps, and in chains of ten depends on the one before; start to READY=1, and TERM "
+		   "to the end.");
 	table_note("health: nest-init health asks PID 1's monitor, the others its page /readyz; probe: all look at one "
 		   "little server.");
 	table_note(

@@ -51,6 +51,8 @@ enum program_id {
 	S6_LOG,
 	MULTILOG,
 	SVLOGD,
+	NEST_ONE, /* services */
+	NEST_HUNDRED,
 	PROGRAMS
 };
 
@@ -130,6 +132,7 @@ enum table_id {
 	TABLE_SERVING,
 	TABLE_LATENCY,
 	TABLE_LOGS,
+	TABLE_SERVICES,
 	TABLES
 };
 
@@ -161,6 +164,10 @@ int raise_loopback(void); /* 0 or -errno */
 
 /* logs.c */
 int measure_logs(const struct program *program, double *ret_value);
+
+/* services.c */
+int measure_services(const struct program *program, double *ret_value);
+int measure_services_memory(const struct program *program, double *ret_value);
 
 /* clients.c */
 int measure_health(const struct program *program, double *ret_value);

@@ -86,6 +86,8 @@ struct program programs[PROGRAMS] = {
 	[MULTILOG] = { .name = "multilog",
 		.file = "multilog",
 		.options = { "t", "s1048576", "n5", "/mnt/logs/multilog" } },
+	[NEST_ONE] = { .name = "one service", .options = { "--config", "/mnt/services-1.json" }, .ours = true },
+	[NEST_HUNDRED] = { .name = "a hundred", .options = { "--config", "/mnt/services-100.json" }, .ours = true },
 	[SVLOGD] = { .name = "svlogd", .file = "svlogd", .options = { "-tt", "/mnt/logs/svlogd" } },
 };
 

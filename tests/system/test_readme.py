@@ -48,7 +48,7 @@ def test_the_five_steps_of_the_readme_confine_answer_and_stop_a_service():
 
 def test_the_file_of_the_readme_says_what_the_five_steps_do(tmp_path):
     """And a little more, which is in force as well."""
-    [text] = re.findall(r"^```json\n(.*?)^```", README, re.S | re.M)
+    text = re.findall(r"^```json\n(.*?)^```", README, re.S | re.M)[0]
     path = tmp_path / "nest-init.json"
     path.write_text(text)
     with Container(["/sbin/nest-init"], rootfs=image(), files={"/etc/nest-init.json": path}, cwd="/app/backend") as container:

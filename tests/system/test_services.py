@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -325,6 +326,7 @@ def test_targets_are_waited_for(run):
              wrap=("unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")) as n:
         n.wait_for("web up")
         assert in_order(n, "serves", "migrate ran", "web up")
+        assert n.lines() == ["serves", "migrate ran", "web up"]  # standard output is the services' alone
         n.kill(signal.SIGTERM)
         assert n.wait() in (0, 143)
 
@@ -507,14 +509,14 @@ def checked(path):
 
 def test_pages_and_figures_name_the_service(run_release, public):
     (public / "a").touch()
-    socket = public / "metrics.sock"
+    listening = public / "metrics.sock"
 
     def page(path):
-        return subprocess.run(["curl", "-s", "--unix-socket", socket, f"http://x{path}"], capture_output=True, text=True,
+        return subprocess.run(["curl", "-s", "--unix-socket", listening, f"http://x{path}"], capture_output=True, text=True,
                               timeout=20).stdout
     with run_release({"a": {"command": sleeper("a"), "health": checked(public / "a")},
                       "b": {"command": sleeper("b"), "health": checked(public / "b")}},
-                     more={"metrics": {"listen": [f"unix:{socket}?mode=666"]}}) as n:
+                     more={"metrics": {"listen": [f"unix:{listening}?mode=666"]}}) as n:
         wait_until(lambda: inside(n, "health", "--ready").stdout.startswith("not ready: ") and "[+]" in page("/readyz?verbose"))
         said = page("/readyz?verbose")
         assert re.search(r"^\[\+\]a/file ok", said, re.M) and re.search(r"^\[-\]b/file failed", said, re.M), said
@@ -578,6 +580,37 @@ def test_the_lines_of_each_have_its_name(run, tmp_path):
         assert re.search(r"^\S+Z a stdout \| one$", n.output(), re.M) and re.search(r"^\S+Z a stderr \| two$", n.errors(), re.M)
         assert json.loads((tmp_path / "b.log").read_text())["service"] == "b"
         assert "four" in n.lines()
+
+
+def test_the_service_manager_hears_when_each_is_ready_and_how_long_all_take_to_stop(run, public):
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(public / "manager"))
+    manager.settimeout(60)
+    with manager, run({"a": {"command": lasting("a"), "stop": {"timeout": "30s"}},
+                       "b": {"command": lasting("b"), "health": {"ready": [f"file:{public}/b"], **CHECKED}, "stop": {"timeout": "20s"}},
+                       "beside": {"command": ["sleep", "1000"], "essential": False, "depends_on": {"b": "ready"}, "stop": {"timeout": "5s"}}},
+                      env={"NOTIFY_SOCKET": str(public / "manager")}) as n:
+        n.wait_for("a up", "b up")
+        manager.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            manager.recv(1024)
+        manager.settimeout(60)
+        (public / "b").touch()
+        assert manager.recv(1024) == b"READY=1"
+        n.kill(signal.SIGTERM)
+        said = manager.recv(1024).split(b"\n")
+        assert said[0] == b"STOPPING=1" and int(said[1].removeprefix(b"EXTEND_TIMEOUT_USEC=")) >= 55_000_000
+        n.wait()
+
+
+def test_who_was_started_stays_when_what_it_waited_for_is_started_again(run, public):
+    (public / "db").touch()
+    with run({"web": {"command": sleeper("web"), "depends_on": {"db": "ready"}},
+              "db": {"command": sleeper("db"), "health": checked(public / "db"), "restart": {"policy": "always", "backoff": "20ms"}}}) as n:
+        web, db = named(n, "web"), named(n, "db")
+        os.kill(db, signal.SIGKILL)
+        wait_until(lambda: starts(n, "db") == 2)
+        assert named(n, "web") == web and starts(n, "web") == 1
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

@@ -107,7 +107,8 @@ SHELL_EXAMPLES = [re.match(r"(.*?)\s+#\s*(\d+)$", line).groups()
 def test_a_command_of_the_readme_ends_as_it_says(command, status, tmp_path):
     (tmp_path / "nest-init").symlink_to(NEST_INIT)
     run = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
-                          f"exec {command}"], capture_output=True, text=True, timeout=60,
+                          f"exec {command}" if command.startswith("nest-init ") else command], capture_output=True, text=True,
+                         timeout=60, cwd=tmp_path,
                          env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert run.returncode == int(status), run.stderr
 
