@@ -80,6 +80,8 @@ static int set_extra(struct config_reader *reader, enum config_extra extra, char
 	struct restart_policy *policy = &service->restart;
 	struct cron cron;
 
+	if (extra >= EXTRA_SECRET_FILE)
+		return config_set_secret(reader, extra, text, ret_why);
 	switch (extra) {
 	case EXTRA_ESSENTIAL:
 		return value_read_bool(text, &service->essential, ret_why);
@@ -294,7 +296,7 @@ void config_refuse_unknown(struct config_reader *reader, enum config_group group
 	size_t count = 0;
 
 	for (size_t i = 0; i < config_key_count; i++)
-		if (config_key_is_in(&config_keys[i], group) && config_keys[i].form != FORM_LATER)
+		if (config_key_is_in(&config_keys[i], group))
 			known[count++] = config_keys[i].name;
 	if (here != NULL)
 		json_complain_key(member, &why, "unknown key; did you mean \"%s\"?", here);
@@ -419,14 +421,6 @@ static void read_checks(struct config_reader *reader, const struct config_key *k
 
 /* ---- the file ---- */
 
-static void refuse_later(struct config_reader *reader, const struct json_node *node)
-{
-	struct complaint why;
-
-	json_complain_key(node, &why, "not supported yet");
-	config_refuse(reader, &why);
-}
-
 static void read_environment(struct config_reader *reader, const struct json_node *node)
 {
 	char **variables = config_variables(reader, node);
@@ -494,8 +488,11 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
 	case FORM_NAMES:
 		config_read_names(reader, (enum config_extra)key->sets, node);
 		return;
-	case FORM_LATER:
-		refuse_later(reader, node);
+	case FORM_SECRETS:
+		config_read_secrets(reader, node);
+		return;
+	case FORM_ON_CHANGE:
+		config_read_on_change(reader, node);
 		return;
 	default:
 		if ((key->flags & CONFIG_LIST) != 0)

@@ -21,6 +21,7 @@ enum config_group {
 	GROUP_PAGE, /* of metrics.merge: its keys are among those of a check */
 	GROUP_METRICS,
 	GROUP_TRACING,
+	GROUP_SECRET,
 	GROUP_LOG,
 	GROUP_LOGGING,
 	GROUP_COUNT,
@@ -49,7 +50,8 @@ enum config_form {
 	FORM_SERVICES,
 	FORM_DEPENDENCIES, /* an array of services, or an object of SERVICE to how far it is to be */
 	FORM_NAMES,        /* of services: one, or an array */
-	FORM_LATER,        /* what the design has and this version has not */
+	FORM_SECRETS,      /* an object of NAME to a file, or to the keys of a secret */
+	FORM_ON_CHANGE,    /* of a secret: a string, or an object with a command */
 	FORM_COUNT,
 };
 
@@ -72,6 +74,11 @@ enum config_extra {
 	EXTRA_LOGGING_MAX_FILE,
 	EXTRA_LOGGING_MODE,
 	EXTRA_LOGGING_MAX_BUFFER_SIZE,
+	EXTRA_SECRET_FILE,
+	EXTRA_SECRET_DIRECTORY,
+	EXTRA_SECRET_AS,
+	EXTRA_SECRET_ACTION,
+	EXTRA_SECRET_SERVICES,
 	EXTRA_NOTHING,
 };
 

@@ -10,7 +10,8 @@ struct config_reference {
 	const char *name;
 	size_t service; /* that names it */
 	enum dependency_condition condition;
-	bool before; /* it is the other one that depends on this one */
+	bool before;   /* it is the other one that depends on this one */
+	size_t secret; /* 0; else one more than the index of the secret that it gets, which names it */
 };
 
 struct config_reader {
@@ -25,6 +26,7 @@ struct config_reader {
 	struct config_reference *reference; /* to services by their names: reference_count of them */
 	size_t reference_count;
 	struct check *check; /* that is being read */
+	size_t secret;       /* that is being read: one more than its index; 0: none is */
 	bool out_of_memory;
 };
 
@@ -67,6 +69,13 @@ struct config_said *config_said(const struct config_reader *reader);
 void config_read_services(struct config_reader *reader, enum config_group group, const struct json_node *object);
 void config_read_dependencies(struct config_reader *reader, const struct json_node *node);
 void config_read_names(struct config_reader *reader, enum config_extra extra, const struct json_node *node);
+
+/* The secrets of the file, their values, and what only the whole shows. */
+void config_read_secrets(struct config_reader *reader, const struct json_node *object);
+int config_set_secret(
+	struct config_reader *reader, enum config_extra extra, const char *text, struct complaint *ret_why);
+void config_read_on_change(struct config_reader *reader, const struct json_node *node);
+void config_check_secrets(struct config_reader *reader, const struct json_node *root);
 
 /* Once all are read: who is whom, and what nothing but the whole shows. */
 void config_check_services(struct config_reader *reader, const struct json_node *root);

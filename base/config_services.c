@@ -168,9 +168,12 @@ static void refer(struct config_reader *reader, const struct json_node *node, co
 		return;
 	}
 	reader->reference = longer;
-	longer[reader->reference_count++] = (struct config_reference){
-		.node = node, .name = name, .service = reader->service, .condition = condition, .before = before
-	};
+	longer[reader->reference_count++] = (struct config_reference){ .node = node,
+		.name = name,
+		.service = reader->service,
+		.condition = condition,
+		.before = before,
+		.secret = reader->secret };
 }
 
 static void refer_to_each(
@@ -289,6 +292,10 @@ static void resolve(struct config_reader *reader, const struct config_reference 
 		refuse_name(reader, reference);
 		return;
 	}
+	if (reference->secret > 0) {
+		reader->model->secret[reference->secret - 1].services[other / 64] |= UINT64_C(1) << other % 64;
+		return;
+	}
 	on = reference->before ? unit : other;
 	unit = reference->before ? other : unit;
 	reader->service = unit;
@@ -398,6 +405,7 @@ void config_check_services(struct config_reader *reader, const struct json_node 
 	refuse_options(reader, root);
 	refuse_commands(reader, root);
 	refuse_second(reader, root);
+	config_check_secrets(reader, root);
 	if (model_check_count(reader->model) > MODEL_CHECKS_MAX) {
 		json_complain(root, &why, "more than %d checks in all", MODEL_CHECKS_MAX);
 		config_refuse(reader, &why);

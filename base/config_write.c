@@ -238,6 +238,8 @@ static void confinement(struct writer *writer, const struct confinement *asked)
 	if (asked->umask_given)
 		json_write_text(&writer->json, "umask", mode);
 	environment(writer, asked->environment);
+	if (asked->file_env != NULL)
+		text(writer, "file_env", asked->file_env);
 	capabilities(writer, asked);
 	json_write_bool(&writer->json, "no_new_privs", asked->no_new_privs);
 	seccomp(writer, asked);
@@ -593,6 +595,54 @@ static void tracing(struct writer *writer, const struct model *model)
 	json_write_end(&writer->json);
 }
 
+/* ---- secrets ---- */
+
+static void secret_services(struct writer *writer, const struct model *model, const struct secret *secret)
+{
+	static const uint64_t none[MODEL_SERVICES_MAX / 64];
+
+	if (memcmp(secret->services, none, sizeof none) == 0)
+		return;
+	json_write_array(&writer->json, "services");
+	for (size_t i = 0; i < model_service_count(model); i++)
+		if (secret_is_for(secret, i))
+			json_write_text(&writer->json, NULL, service_name(model_service(model, i)));
+	json_write_end(&writer->json);
+}
+
+/* The monitor acts on none, and is told of no command. */
+static void secret_action(struct writer *writer, const struct secret *secret)
+{
+	if (secret->action == SECRET_SIGNAL) {
+		signal_text(writer, "on_change", secret->signal);
+	} else if (secret->action == SECRET_COMMAND && writer->whom != CONFIG_FOR_MONITOR) {
+		json_write_object(&writer->json, "on_change");
+		words(writer, "command", secret->command);
+		json_write_end(&writer->json);
+	} else {
+		json_write_text(&writer->json, "on_change",
+			secret_action_name(secret->action == SECRET_COMMAND ? SECRET_NOTHING : secret->action));
+	}
+}
+
+static void secrets(struct writer *writer, const struct model *model)
+{
+	if (model->secret_count == 0)
+		return;
+	json_write_object(&writer->json, "secrets");
+	for (size_t i = 0; i < model->secret_count; i++) {
+		const struct secret *secret = &model->secret[i];
+
+		json_write_object(&writer->json, secret->name);
+		text(writer, secret->is_directory ? "directory" : "file", secret->path);
+		secret_services(writer, model, secret);
+		json_write_text(&writer->json, "as", secret->form == SECRET_MEMORY ? "file" : "environment");
+		secret_action(writer, secret);
+		json_write_end(&writer->json);
+	}
+	json_write_end(&writer->json);
+}
+
 void config_write(const struct model *model, enum config_audience whom, FILE *out)
 {
 	struct writer writer = { .whom = whom };
@@ -601,6 +651,7 @@ void config_write(const struct model *model, enum config_audience whom, FILE *ou
 	services(&writer, model);
 	metrics(&writer, model);
 	tracing(&writer, model);
+	secrets(&writer, model);
 	json_write_object(&writer.json, "log");
 	json_write_text(&writer.json, "format", log_format_name(model->log_format));
 	json_write_text(&writer.json, "level", log_level_name(model->log_level));

@@ -65,6 +65,30 @@ const char *service_name(const struct service *service)
 	return service->name != NULL ? service->name : "main";
 }
 
+const char *secret_action_name(enum secret_action action)
+{
+	static const char names[SECRET_ACTION_COUNT][8] = { "none", "restart", "rolling", "signal", "command" };
+
+	return names[action];
+}
+
+bool secret_is_for(const struct secret *secret, size_t service)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < MODEL_SERVICES_MAX / 64; i++)
+		any |= secret->services[i];
+	return any == 0 || (secret->services[service / 64] >> service % 64 & 1) != 0;
+}
+
+bool model_has_secrets(const struct model *model, size_t service)
+{
+	for (size_t i = 0; i < model->secret_count; i++)
+		if (secret_is_for(&model->secret[i], service))
+			return true;
+	return model_service(model, service)->confinement.file_env != NULL;
+}
+
 bool service_has_ready_check(const struct service *service)
 {
 	for (size_t i = 0; i < service->check_count; i++)
@@ -104,6 +128,8 @@ bool model_wants_monitor(const struct model *model)
 	for (size_t i = 0; i < model_service_count(model); i++)
 		wants = wants || model_service(model, i)->check_count > 0 || model_service(model, i)->watch.count > 0 ||
 			model_service(model, i)->confinement.seccomp_report;
+	for (size_t i = 0; i < model->secret_count; i++)
+		wants = wants || model->secret[i].action != SECRET_NOTHING;
 	return wants;
 }
 

@@ -17,6 +17,7 @@
 #define MODEL_PORTS_MAX 32
 #define MODEL_CHECKS_MAX 1000
 #define MODEL_SERVICES_MAX 256 /* and tasks */
+#define MODEL_SECRETS_MAX 32   /* no more than paths: they are watched as such */
 #define MODEL_SIGNALS 65       /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
@@ -95,8 +96,9 @@ struct confinement {
 	bool best_effort;
 	bool umask_given;
 	mode_t umask;
-	const char *workdir; /* absolute; NULL: where PID 1 was started */
-	char **environment;  /* NAME=VALUE, for the service beside what it inherits; NULL-terminated, or NULL */
+	const char *workdir;  /* absolute; NULL: where PID 1 was started */
+	char **environment;   /* NAME=VALUE, for the service beside what it inherits; NULL-terminated, or NULL */
+	const char *file_env; /* NAME,NAME or "all": NAME is in the file that NAME_FILE names; NULL: none */
 	struct limits limits;
 	struct group_list groups; /* supplementary ones, beside the user's own */
 	struct port_list tcp_bind, tcp_connect;
@@ -192,6 +194,36 @@ struct service {
 	struct confinement confinement;
 };
 
+/* How the service gets it. */
+enum secret_form {
+	SECRET_VARIABLE, /* NAME */
+	SECRET_MEMORY,   /* NAME_FILE, the path of a sealed memfd (memfd_create(2)) */
+};
+
+/* What is done when it is another one. */
+enum secret_action {
+	SECRET_NOTHING,
+	SECRET_RESTART, /* of the services, one behind the other */
+	SECRET_ROLLING, /* and then of those that depend on them */
+	SECRET_SIGNAL,
+	SECRET_COMMAND,
+	SECRET_ACTION_COUNT,
+};
+
+/* "none", "restart", "rolling", "signal", "command". */
+const char *secret_action_name(enum secret_action action);
+
+struct secret {
+	const char *name; /* of the variable, if it is a file */
+	const char *path;
+	bool is_directory; /* each of its files is a secret of its own name */
+	enum secret_form form;
+	enum secret_action action;
+	int signal;                                 /* of SECRET_SIGNAL */
+	char **command;                             /* of SECRET_COMMAND, NULL-terminated */
+	uint64_t services[MODEL_SERVICES_MAX / 64]; /* a bit for each that gets it; none: all do */
+};
+
 struct model {
 	const char *config; /* the file that was read, or is to be; NULL: none */
 	enum log_format log_format;
@@ -199,6 +231,8 @@ struct model {
 	struct service main;  /* the first of the file; the only one of a run without a file */
 	struct service *more; /* more_count others, allocated for the life of the process */
 	size_t more_count;
+	struct secret *secret; /* secret_count of them, allocated for the life of the process */
+	size_t secret_count;
 	size_t listen_count;
 	const char *listen[MODEL_LISTEN_MAX];  /* where the HTTP server listens (base/listen.h) */
 	const char *users, *tokens;            /* files of who may see /metrics (base/credentials.h); NULL: none */
@@ -225,6 +259,10 @@ const char *service_name(const struct service *service);
 
 /* True if a check says when the service is ready, a startup check holds that back too; else it is when it runs. */
 bool service_has_ready_check(const struct service *service);
+
+/* True if the service gets the secret; if it gets any, or resolves NAME_FILE. */
+bool secret_is_for(const struct secret *secret, size_t service);
+bool model_has_secrets(const struct model *model, size_t service);
 
 /* The files that the monitor reads, by number; behind the last, one for each page's token. */
 enum model_file {

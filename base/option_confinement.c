@@ -3,6 +3,7 @@
 
 #include "base/capname.h"
 #include "base/option_values.h"
+#include "base/secret.h"
 #include "base/securebits.h"
 
 #include <ctype.h>
@@ -63,6 +64,19 @@ static int add_variable(const char *value, char ***list, struct complaint *ret_w
 		return complain(ret_why, EINVAL,
 			"'%.100s': expected NAME=VALUE; a variable that is set already is inherited", value);
 	return option_add_variable(value, true, list) < 0 ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM)) : 0;
+}
+
+static int set_file_env(const char *value, const char **ret_list, struct complaint *ret_why)
+{
+	const char *next = value;
+	char name[SECRET_NAME_SIZE];
+
+	while (*next != '\0')
+		if (!secret_names_variable(value_next_word(&next, name, sizeof name)))
+			return complain(ret_why, EINVAL,
+				"'%.100s': expected names of variables, such as PGPASSWORD,API_KEY, or all", value);
+	*ret_list = value;
+	return 0;
 }
 
 static int add_ulimit(const char *value, struct limits *limits, struct complaint *ret_why)
@@ -194,6 +208,8 @@ int option_set_confinement(enum setter setter, const char *value, void *member, 
 		return set_umask(value, confinement, ret_why);
 	case ADD_VARIABLE:
 		return add_variable(value, member, ret_why);
+	case SET_FILE_ENV:
+		return set_file_env(value, member, ret_why);
 	case ADD_ULIMIT:
 		return add_ulimit(value, member, ret_why);
 	case SET_OOM_SCORE_ADJ:

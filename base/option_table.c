@@ -29,6 +29,8 @@ const struct option_row option_rows[] = {
 		VALUE_NEEDED, 0, SET_UMASK, IN(confinement) },
 	[OPTION_ENV] = { "env", " NAME=VALUE", "for COMMAND alone; VALUE with ${...} as in a file", SECTION_CONFINEMENT,
 		VALUE_NEEDED, PARTED, ADD_VARIABLE, IN(confinement.environment) },
+	[OPTION_FILE_ENV] = { "file-env", " LIST", "NAME is in the file that NAME_FILE names; or all",
+		SECTION_CONFINEMENT, VALUE_NEEDED, 0, SET_FILE_ENV, IN(confinement.file_env) },
 	[OPTION_ULIMIT] = { "ulimit", " NAME=SOFT[:HARD]", "resource limit, as docker has it: nofile=65536",
 		SECTION_CONFINEMENT, VALUE_NEEDED, PARTED, ADD_ULIMIT, IN(confinement.limits) },
 	[OPTION_OOM_SCORE_ADJ] = { "oom-score-adj", " N", "-1000 to 1000: the highest is killed first",

@@ -264,3 +264,11 @@ char *secret_hide(struct secret_words *words, const char *text)
 		copy.text[copy.length] = '\0';
 	return copy.text;
 }
+
+bool secret_names_variable(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	const size_t length = strspn(name, letters);
+
+	return length > 0 && length < SECRET_NAME_SIZE && name[length] == '\0' && (*name < '0' || *name > '9');
+}

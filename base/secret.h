@@ -1,8 +1,10 @@
-/* What is not to be shown. Guesses, by names and forms that are common: what looks like nothing is not found. Pure. */
+/* What is not to be shown: guesses, by names and forms that are common; what looks like nothing is not found. And what
+ * a variable may be called that holds a secret. Pure. */
 #pragma once
 
 #include <stdbool.h>
 
+#define SECRET_NAME_SIZE 64
 #define SECRET_HIDDEN "REDACTED"
 
 /* True if the variable (NAME=VALUE) looks as if its value were a secret: by its name, unless the value is empty, a path
@@ -21,3 +23,7 @@ struct secret_words {
  * "X-Token: X", "Bearer X", for a URL's password and the parameters of such a name, for redis-cli's -a and curl's -u.
  * The caller frees it. NULL: there is no memory. */
 char *secret_hide(struct secret_words *words, const char *text);
+
+/* True for a letter or _, and letters, digits and _ behind it, up to SECRET_NAME_SIZE - 1 in all: what a shell can name
+ * (POSIX, XBD 8.1). */
+bool secret_names_variable(const char *name);

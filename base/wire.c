@@ -84,6 +84,10 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_opened);
 	case WIRE_CHANGED:
 		return sizeof(struct wire_changed);
+	case WIRE_LOOK:
+		return sizeof(struct wire_look);
+	case WIRE_SECRET:
+		return sizeof(struct wire_secret);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -177,6 +181,9 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->ran.reason, sizeof record->ran.reason);
 	case WIRE_CHANGED:
 		return record->changed.service < MODEL_SERVICES_MAX && record->changed.reserved == 0;
+	case WIRE_SECRET:
+		return record->secret.secret < MODEL_SECRETS_MAX && record->secret.action < SECRET_ACTION_COUNT &&
+			terminated(record->secret.name, sizeof record->secret.name);
 	case WIRE_NOTIFIED:
 		return notified_in_range(&record->notified);
 	case WIRE_OPENED:

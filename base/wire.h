@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/model.h"
+#include "base/secret.h"
 
 #include <stdint.h>
 
@@ -35,6 +36,8 @@ enum wire_type {
 	WIRE_OPEN,     /* monitor to PID 1: open a file of the configuration that the monitor may not */
 	WIRE_OPENED,   /* PID 1, or a child of it, to monitor, with the descriptor: here it is */
 	WIRE_CHANGED,  /* monitor to PID 1: files that are watched have changed */
+	WIRE_LOOK,     /* monitor to PID 1: something about the files of secrets has changed */
+	WIRE_SECRET,   /* PID 1 to monitor, monitor to client: what PID 1 counts of a secret */
 	WIRE_TYPE_COUNT,
 };
 
@@ -213,6 +216,19 @@ struct wire_changed {
 	uint32_t reserved;
 };
 
+struct wire_look {
+	struct wire_header header;
+};
+
+struct wire_secret {
+	struct wire_header header;
+	uint32_t secret; /* its index */
+	uint32_t action; /* enum secret_action */
+	uint64_t rotations;
+	int64_t last_rotation_ns; /* wall clock; 0: never */
+	char name[SECRET_NAME_SIZE];
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -269,6 +285,8 @@ union wire_record {
 	struct wire_open open;
 	struct wire_opened opened;
 	struct wire_changed changed;
+	struct wire_look look;
+	struct wire_secret secret;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

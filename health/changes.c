@@ -100,7 +100,7 @@ static void forget(struct changes *changes, struct watched_directory *directory)
 
 static void look_instead(struct changes *changes, const char *why)
 {
-	log_line(LOG_LEVEL_NOTICE, "--watch: %s: files are looked at every second instead", why);
+	log_line(LOG_LEVEL_NOTICE, "%s: %s: files are looked at every second instead", changes->what, why);
 	if (changes->inotify >= 0)
 		close(changes->inotify);
 	changes->inotify = -1;
@@ -162,7 +162,7 @@ static void watch(struct changes *changes, const char *path, bool whole)
 		look_instead(changes, strerror(ENOMEM));
 	else if (error == -EACCES && !changes->denied) {
 		changes->denied = true;
-		log_line(LOG_LEVEL_WARNING, "--watch: %s: %s: not watched", path, strerror(EACCES));
+		log_line(LOG_LEVEL_WARNING, "%s: %s: %s: not watched", changes->what, path, strerror(EACCES));
 	}
 }
 
@@ -232,8 +232,8 @@ static uint64_t walk_through(struct changes *changes, const char *path, bool are
 	snprintf(walk.path, sizeof walk.path, "%s", path);
 	walk_directory(&walk, strcmp(path, "/") == 0 ? 0 : strlen(walk.path), 0);
 	if (walk.left == 0 && !changes->cut)
-		log_line(LOG_LEVEL_WARNING, "--watch: %s: more than %d files: not all of them are watched", path,
-			LOOK_FILES_MAX);
+		log_line(LOG_LEVEL_WARNING, "%s: %s: more than %d files: not all of them are watched", changes->what,
+			path, LOOK_FILES_MAX);
 	changes->cut = changes->cut || walk.left == 0;
 	return walk.sum;
 }

@@ -21,6 +21,7 @@ struct changed_root {
 
 struct changes {
 	uint32_t service; /* whose they are: its index */
+	const char *what; /* in messages: who asks for it; the caller's to set */
 	changes_tell *tell;
 	size_t root_count;
 	struct changed_root root[MODEL_PATHS_MAX];

@@ -17,6 +17,7 @@
 #include "health/checks.h"
 #include "health/control_server.h"
 #include "health/notify_server.h"
+#include "health/secret_watch.h"
 #include "health/tracer.h"
 #include "health/verdict_log.h"
 #include "metrics/app_pages_main.h"
@@ -70,6 +71,8 @@ static struct monitor {
 	struct served_tls *tls;  /* NULL: HTTP */
 	struct changes *changes; /* changes_count of them: of the services that are watched */
 	size_t changes_count;
+	struct secret_watch secret_watch;
+	struct wire_secret secrets[MODEL_SECRETS_MAX]; /* of the model */
 	struct denial_reports denials;
 	struct cgroup_roots cgroup;
 	struct kept *kept;
@@ -187,6 +190,8 @@ static void drain_channel(void)
 			take_snapshot(&record.snapshot);
 		if (record.header.type == WIRE_SERVICE)
 			take_service(&record.service);
+		if (record.header.type == WIRE_SECRET)
+			monitor.secrets[record.secret.secret] = record.secret;
 		if (record.header.type == WIRE_RAN)
 			checks_ran(&monitor.checks, &record.ran);
 		if (record.header.type == WIRE_NOTIFIED)
@@ -293,6 +298,17 @@ static void tell_change(size_t index, enum verdict_state before)
 
 	verdict_log_change(index, before,
 		says_itself || monitor.services[monitor.checks.record[index].service].state != WIRE_STATE_RUNNING);
+}
+
+/* PID 1 has the files of secrets looked at, and says what has changed. */
+static bool tell_look(uint32_t service, const char *path)
+{
+	union wire_record record = { .look = { .header = { 0 } } };
+
+	(void)service;
+	(void)path;
+	wire_seal(&record, WIRE_LOOK);
+	return send(MONITOR_FD_CHANNEL, &record, sizeof record.look, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 static bool tell_health_of(size_t service)
@@ -479,6 +495,8 @@ static void gather(struct material *material)
 		.check_count = material->facts.health.check_count,
 		.readings = &material->readings,
 		.service_readings = monitor.service_readings,
+		.secrets = monitor.secrets,
+		.secret_count = monitor.have_snapshot ? monitor.model.secret_count : 0,
 		.denials = material->denials.denial,
 		.denial_count = material->denials.count,
 	};
@@ -688,6 +706,11 @@ static enum wire_type answer_client(void *context, const struct wire_ask *ask, s
 	n -= snapshots;
 	if (!status)
 		return WIRE_END;
+	if (snapshots > 0 && n < monitor.model.secret_count) {
+		ret_record->secret = monitor.secrets[n];
+		return WIRE_SECRET;
+	}
+	n -= snapshots > 0 ? monitor.model.secret_count : 0;
 	if (monitor.notify.fd >= 0 && n-- == 0) {
 		ret_record->notified = monitor.notify.notified;
 		return WIRE_NOTIFIED;
@@ -847,8 +870,10 @@ static int open_changes(void)
 	for (size_t i = 0; i < monitor.service_count; i++) {
 		const struct path_list *watch = &model_service(&monitor.model, i)->watch;
 
-		if (watch->count > 0)
-			changes_open(&monitor.changes[monitor.changes_count++], (uint32_t)i, watch, tell_changed);
+		if (watch->count == 0)
+			continue;
+		monitor.changes[monitor.changes_count].what = "--watch";
+		changes_open(&monitor.changes[monitor.changes_count++], (uint32_t)i, watch, tell_changed);
 	}
 	return 0;
 }
@@ -874,6 +899,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	init_speaker();
 	given_file_ask(ask_init_to_open);
 	app_pages_init(&monitor.model, monitor.kept);
+	secret_watch_open(&monitor.secret_watch, &monitor.model, tell_look);
 	if (open_changes() < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	error = tracer_init(&monitor.tracer, &monitor.model, environ, monitor.kept, warn, ret_why);
@@ -893,7 +919,7 @@ static int64_t earliest(int64_t a, int64_t b)
 
 static void wait_for_something(void)
 {
-	struct pollfd slots[3 + MODEL_SERVICES_MAX + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX +
+	struct pollfd slots[4 + MODEL_SERVICES_MAX + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX +
 		MODEL_MERGE_MAX + TRACER_POLLFDS_MAX];
 	size_t count = 0;
 	int64_t now = clock_now_ns(), deadline, left;
@@ -906,10 +932,12 @@ static void wait_for_something(void)
 	count += checks_pollfds(&monitor.checks, slots + count);
 	for (size_t i = 0; i < monitor.changes_count; i++)
 		count += changes_pollfds(&monitor.changes[i], slots + count);
+	count += secret_watch_pollfds(&monitor.secret_watch, slots + count);
 	count += tracer_pollfds(&monitor.tracer, slots + count);
 	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
 	for (size_t i = 0; i < monitor.changes_count; i++)
 		deadline = earliest(deadline, changes_deadline_ns(&monitor.changes[i]));
+	deadline = earliest(deadline, secret_watch_deadline_ns(&monitor.secret_watch));
 	deadline = earliest(deadline, tracer_deadline_ns(&monitor.tracer));
 	if (settled(now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
@@ -943,6 +971,7 @@ static void do_what_is_due(void)
 		tell_health();
 	for (size_t i = 0; i < monitor.changes_count; i++)
 		changes_run(&monitor.changes[i], clock_now_ns());
+	secret_watch_run(&monitor.secret_watch, clock_now_ns());
 	tracer_run(&monitor.tracer, clock_now_ns());
 	if (!settled(clock_now_ns()))
 		return;

@@ -72,15 +72,20 @@ int capabilities_read(struct capability_sets *ret_sets, struct complaint *ret_wh
 	return 0;
 }
 
-int capabilities_raise(const struct capability_sets *have, struct complaint *ret_why)
+int capabilities_set_effective(const struct capability_sets *have, uint64_t effective, struct complaint *ret_why)
 {
 	struct capability_sets sets = *have;
 
-	sets.effective = sets.permitted;
+	sets.effective = effective;
 	load_state(sets);
 	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
 		return complain(ret_why, EPERM, "cannot make the permitted capabilities effective");
 	return 0;
+}
+
+int capabilities_raise(const struct capability_sets *have, struct complaint *ret_why)
+{
+	return capabilities_set_effective(have, have->permitted, ret_why);
 }
 
 int capabilities_keep(const struct capability_sets *have, uint64_t keep, struct complaint *ret_why)

@@ -10,6 +10,10 @@ int capabilities_read(struct capability_sets *ret_sets, struct complaint *ret_wh
  * have: the sets read before that change. Returns 0 or -EPERM with a sentence. */
 int capabilities_raise(const struct capability_sets *have, struct complaint *ret_why);
 
+/* Makes these effective alone, for a while: all that is permitted stays so. have: the sets as they are. Returns 0 or
+ * -EPERM with a sentence. */
+int capabilities_set_effective(const struct capability_sets *have, uint64_t effective, struct complaint *ret_why);
+
 /* Gives up for good what is not in `keep`, of the permitted and the effective set, and the whole inheritable set; the
  * bounding set stays. One capset(2), which neither blocks nor allocates: PID 1 calls it while the workload runs.
  * Returns 0 or -EPERM with a sentence. have: the sets as they are. */

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/version.h"
 #include "init/confine.h"
+#include "init/secret_read.h"
 #include "init/spawn.h"
 
 #include <stdio.h>
@@ -46,6 +47,7 @@ int exec_main(int argc, char **argv)
 		.read_only = tell_nothing };
 	static struct model model;
 	static struct confine_plan plan;
+	struct secret_source secrets = { .model = NULL };
 	struct complaint why;
 	enum options_wish wish;
 	int error, status = STATUS_USAGE;
@@ -59,9 +61,15 @@ int exec_main(int argc, char **argv)
 		plan.command = model.main.command[0];
 		model.main.confinement.has_joined = getpid() != 1;
 		error = confine_plan(&model.main.confinement, warn, &plan, &why);
+		if (model_has_secrets(&model, 0))
+			secrets = (struct secret_source){ .model = &model, .plan = &plan };
 	}
+	if (error == 0 && secrets.model != NULL)
+		error = secret_read(&secrets, false, &why);
 	if (error == 0)
 		error = confine_apply(&plan, false, &reporter, &why);
+	if (error == 0)
+		error = secret_put(&why);
 	if (error == 0)
 		status = spawn_exec(model.main.command, &error, &why);
 	log_line(LOG_LEVEL_ERROR, "%s", why.text);

@@ -95,6 +95,7 @@ void loop_send(struct loop *loop)
 				&loop->monitor, (union wire_record *)&unit->record, WIRE_SERVICE);
 		loop->unsent = unit->changed;
 	}
+	loop->unsent = loop->unsent || !secret_rotation_tell(loop);
 	snapshot->state = public_state(loop);
 	snapshot->monitor_restarts = loop->monitor.restarts;
 	if (!loop->unsent)
@@ -253,6 +254,7 @@ void loop_unit_executed(struct loop *loop, const struct unit *unit)
 	}
 	if (!all)
 		loop->snapshot.own_capabilities = confine_keep_own(unit->spawn.plan, needed);
+	secret_rotation_unit(&loop->secrets, unit);
 	coordinate(loop, NULL);
 }
 
@@ -260,6 +262,7 @@ void loop_unit_ready(struct loop *loop, const struct unit *unit)
 {
 	tell_ready(loop);
 	coordinate_ready(&loop->coordinator, number_of(loop, unit));
+	secret_rotation_unit(&loop->secrets, unit);
 	coordinate(loop, NULL);
 }
 
@@ -385,6 +388,7 @@ void loop_start_monitor(struct loop *loop)
 static void start_monitor(struct loop *loop, int64_t now)
 {
 	monitor_link_start(&loop->monitor, now);
+	secret_rotation_tell_all(&loop->secrets);
 	for (size_t i = 0; i < loop->unit_count; i++) {
 		loop->unit[i].changed = true;
 		monitor_link_tell(&loop->monitor, (union wire_record *)&loop->unit[i].notified, WIRE_NOTIFIED);
@@ -437,6 +441,8 @@ static bool take_record(struct loop *loop)
 		take_run(loop, &record.run, output);
 	else if (record.header.type == WIRE_OPEN)
 		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
+	else if (record.header.type == WIRE_LOOK)
+		secret_rotation_look(&loop->secrets);
 	else if (record.header.type == WIRE_NOTIFIED)
 		take_notified(loop, &record.notified);
 	else if (record.header.type == WIRE_CHANGED && record.changed.service < loop->unit_count)
@@ -503,7 +509,7 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		unit->main_status = status;
 	} else if (!is_pre_stop_of_one(loop, pid, status) &&
 		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) &&
-		!file_lender_ended(&loop->lender, pid)) {
+		!file_lender_ended(&loop->lender, pid) && !secret_rotation_ended(loop, pid, status)) {
 		loop->snapshot.reaped_orphans++;
 	}
 }
@@ -646,6 +652,8 @@ static int64_t next_deadline(const struct loop *loop)
 {
 	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
+	deadline = earlier(deadline, secret_rotation_deadline_ns(&loop->secrets));
+
 	for (size_t i = 0; i < loop->unit_count; i++)
 		deadline = earlier(deadline, unit_deadline_ns(&loop->unit[i]));
 	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
@@ -777,6 +785,7 @@ static void do_what_is_due(struct loop *loop)
 		loop_send(loop);
 	exec_probes_kill_due(&loop->probes, now);
 	feed_watchdog(loop, now);
+	secret_rotation_run(loop, now);
 	if (now >= loop->monitor.restart_at_ns)
 		start_monitor(loop, now);
 	for (size_t i = 0; i < loop->unit_count; i++)

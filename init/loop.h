@@ -10,6 +10,7 @@
 #include "init/exec_probes.h"
 #include "init/file_lender.h"
 #include "init/monitor_link.h"
+#include "init/secret_rotation.h"
 #include "init/unit.h"
 
 /* Services, tasks, and what waits for their targets. */
@@ -23,6 +24,7 @@ struct loop {
 	struct monitor_link monitor;
 	struct exec_probes probes;
 	struct file_lender lender;
+	struct secret_rotation secrets;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;

@@ -279,6 +279,10 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 	if (log_link_is_there(&unit->logs))
 		for (size_t i = 0; i < LOG_STREAMS; i++)
 			unit->spawn.streams[i] = unit->logs.stream[i].writer;
+	if (unit->secrets.model != NULL) {
+		unit->secrets.plan = plan;
+		unit->spawn.secrets = &unit->secrets;
+	}
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;
 	unit->pre_stop.again = true;
@@ -418,6 +422,29 @@ static int prepare_order(struct complaint *ret_why)
 	return 0;
 }
 
+/* Where nobody acts on a change there is nothing to compare. */
+static int prepare_secrets(struct complaint *ret_why)
+{
+	struct secret_board *board = NULL;
+	bool may_rotate = false;
+	int error = 0;
+
+	for (size_t i = 0; i < model.secret_count; i++)
+		may_rotate = may_rotate || model.secret[i].action != SECRET_NOTHING;
+	if (model.secret_count > 0 && loop.wants_monitor)
+		error = secret_board_make(&board);
+	if (error == 0 && board != NULL)
+		error = secret_rotation_prepare(&loop.secrets, &model, board, &loop);
+	if (error < 0)
+		return complain(ret_why, -error, "secrets: %s", strerror(-error));
+	for (size_t i = 0; i < model_service_count(&model); i++) {
+		loop.unit[i].may_rotate = may_rotate;
+		if (model_has_secrets(&model, i))
+			loop.unit[i].secrets = (struct secret_source){ .model = &model, .service = i, .board = board };
+	}
+	return 0;
+}
+
 /* One service alone takes no memory but what is static. */
 static int make_units(size_t count, struct complaint *ret_why)
 {
@@ -438,6 +465,10 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	uint32_t check = 0;
 	int error = make_units(services + count_waits(), ret_why);
 
+	if (error == 0 && is_one_of_several())
+		error = prepare_order(ret_why);
+	if (error == 0)
+		error = prepare_secrets(ret_why);
 	for (size_t i = 0; error == 0 && i < services; i++) {
 		error = prepare_service(i, check, entry_mask, ret_why);
 		check += (uint32_t)model_service(&model, i)->check_count;
@@ -445,7 +476,7 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	for (size_t i = 0; error == 0 && i < services; i++)
 		if (model_service(&model, i)->wait_for != NULL)
 			error = prepare_wait(next++, model_service(&model, i), entry_mask, ret_why);
-	return error == 0 && is_one_of_several() ? prepare_order(ret_why) : error;
+	return error;
 }
 
 /* Everything that may fail. Returns 0, or -errno with a sentence. */

@@ -223,7 +223,11 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 		place_nothing_to_say();
 	if (place_child(personality, request->hand_over_terminal) != 0)
 		_exit(1);
+	if (request->secrets != NULL && secret_read(request->secrets, !request->beside, &why) < 0)
+		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	if (confine_apply(request->plan, request->again, &reporter, &why) < 0)
+		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
+	if (request->secrets != NULL && secret_put(&why) < 0)
 		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);
@@ -251,7 +255,7 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 	/* vfork(2) spares the copy of our page tables, a quarter of a plain start. It holds PID 1 until the child
 	 * executes, and the child writes into our memory: both only where it has nothing to do but that, and where
 	 * nobody waits for us yet. */
-	pid = confine_is_light(request->plan) && !request->again ? vfork() : fork();
+	pid = confine_is_light(request->plan) && !request->again && request->secrets == NULL ? vfork() : fork();
 	if (pid == 0)
 		become_workload(request, parent, news[1]);
 	if (pid < 0) {

@@ -4,6 +4,7 @@
 #include "base/complaint.h"
 #include "init/confine.h"
 #include "init/personality.h"
+#include "init/secret_read.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,7 @@ struct spawn_request {
 	bool again;                            /* a workload was started from this plan before: its mounts are there */
 	bool watchdog;                         /* WATCHDOG_PID is to be the child's */
 	bool silent;                           /* another service speaks for itself, this one is not asked to */
+	const struct secret_source *secrets;   /* borrowed; NULL: there are none */
 	int output;     /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
 	int streams[2]; /* what its standard output and error are, for it and who runs beside it; 0: PID 1's own */
 	bool beside;    /* it still runs: nothing is reported of this one */

@@ -37,6 +37,8 @@ static struct answer {
 	size_t check_count;
 	struct wire_denial denial[WIRE_DENIALS_MAX];
 	size_t denial_count;
+	struct wire_secret secret[MODEL_SECRETS_MAX];
+	size_t secret_count;
 	struct wire_notified notified[MODEL_SERVICES_MAX];
 	size_t notified_count;
 } answer;
@@ -55,6 +57,8 @@ static void take(void *context, const union wire_record *record)
 		answer.notified[answer.notified_count++] = record->notified;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
 		answer.check[answer.check_count++] = record->check;
+	} else if (record->header.type == WIRE_SECRET && answer.secret_count < MODEL_SECRETS_MAX) {
+		answer.secret[answer.secret_count++] = record->secret;
 	} else if (record->header.type == WIRE_DENIAL && answer.denial_count < WIRE_DENIALS_MAX) {
 		answer.denial[answer.denial_count++] = record->denial;
 	}
@@ -293,6 +297,22 @@ static void print_denials(void)
 			(unsigned long long)answer.denial[i].count);
 }
 
+/* Names and times alone. */
+static void print_secrets(void)
+{
+	if (answer.secret_count > 0)
+		printf("\nsecrets\n");
+	for (size_t i = 0; i < answer.secret_count; i++) {
+		const struct wire_secret *secret = &answer.secret[i];
+
+		printf("  %-22s%s on change", secret->name, secret_action_name((enum secret_action)secret->action));
+		if (secret->rotations > 0)
+			printf(", changed %llu times, %s ago", (unsigned long long)secret->rotations,
+				since(secret->last_rotation_ns).at);
+		putchar('\n');
+	}
+}
+
 /* What one wants to know first comes first: is it well, why not, since when; what confines it is looked up later. */
 static void print_text(void)
 {
@@ -306,6 +326,7 @@ static void print_text(void)
 	for (size_t i = 0; i < answer.service_count; i++)
 		if (answer.service_count == 1 || answer.service[i].starts > 0)
 			print_confinement(&answer.service[i]);
+	print_secrets();
 	print_denials();
 }
 
@@ -414,6 +435,23 @@ static void json_denials(struct json_writer *json)
 	json_write_end(json);
 }
 
+static void json_secrets(struct json_writer *json)
+{
+	json_write_array(json, "secrets");
+	for (size_t i = 0; i < answer.secret_count; i++) {
+		const struct wire_secret *secret = &answer.secret[i];
+
+		json_write_object(json, NULL);
+		json_write_text(json, "name", secret->name);
+		json_write_text(json, "on_change", secret_action_name((enum secret_action)secret->action));
+		json_write_u64(json, "rotations", secret->rotations);
+		if (secret->last_rotation_ns > 0)
+			json_write_seconds(json, "last_rotation", secret->last_rotation_ns);
+		json_write_end(json);
+	}
+	json_write_end(json);
+}
+
 static void print_json(void)
 {
 	struct json_writer json;
@@ -428,6 +466,7 @@ static void print_json(void)
 	json_health(&json);
 	json_checks(&json);
 	json_denials(&json);
+	json_secrets(&json);
 	json_capabilities(&json, "own_capabilities", answer.snapshot.own_capabilities);
 	json_write_u64(&json, "monitor_restarts", answer.snapshot.monitor_restarts);
 	json_write_u64(&json, "reaped_orphans", answer.snapshot.reaped_orphans);
@@ -440,7 +479,8 @@ static void print_json(void)
 static int ask(struct complaint *ret_why)
 {
 	answer.have_snapshot = false;
-	answer.service_count = answer.notified_count = answer.check_count = answer.denial_count = 0;
+	answer.service_count = answer.notified_count = answer.check_count = answer.denial_count = answer.secret_count =
+		0;
 	if (control_ask(WIRE_ASK_STATUS, CHECK_READY, TIMEOUT_NS, take, NULL, ret_why) < 0)
 		return 1;
 	if (!answer.have_snapshot) {

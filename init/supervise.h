@@ -40,6 +40,7 @@ enum supervise_order {
 	SUPERVISE_ORDER_RESTART, /* where the policy has no start left, it is a stop */
 	SUPERVISE_ORDER_CHANGED, /* its files have: it is started again at once, which no limit counts, and is no
 				    failure */
+	SUPERVISE_ORDER_ROTATED, /* a secret of it has: the same */
 	SUPERVISE_ORDER_LATE,    /* a task has had its time: it is a failure, as such done again or not */
 	SUPERVISE_ORDER_COUNT,
 };

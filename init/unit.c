@@ -302,7 +302,7 @@ void unit_step(struct unit *unit, struct supervise_event event, const siginfo_t 
 bool unit_may_live_again(const struct unit *unit)
 {
 	return unit->machine.policy.restart.kind != RESTART_NEVER || unit->on_unhealthy == UNHEALTHY_RESTART ||
-		unit->machine.policy.watches;
+		unit->machine.policy.watches || unit->may_rotate;
 }
 
 uint64_t unit_needs_capabilities(const struct unit *unit)

@@ -17,12 +17,14 @@ struct unit {
 	/* Set by the caller: */
 	struct supervise machine;
 	struct spawn_request spawn;
+	struct secret_source secrets;          /* .model NULL: it has none */
 	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
 	struct log_link logs;                  /* who reads what it says */
 	struct exec_checks checks;             /* whose commands PID 1 runs */
 	const struct personality *personality; /* borrowed */
 	const char *called;        /* in messages: its program, or its name where there are several; borrowed */
 	const char *prefix;        /* of messages about it: "NAME: " where there are several, else "" */
+	bool may_rotate;           /* a changed secret may start it again, or run a command */
 	bool ready_follows_health; /* a check decides when it is ready; without one, it is when it runs */
 	int64_t run_ns;            /* how long a task may take; 0: as long as it likes */
 	bool scheduled;            /* it is started at certain times */

@@ -546,6 +546,25 @@ static void write_confinement(struct exposition *page, const struct page_facts *
 	write_landlock(page, facts->snapshot);
 }
 
+static void write_secrets(struct exposition *page, const struct page_facts *facts)
+{
+	if (facts->secret_count == 0)
+		return;
+	family(page, METRIC_COUNTER, PREFIX "secret_rotations", NULL,
+		"How often a secret became another one, by what is done then.");
+	for (size_t i = 0; i < facts->secret_count; i++)
+		exposition_u64(page,
+			(const struct label[]){ { "secret", facts->secrets[i].name },
+				{ "action", secret_action_name((enum secret_action)facts->secrets[i].action) } },
+			2, facts->secrets[i].rotations);
+	family(page, METRIC_GAUGE, PREFIX "secret_last_rotation_timestamp_seconds", "seconds",
+		"When a secret last became another one, seconds since the epoch. Absent until then.");
+	for (size_t i = 0; i < facts->secret_count; i++)
+		if (facts->secrets[i].last_rotation_ns > 0)
+			exposition_seconds(page, (const struct label[]){ { "secret", facts->secrets[i].name } }, 1,
+				facts->secrets[i].last_rotation_ns);
+}
+
 static void write_monitor(struct exposition *page, const struct page_facts *facts)
 {
 	family(page, METRIC_GAUGE, PREFIX "seccomp_info", NULL,
@@ -554,6 +573,7 @@ static void write_monitor(struct exposition *page, const struct page_facts *fact
 	family(page, METRIC_COUNTER, PREFIX "seccomp_denials", NULL,
 		"Calls that the service's filter denied, by its answer. Only with --seccomp-report.");
 	write_denials(page, facts);
+	write_secrets(page, facts);
 	if (facts->snapshot == NULL)
 		return;
 	family(page, METRIC_COUNTER, PREFIX "monitor_restarts", NULL,

@@ -41,6 +41,8 @@ struct page_facts { /* everything is borrowed; NULL: not known, and its families
 	const struct app_scrape *scrapes; /* of the applications' pages */
 	size_t scrape_count;
 	const struct merge *merge; /* what they hold: it comes behind all that is ours */
+	const struct wire_secret *secrets;
+	size_t secret_count;
 };
 
 /* A bit for each enum layer, of all services together: what any of them asks for; and what is in force for all that

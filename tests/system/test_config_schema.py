@@ -45,6 +45,10 @@ def nested(group, **members):
     return service(**{group: members})
 
 
+def secrets(secret):
+    return {**service(), "secrets": {"A": secret}}
+
+
 GOOD = [
     service(health={"ready": [{"command": ["a", "b c"]}, {"name": "s", "command": "a b"}, "notify"]}),
     service(), several({}), several({"depends_on": "a"}), several({"depends_on": ["a", "t"]}), several({"essential": False}),
@@ -86,12 +90,20 @@ GOOD = [
     {**service(), "tracing": {"endpoint": "http://a:4318", "resource": True}}, {**service(), "tracing": {"endpoint": "env"}},
     {**service(), "tracing": {"endpoint": "http+unix:/a:/b", "resource": "${X:-no}"}}, {**service(), "tracing": {}},
     {**service(), "log": {"format": "ecs"}}, {**service(), "log": {"format": "json", "level": "info"}}, {**service(), "log": {"level": "${LEVEL:-error}"}},
+    {**service(), "secrets": {}}, secrets("/a"), secrets({"file": "${X:-/a}", "as": "file", "on_change": "restart"}),
+    secrets({"directory": "/a", "services": "main", "on_change": "SIGHUP", "//": 1}), {**service(), "secrets": {"//": 1, "a_2": "/a"}},
+    secrets({"file": "/a", "services": ["main"], "on_change": {"command": ["a", ""], "// why": 1}}), secrets({"file": "/a", "on_change": 10}),
+    secrets({"file": "/a", "on_change": {"command": "a b"}, "as": "environment"}), service(file_env="A,B_2"), service(file_env="all"),
     service(user="a$$b"), service(user="${NOT_SET_YET}"),
 ]
 
 BAD = [
     [], "x", {}, {"services": {}}, {"services": []}, {"services": {"a b": {}}}, {"services": {"a" * 64: {}}},
-    {"services": {"a": 1}}, {**service(), "secrets": {}}, several({"depends_on": {"a": "healthy"}}),
+    {"services": {"a": 1}}, secrets({}), secrets("a"), secrets({"file": "/a", "directory": "/b"}), secrets({"file": "/a", "as": "env"}),
+    secrets({"file": "/a", "on_change": {}}), secrets({"file": "/a", "services": []}),
+    secrets({"file": "/a", "on_change": {"command": [], "//": 1}}), {**service(), "secrets": {"1A": "/a"}}, {**service(), "secrets": []},
+    service(file_env="a b"), service(file_env=["A"]),
+    several({"depends_on": {"a": "healthy"}}),
     merged({"name": "a"}), merged({"url": "http://a/m", "interval": "1s"}), merged({"url": "http://a/m", "timeout": 1}),
     merged({"url": "http://a/m", "bearer_file": "token"}), merged(1), several({"depends_on": {"a": {}}}), several({"depends_on": {"a": {"condition": "ready", "x": 1}}}), several({"depends_on": 1}),
     several({"essential": "yes"}), several({"wait_for": "ftp://a"}), several(before="a", schedule="@daily"),
@@ -195,6 +207,8 @@ def schema_of(group):
         return SCHEMA
     if group in ("SERVICE", "TASK"):
         return SCHEMA["$defs"][group.lower()]
+    if group == "SECRET":
+        return SCHEMA["$defs"]["secret"]["anyOf"][1]
     if group in ("CHECK", "PAGE"):
         return next(choice for choice in SCHEMA["$defs"][group.lower()]["anyOf"] if "properties" in choice)
     above, name = OBJECT[group]
@@ -204,7 +218,7 @@ def schema_of(group):
 @pytest.mark.parametrize("group", sorted({group for _, group, *_ in ROWS}))
 def test_a_group_has_the_same_keys_in_both(group):
     keys = {name for name, of, form, flags, _ in ROWS
-            if form != "LATER" and (of == group or group == "TASK" and of == "SERVICE" and "CONFIG_TASK" in flags)}
+            if (of == group or group == "TASK" and of == "SERVICE" and "CONFIG_TASK" in flags)}
     assert keys and keys == set(schema_of(group)["properties"])
 
 

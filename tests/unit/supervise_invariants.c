@@ -89,19 +89,26 @@ static bool takes_a_stop(const struct moment *moment)
 
 static bool is_change(const struct moment *moment)
 {
-	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->event->order == SUPERVISE_ORDER_CHANGED;
+	return moment->event->type == SUPERVISE_EVENT_ORDER &&
+		(moment->event->order == SUPERVISE_ORDER_CHANGED || moment->event->order == SUPERVISE_ORDER_ROTATED);
+}
+
+/* Files mean something to who watches them, a secret to whoever has it. */
+static bool means_something(const struct moment *moment)
+{
+	return moment->event->order == SUPERVISE_ORDER_ROTATED || moment->before->policy.watches;
 }
 
 static bool takes_an_order(const struct moment *moment)
 {
 	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING &&
-		(!is_change(moment) || moment->before->policy.watches);
+		(!is_change(moment) || means_something(moment));
 }
 
 /* By a change, what has ended and is not being started already. */
 static bool is_woken(const struct moment *moment)
 {
-	return is_change(moment) && moment->before->policy.watches && moment->before->state == SUPERVISE_BACKOFF &&
+	return is_change(moment) && means_something(moment) && moment->before->state == SUPERVISE_BACKOFF &&
 		!moment->story->spawn_under_way && !moment->story->spawned &&
 		(moment->before->waits || moment->before->deadline_ns != TIME_NEVER);
 }

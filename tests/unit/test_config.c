@@ -93,6 +93,7 @@ static const struct pair {
 	{ { "--umask=027" }, "\"umask\": \"027\"", NULL },
 	{ { "--umask=0" }, "\"umask\": \"000\"", NULL },
 	{ { "--env=A=1", "--env=B=$${x}" }, "\"environment\": {\"A\": 1, \"B\": \"$${x}\"}", NULL },
+	{ { "--file-env=A,B_c" }, "\"file_env\": \"A,B_c\"", NULL },
 	{ { "--ulimit=nofile=65536" }, "\"limits\": {\"nofile\": 65536}", NULL },
 	{ { "--ulimit=nofile=1:2", "--ulimit=core=-1", "--ulimit=memlock=67108864" },
 		"\"limits\": {\"//\": 1, \"nofile\": \"1:2\", \"core\": \"unlimited\", \"memlock\": \"64MiB\"}", NULL },
@@ -378,7 +379,42 @@ static void comments_are_passed_over(void **state)
 	assert_string_equal(model.main.name, "a.b-c_1");
 }
 
+/* What is written of it is read as the same. */
+static void a_secret_has_a_file_services_and_an_action(void **state)
+{
+	static const char text[] = "{\"services\": {\"a\": {\"command\": \"x\"}, \"b\": {\"command\": \"x\"}}, "
+				   "\"tasks\": {\"t\": {\"command\": \"x\"}}, \"secrets\": {"
+				   "\"A\": \"/run/secrets/a\", "
+				   "\"B\": {\"file\": \"/b\", \"services\": [\"b\", \"t\"], \"as\": \"file\", "
+				   "\"on_change\": \"rolling\"}, "
+				   "\"C\": {\"directory\": \"/c\", \"services\": \"a\", \"on_change\": \"USR1\"}, "
+				   "\"D\": {\"file\": \"/d\", \"on_change\": {\"command\": [\"reload\", \"now\"]}}}}";
+	cleanup_free char *once = NULL, *again = NULL;
+
+	(void)state;
+	assert_string_equal(read_as(text, false), "");
+	assert_int_equal(model.secret_count, 4);
+	assert_string_equal(model.secret[0].path, "/run/secrets/a");
+	assert_true(secret_is_for(&model.secret[0], 0) && secret_is_for(&model.secret[0], 2));
+	assert_int_equal(model.secret[0].action, SECRET_NOTHING);
+	assert_false(secret_is_for(&model.secret[1], 0));
+	assert_true(secret_is_for(&model.secret[1], 1) && secret_is_for(&model.secret[1], 2));
+	assert_int_equal(model.secret[1].form, SECRET_MEMORY);
+	assert_int_equal(model.secret[1].action, SECRET_ROLLING);
+	assert_true(model.secret[2].is_directory && model.secret[2].signal == 10);
+	assert_true(secret_is_for(&model.secret[2], 0) && !secret_is_for(&model.secret[2], 1));
+	assert_string_equal(model.secret[3].command[1], "now");
+	assert_true(model_wants_monitor(&model));
+	once = written(&model, CONFIG_FOR_PEOPLE);
+	assert_string_equal(read_as(once, false), "");
+	again = written(&model, CONFIG_FOR_PEOPLE);
+	assert_string_equal(once, again);
+	assert_non_null(strstr(once, "\"reload\""));
+}
+
 /* ---- what is refused ---- */
+
+#define SECRET(members) "{\"services\": {\"web\": {\"environment\": {\"PORT\": 1}}},\n \"secrets\": {" members "}}"
 
 static const struct refusal {
 	const char *text, *findings;
@@ -391,8 +427,28 @@ static const struct refusal {
 	{ "{\"services\": {\"a b\": {}}}",
 		"f:1:15: services.a b: a name has letters, digits, _ . and -, 63 at the most" },
 	{ "{\"services\": {\"a\": []}}", "f:1:20: services.a: expected an object, not an array" },
-	{ "{\"services\": {\"a\": {}},\n \"tasks\": {}, \"secrets\": {}, \"metrics\": {\"merge\": []}}",
-		"f:2:15: secrets: not supported yet" },
+	{ "{\"services\": {\"a\": {}},\n \"tasks\": {}, \"secrets\": {}, \"metrics\": {\"merge\": []}, \"x\": 1}",
+		"f:2:56: x: unknown key" },
+	/* secrets */
+	{ SECRET("\"1A\": \"/a\""),
+		"f:2:14: secrets.1A: the name of a variable has letters, digits and _, and begins with no digit" },
+	{ SECRET("\"A\": \"a\""), "f:2:19: secrets.A: 'a': expected an absolute path" },
+	{ SECRET("\"A\": {}"), "f:2:19: secrets.A: \"file\" is missing, or \"directory\"" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"directory\": \"/b\"}"),
+		"f:2:47: secrets.A.directory: a secret is a file or a directory, not both" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"services\": []}"),
+		"f:2:46: secrets.A.services: expected a service; without this key all services get it" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"services\": \"wet\"}"),
+		"f:2:34: secrets.A.services: there is no service or task \"wet\"; did you mean \"web\"?" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"as\": \"env\", \"on_change\": \"reload\"}"),
+		"f:2:40: secrets.A.as: 'env': expected environment or file\n"
+		"f:2:60: secrets.A.on_change: 'reload': expected none, restart, rolling, a signal, such as HUP, or an "
+		"object with a \"command\"" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"on_change\": {}}"),
+		"f:2:47: secrets.A.on_change: \"command\" is missing" },
+	{ SECRET("\"A\": {\"file\": \"/a\", \"on_change\": {\"command\": []}}"),
+		"f:2:59: secrets.A.on_change.command: names no command" },
+	{ SECRET("\"PORT\": \"/a\""), "f:2:14: secrets.PORT: web has this variable in its \"environment\" already" },
 	/* several services */
 	{ "{\"services\": {\"a\": {}, \"b\": {\"command\": \"x\"}}}", "f:1:1: \"command\" of a is missing" },
 	{ "{\"services\": {\"a\": {\"command\": \"x\"}}, \"tasks\": {\"a\": {\"command\": \"x\"}}}",
@@ -841,6 +897,7 @@ int main(void)
 		cmocka_unit_test(a_restart_has_its_whole_policy),
 		cmocka_unit_test(services_and_tasks_name_each_other),
 		cmocka_unit_test(a_page_is_a_string_or_an_object),
+		cmocka_unit_test(a_secret_has_a_file_services_and_an_action),
 		cmocka_unit_test(comments_are_passed_over),
 		cmocka_unit_test(tells_all_that_is_wrong_with_its_place),
 		cmocka_unit_test(says_what_was_expected),

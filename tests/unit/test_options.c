@@ -79,6 +79,8 @@ static void say_confinement(struct words *words, const struct confinement *confi
 		say(words, "user=%s", confinement->user);
 	for (char **variable = confinement->environment; variable != NULL && *variable != NULL; variable++)
 		say(words, "env=%s", *variable);
+	if (confinement->file_env != NULL)
+		say(words, "file-env=%s", confinement->file_env);
 	for (size_t i = 0; i < confinement->groups.count; i++)
 		say(words, "group=%s", confinement->groups.group[i]);
 	if (confinement->workdir != NULL)
@@ -264,6 +266,7 @@ static const struct story {
 	{ { "--umask=0777", "true" }, { NULL }, "umask=777 | true" },
 	{ { "--env", "A=b c", "--env=B=", "true" }, { NULL }, "env=A=b c env=B= | true" },
 	{ { "--env", "A=b", "--env=AB=c", "--env=A=d", "true" }, { NULL }, "env=A=d env=AB=c | true" },
+	{ { "--file-env", "A,b_2", "true" }, { "NEST_INIT_FILE_ENV=all" }, "file-env=A,b_2 | true" },
 	{ { "--env=A=$${B}${B}${C:-d}", "true" }, { "B=x" }, "env=A=${B}xd | true" },
 	{ { "--env=A=${1 * memory.total * 0}", "true" }, { NULL }, "env=A=0 | true" },
 	{ { "true" }, { "NEST_INIT_ENV=A=b B=${X}", "X=y z" }, "env=A=b env=B=y z | true" },
@@ -630,6 +633,8 @@ static const struct refusal {
 	{ { "--health-timeout", "0ms", "true" }, { NULL }, ERANGE, "--health-timeout: '0ms': expected at least 1ms" },
 	{ { "--health-start-period", "1", "true" }, { NULL }, EINVAL,
 		"--health-start-period: '1': expected a duration such as 500ms, 8s or 1m30s" },
+	{ { "--file-env", "A,2b", "true" }, { NULL }, EINVAL,
+		"--file-env: 'A,2b': expected names of variables, such as PGPASSWORD,API_KEY, or all" },
 	{ { "--watchdog", "9ms", "true" }, { NULL }, ERANGE, "--watchdog: '9ms': expected at least 10ms" },
 	{ { "--watchdog", "24h1ms", "true" }, { NULL }, ERANGE, "--watchdog: '24h1ms': expected a day at the most" },
 	{ { "--watchdog", "x", "true" }, { NULL }, EINVAL,
@@ -962,6 +967,7 @@ static const struct sample {
 	{ "workdir", "/app", false },
 	{ "umask", "027", false },
 	{ "env", "A=b", true },
+	{ "file-env", "all", false },
 	{ "ulimit", "nofile=1024:2048", true },
 	{ "oom-score-adj", "500", false },
 	{ "cap-drop", "all", true },
@@ -1283,8 +1289,8 @@ static void switching_no_new_privs_off_by_variable_holds_under_other_names(void 
 /* nest-init exec: what supervises is refused as a word, and passed over as a variable, whatever it holds. */
 static void exec_takes_what_confines_alone(void **state)
 {
-	static const char *const confining[] = { "config", "user", "group-add", "workdir", "umask", "env", "ulimit",
-		"oom-score-adj", "cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only",
+	static const char *const confining[] = { "config", "user", "group-add", "workdir", "umask", "env", "file-env",
+		"ulimit", "oom-score-adj", "cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only",
 		"writable", "tmpfs", "exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
 	size_t taken = 0;

@@ -101,6 +101,11 @@ static const struct wire_check checks[] = {
 	{ .kind = CHECK_STARTUP, .successes = 2, .duration_bucket = { 2 }, .name = "file:/run/\xfe" },
 };
 
+static const struct wire_secret secrets[] = { { .name = "DATABASE_URL",
+						      .action = SECRET_RESTART,
+						      .rotations = 2,
+						      .last_rotation_ns = INT64_C(1732334800500000000) },
+	{ .name = "API_KEY", .action = SECRET_COMMAND } };
 static const struct page_denial denials[] = { { "ptrace", "ERRNO(EPERM)", 3 }, { "other", "other", 7 } };
 
 static struct readings full_readings(void)
@@ -146,7 +151,7 @@ static void the_page_is_the_golden_one(void **state)
 	struct wire_snapshot snapshot = full_snapshot();
 	struct readings readings = full_readings();
 	struct page_facts facts = { &build, &snapshot, &full_service, 1, false, checks, COUNT(checks), &readings,
-		&readings, denials, COUNT(denials), scrapes, COUNT(scrapes), NULL };
+		&readings, denials, COUNT(denials), scrapes, COUNT(scrapes), NULL, secrets, COUNT(secrets) };
 
 	(void)state;
 	for (enum exposition_format format = 0; format < EXPOSITION_FORMAT_COUNT; format++) {
@@ -218,7 +223,7 @@ static void the_longest_page_is_within_its_limit(void **state)
 	struct wire_service service = full_service;
 	struct readings readings = full_readings();
 	struct page_facts facts = { &build, &snapshot, &service, 1, true, longest, MODEL_CHECKS_MAX, &readings,
-		&readings, many, PAGE_DENIALS_MAX, scrapes, COUNT(scrapes), NULL };
+		&readings, many, PAGE_DENIALS_MAX, scrapes, COUNT(scrapes), NULL, secrets, COUNT(secrets) };
 	cleanup_free char *text = NULL;
 	size_t length = 0;
 
@@ -526,7 +531,7 @@ static char *make_front(const struct wire_snapshot *snapshot, const struct wire_
 	struct readings readings = { .known = 0 }, own[2] = { { .known = 0 } };
 	const struct page_facts known = { &build, snapshot, services, service_count,
 		snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING, checked, check_count, &readings, own,
-		denials, COUNT(denials), NULL, 0, NULL };
+		denials, COUNT(denials), NULL, 0, NULL, NULL, 0 };
 	static const uint8_t healthy[CHECK_KIND_COUNT] = { 1, 1, 1 };
 	const struct front_facts facts = { &known, healthy, runs, history, INT64_C(1732334812000000000) };
 	char *text;

@@ -29,6 +29,8 @@ static const size_t sizes[] = {
 	[WIRE_OPEN] = sizeof(struct wire_open),
 	[WIRE_OPENED] = sizeof(struct wire_opened),
 	[WIRE_CHANGED] = sizeof(struct wire_changed),
+	[WIRE_LOOK] = sizeof(struct wire_look),
+	[WIRE_SECRET] = sizeof(struct wire_secret),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -58,6 +60,9 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SERVICE, wire_service, name, 0),
 	FIELD(WIRE_CHANGED, wire_changed, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_CHANGED, wire_changed, reserved, 0),
+	FIELD(WIRE_SECRET, wire_secret, secret, MODEL_SECRETS_MAX - 1),
+	FIELD(WIRE_SECRET, wire_secret, action, SECRET_ACTION_COUNT - 1),
+	FIELD(WIRE_SECRET, wire_secret, name, 0),
 	FIELD(WIRE_CHECK, wire_check, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_CHECK, wire_check, reserved, 0),
 	FIELD(WIRE_SERVICE, wire_service, main_pid, INT32_MAX),
