@@ -1,11 +1,11 @@
-/* What is not to be shown. Guesses, by names and forms that are common: what looks like nothing is not found. Pure. */
+/* What is not to be shown: guesses, by names and forms that are common; what looks like nothing is not found. And what
+ * a variable may be called that holds a secret. Pure. */
 #pragma once
 
 #include <stdbool.h>
 
-#define SECRET_HIDDEN "REDACTED"
-
 #define SECRET_NAME_SIZE 64
+#define SECRET_HIDDEN "REDACTED"
 
 /* True if the variable (NAME=VALUE) looks as if its value were a secret: by its name, unless the value is empty, a path
  * or yes or no; or by its value, a URL with a password or a token in it, Bearer and Basic credentials, a JSON Web

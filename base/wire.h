@@ -294,12 +294,6 @@ union wire_record {
 	struct wire_end end;
 };
 
-/* True of a service that waits for its first start: nothing can be in force for it. */
-static inline bool wire_is_to_come(const struct wire_service *service)
-{
-	return service->state == WIRE_STATE_WAITING && service->starts == 0;
-}
-
 /* Counts an end of the main process. */
 void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code);
 

@@ -261,12 +261,8 @@ static void print_confinement(const struct wire_service *service)
 			paint_text(GREEN, "in force");
 			print_detail(service, layer);
 		} else {
-			const bool missing = asked(service, layer) && !wire_is_to_come(service);
-
-			paint_text(missing ? RED : PLAIN,
-				missing                         ? "NOT in force"
-					: asked(service, layer) ? "asked for"
-								: "not asked for");
+			paint_text(asked(service, layer) ? RED : PLAIN,
+				asked(service, layer) ? "NOT in force" : "not asked for");
 		}
 		putchar('\n');
 	}
