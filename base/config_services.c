@@ -246,13 +246,20 @@ static int find_service(const struct config_reader *reader, const char *name, si
 	return -ENOENT;
 }
 
+static void refuse_reference(
+	struct config_reader *reader, const struct config_reference *reference, const char *sentence)
+{
+	if (json_key(reference->node) != NULL)
+		refuse_key(reader, reference->node, sentence);
+	else
+		refuse_value(reader, reference->node, sentence);
+}
+
 static void refuse_name(struct config_reader *reader, const struct config_reference *reference)
 {
-	const bool is_key = json_key(reference->node) != NULL;
 	size_t best_distance = NEAREST_DISTANCE + 1;
 	const char *best = NULL;
 	char sentence[256];
-	struct complaint why;
 
 	for (size_t i = 0; i < count_of(reader); i++) {
 		const char *name = model_service(reader->model, i)->name;
@@ -266,11 +273,7 @@ static void refuse_name(struct config_reader *reader, const struct config_refere
 	}
 	snprintf(sentence, sizeof sentence, "there is no service or task \"%.64s\"%s%s%s", reference->name,
 		best != NULL ? "; did you mean \"" : "", best != NULL ? best : "", best != NULL ? "\"?" : "");
-	if (is_key)
-		json_complain_key(reference->node, &why, "%s", sentence);
-	else
-		json_complain(reference->node, &why, "%s", sentence);
-	config_refuse(reader, &why);
+	refuse_reference(reader, reference, sentence);
 }
 
 static int add_dependency(struct service *service, size_t on, enum dependency_condition condition)
@@ -282,6 +285,15 @@ static int add_dependency(struct service *service, size_t on, enum dependency_co
 	service->depends_on = longer;
 	longer[service->depends_on_count++] = (struct dependency){ (uint16_t)on, condition };
 	return 0;
+}
+
+/* Nobody but another one of them can wait for a task for the end; and a task on a schedule waits for its next time. */
+static bool is_never_met(const struct model *model, size_t unit, size_t on, enum dependency_condition condition)
+{
+	if (model_service(model, on)->kind == SERVICE_AFTER)
+		return model_service(model, unit)->kind != SERVICE_AFTER;
+	return model_service(model, on)->kind == SERVICE_SCHEDULED &&
+		(condition == DEPENDS_READY || condition == DEPENDS_COMPLETED);
 }
 
 static void resolve(struct config_reader *reader, const struct config_reference *reference)
@@ -298,6 +310,12 @@ static void resolve(struct config_reader *reader, const struct config_reference 
 	}
 	on = reference->before ? unit : other;
 	unit = reference->before ? other : unit;
+	if (is_never_met(reader->model, unit, on, reference->condition)) {
+		refuse_reference(reader, reference,
+			"this can never be: a task for the end has its turn in a stop, and one on a schedule is never "
+			"done");
+		return;
+	}
 	reader->service = unit;
 	if (add_dependency(config_service(reader), on, reference->condition) < 0)
 		reader->out_of_memory = true;

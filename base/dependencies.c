@@ -37,7 +37,8 @@ static int add_all_of(struct list *list, const struct model *model, size_t unit)
 		if (dependency->condition != DEPENDS_STOPPED)
 			continue;
 		for (size_t k = 0; error == 0 && k < other->depends_on_count; k++)
-			error = add(list, unit, other->depends_on[k].on, DEPENDS_STARTED);
+			if (other->depends_on[k].condition != DEPENDS_STOPPED)
+				error = add(list, unit, other->depends_on[k].on, DEPENDS_STARTED);
 	}
 	return error;
 }

@@ -213,18 +213,21 @@ static void look_who_is_left(struct coordinator *coordinator)
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
 		struct coordinate_unit *unit = &coordinator->unit[i];
 
-		unit->needed = unit->too_early = unit->has_work = false;
+		unit->needed = unit->needed_later = unit->too_early = unit->has_work = false;
 	}
 	for (size_t i = 0; i < coordinator->edge_count; i++) {
 		const struct dependency_edge *edge = &coordinator->edge[i];
 		struct coordinate_unit *unit = &coordinator->unit[edge->unit], *on = &coordinator->unit[edge->on];
 
+		/* Tasks for the end wait for each other, whichever way the file says it. */
+		if (edge->condition == DEPENDS_STOPPED || on->kind == SERVICE_AFTER)
+			unit->too_early = unit->too_early || is_active(on) || is_to_come(on);
 		if (edge->condition == DEPENDS_STOPPED) {
-			unit->too_early = unit->too_early || is_active(on);
 			unit->has_work = unit->has_work || on->was_started;
-		} else {
-			on->needed = on->needed || is_active(unit) || is_to_come(unit);
+			continue;
 		}
+		on->needed = on->needed || is_active(unit);
+		on->needed_later = on->needed_later || is_to_come(unit);
 	}
 }
 
@@ -236,11 +239,18 @@ static enum answer may_come(const struct coordinate_unit *unit)
 	return unit->has_work ? YES : NEVER;
 }
 
-static void dismiss(struct coordinator *coordinator)
+/* Returns whether there was any. */
+static bool dismiss(struct coordinator *coordinator)
 {
-	for (size_t i = 0; i < coordinator->unit_count; i++)
-		if (is_to_come(&coordinator->unit[i]) && may_come(&coordinator->unit[i]) == NEVER)
-			coordinator->unit[i].phase = COORDINATE_ENDED;
+	bool any = false;
+
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		if (!is_to_come(&coordinator->unit[i]) || may_come(&coordinator->unit[i]) != NEVER)
+			continue;
+		coordinator->unit[i].phase = COORDINATE_ENDED;
+		any = true;
+	}
+	return any;
 }
 
 static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
@@ -258,19 +268,19 @@ static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 }
 
 /* A task for the end is left to do its work. */
-static bool is_to_stop(const struct coordinator *coordinator, const struct coordinate_unit *unit)
+static bool is_to_stop(const struct coordinator *coordinator, const struct coordinate_unit *unit, bool spare_later)
 {
 	if (!is_active(unit) || unit->phase == COORDINATE_STOPPING)
 		return false;
 	if (!coordinator->stopping)
 		return unit->held;
-	return unit->kind != SERVICE_AFTER && !unit->needed;
+	return unit->kind != SERVICE_AFTER && !unit->needed && !(unit->needed_later && spare_later);
 }
 
-static bool stop_one(struct coordinator *coordinator, size_t *ret_unit)
+static bool stop_one(struct coordinator *coordinator, bool spare_later, size_t *ret_unit)
 {
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
-		if (!is_to_stop(coordinator, &coordinator->unit[i]))
+		if (!is_to_stop(coordinator, &coordinator->unit[i], spare_later))
 			continue;
 		coordinator->unit[i].phase = COORDINATE_STOPPING;
 		*ret_unit = i;
@@ -299,6 +309,19 @@ static bool is_quiet(const struct coordinator *coordinator)
 	return true;
 }
 
+/* In a stop: nobody's end is waited for. A task for the end wants somebody to be there who is to be gone before another
+ * one that it comes after: that cannot be had. */
+static bool is_stuck(const struct coordinator *coordinator)
+{
+	for (size_t i = 0; i < coordinator->unit_count; i++) {
+		const struct coordinate_unit *unit = &coordinator->unit[i];
+
+		if (unit->phase == COORDINATE_STOPPING || (unit->kind == SERVICE_AFTER && is_active(unit)))
+			return false;
+	}
+	return true;
+}
+
 /* Where no unit's end is the cause: the first failure among those that matter. */
 static int final_status(const struct coordinator *coordinator)
 {
@@ -317,18 +340,19 @@ bool coordinate_next(struct coordinator *coordinator, struct coordinate_action *
 		return true;
 	if (!coordinator->stopping && has_nothing_left(coordinator))
 		coordinator->stopping = true;
-	look_who_is_left(coordinator);
-	if (coordinator->stopping) {
-		dismiss(coordinator);
-		look_who_is_left(coordinator); /* nobody waits for these any more */
-	}
+	do /* nobody waits for those who are dismissed any more */
+		look_who_is_left(coordinator);
+	while (coordinator->stopping && dismiss(coordinator));
 	ret_action->type = COORDINATE_STOP;
-	if (stop_one(coordinator, &ret_action->unit))
+	if (stop_one(coordinator, true, &ret_action->unit))
 		return true;
 	if (!coordinator->stopping)
 		return false;
 	ret_action->type = COORDINATE_START;
 	if (start_one_after(coordinator, &ret_action->unit))
+		return true;
+	ret_action->type = COORDINATE_STOP;
+	if (is_stuck(coordinator) && stop_one(coordinator, false, &ret_action->unit))
 		return true;
 	coordinator->exited = is_quiet(coordinator);
 	*ret_action = (struct coordinate_action){ .type = COORDINATE_EXIT, .status = final_status(coordinator) };

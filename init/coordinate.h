@@ -37,8 +37,8 @@ struct coordinate_unit {
 	/* What the edges say of it, as of the last look: one look at all edges for each action, whatever their number.
 	 */
 	const struct dependency_edge *waits_for; /* what keeps it from starting; NULL: nothing does */
-	bool needed;                             /* who depends on it is still there, or still to come */
-	bool too_early, has_work;                /* of SERVICE_AFTER: somebody is still there; somebody was */
+	bool needed, needed_later; /* who depends on it is still there; is a task for the end, and still to come */
+	bool too_early, has_work;  /* of SERVICE_AFTER: somebody is still there; somebody was */
 };
 
 struct coordinator {

@@ -165,6 +165,16 @@ def test_an_after_task_of_what_never_ran_does_not_run(run):
         assert n.lines() == ["migrate ran"]
 
 
+def test_tasks_for_the_end_come_one_after_the_other(run):
+    with run({"web": {"command": lasting("web"), "depends_on": ["db"]}, "db": {"command": lasting("db")}},
+             {"third": {"command": says("third"), "after": "second"}, "second": {"command": says("second"), "after": "first"},
+              "first": {"command": says("first"), "after": "web"}}) as n:
+        n.wait_for("web up")
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 0
+        assert in_order(n, "web down", "first ran", "second ran", "third ran")
+
+
 def test_tasks_alone_end_the_container_when_all_are_done(run):
     with run(None, {"one": {"command": says("one")}, "two": {"command": says("two"), "depends_on": {"one": "completed"}}}) as n:
         assert n.wait() == 0
@@ -705,10 +715,19 @@ def test_a_command_for_several_is_refused(nest_init, tmp_path):
 @pytest.mark.parametrize("task, sentence", [
     ({"before": "a", "after": "b"}, "a task is before others or after them"),
     ({"schedule": "* * * * *", "after": "b"}, "a task has a time of its own, or others that it is before or after"),
+    ({"schedule": "* * * * *", "before": "a"}, "a task has a time of its own, or others that it is before or after"),
     ({"schedule": "61 * * * *"}, "61"), ({"retries": -1}, "retries"), ({"timeout": "soon"}, "timeout"),
     ({"restart": "always"}, "restart")])
 def test_a_task_that_means_nothing_is_refused(nest_init, tmp_path, task, sentence):
     assert sentence in refused(nest_init, tmp_path, {**TWO, "tasks": {"t": {"command": ["true"], **task}}})
+
+
+@pytest.mark.parametrize("depends_on", [{"last": "started"}, {"last": "completed"}, {"nightly": "completed"}, ["nightly", "last"]])
+def test_what_can_never_be_met_is_refused(nest_init, tmp_path, depends_on):
+    """It would be waited for for ever."""
+    tasks = {"last": {"command": ["true"], "after": ["b"]}, "nightly": {"command": ["true"], "schedule": "0 3 * * *"}}
+    services = {"a": {"command": ["true"], "depends_on": depends_on}, "b": {"command": ["true"]}}
+    assert "this can never be" in refused(nest_init, tmp_path, {"services": services, "tasks": tasks})
 
 
 def test_there_are_256_at_the_most(nest_init, tmp_path):

@@ -243,6 +243,37 @@ static void a_task_for_the_end_comes_when_others_are_gone(void **state)
 	expect(&scene, COORDINATE_EXIT, 0);
 }
 
+static void tasks_for_the_end_wait_for_each_other(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 5); /* 1 comes after 0, 2 after 1, 3 after 0 and 2; 4 after 3 */
+	for (unsigned i = 1; i < 5; i++)
+		scene.unit[i].kind = SERVICE_AFTER;
+	depends(&scene, 1, 0, DEPENDS_STOPPED);
+	depends(&scene, 2, 1, DEPENDS_STOPPED);
+	depends(&scene, 3, 0, DEPENDS_STOPPED);
+	depends(&scene, 3, 2, DEPENDS_COMPLETED);
+	depends(&scene, 4, 3, DEPENDS_STOPPED);
+	expect(&scene, COORDINATE_START, 0);
+	coordinate_started(&scene.coordinator, 0);
+	coordinate_ended(&scene.coordinator, 0, 0);
+	for (size_t i = 1; i < 5; i++) {
+		expect(&scene, COORDINATE_START, (int)i);
+		expect_nothing(&scene);
+		coordinate_started(&scene.coordinator, i);
+		coordinate_ended(&scene.coordinator, i, 0);
+	}
+	expect(&scene, COORDINATE_EXIT, 0);
+	set_scene(&scene, 3); /* 2 after 1, and 1 after 0, which never was */
+	scene.unit[1].kind = scene.unit[2].kind = SERVICE_AFTER;
+	depends(&scene, 2, 1, DEPENDS_STOPPED);
+	depends(&scene, 1, 0, DEPENDS_STOPPED);
+	coordinate_stop(&scene.coordinator);
+	expect(&scene, COORDINATE_EXIT, 0);
+}
+
 static void a_scheduled_task_comes_when_it_is_due(void **state)
 {
 	struct scene scene;
@@ -465,6 +496,7 @@ int main(void)
 		cmocka_unit_test(who_depends_on_one_that_can_never_be_started_is_not_waited_for),
 		cmocka_unit_test(ready_is_asked_of_the_life_that_is_now),
 		cmocka_unit_test(a_task_for_the_end_comes_when_others_are_gone),
+		cmocka_unit_test(tasks_for_the_end_wait_for_each_other),
 		cmocka_unit_test(a_scheduled_task_comes_when_it_is_due),
 		cmocka_unit_test(what_is_stopped_by_hand_is_no_failure),
 		cmocka_unit_test(a_circle_is_found),
