@@ -201,8 +201,8 @@ static void on_change(struct supervise *machine, int64_t now, struct supervise_a
 static void on_order(
 	struct supervise *machine, enum supervise_order order, int64_t now, struct supervise_actions *actions)
 {
-	if (order == SUPERVISE_ORDER_CHANGED) {
-		if (machine->policy.watches)
+	if (order == SUPERVISE_ORDER_CHANGED || order == SUPERVISE_ORDER_AGAIN) {
+		if (machine->policy.watches || order == SUPERVISE_ORDER_AGAIN)
 			on_change(machine, now, actions);
 		return;
 	}

@@ -89,19 +89,26 @@ static bool takes_a_stop(const struct moment *moment)
 
 static bool is_change(const struct moment *moment)
 {
-	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->event->order == SUPERVISE_ORDER_CHANGED;
+	return moment->event->type == SUPERVISE_EVENT_ORDER &&
+		(moment->event->order == SUPERVISE_ORDER_CHANGED || moment->event->order == SUPERVISE_ORDER_AGAIN);
+}
+
+/* One that means something here: by hand it always does. */
+static bool is_wanted_change(const struct moment *moment)
+{
+	return is_change(moment) && (moment->before->policy.watches || moment->event->order == SUPERVISE_ORDER_AGAIN);
 }
 
 static bool takes_an_order(const struct moment *moment)
 {
 	return moment->event->type == SUPERVISE_EVENT_ORDER && moment->before->state == SUPERVISE_RUNNING &&
-		(!is_change(moment) || moment->before->policy.watches);
+		(!is_change(moment) || is_wanted_change(moment));
 }
 
 /* By a change, what has ended and is not being started already. */
 static bool is_woken(const struct moment *moment)
 {
-	return is_change(moment) && moment->before->policy.watches && moment->before->state == SUPERVISE_BACKOFF &&
+	return is_wanted_change(moment) && moment->before->state == SUPERVISE_BACKOFF &&
 		!moment->story->spawn_under_way && !moment->story->spawned &&
 		(moment->before->waits || moment->before->deadline_ns != TIME_NEVER);
 }
@@ -686,7 +693,7 @@ static struct supervise_event next_event(struct story *story)
 	if (event.type == SUPERVISE_EVENT_SPAWN_FAILED)
 		event.error = errors[number % COUNT(errors)];
 	else if (event.type == SUPERVISE_EVENT_ORDER)
-		event.order = number % 3; /* enum supervise_order */
+		event.order = number % 4; /* enum supervise_order */
 	else if (event.type == SUPERVISE_EVENT_MAIN_ENDED)
 		event.status = number < 128 ? number << 8 : (number & 0x80) | (1 + number % 64);
 	else
