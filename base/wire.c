@@ -84,6 +84,12 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_opened);
 	case WIRE_CHANGED:
 		return sizeof(struct wire_changed);
+	case WIRE_ORDER:
+		return sizeof(struct wire_order);
+	case WIRE_CLIENT:
+		return sizeof(struct wire_client);
+	case WIRE_ORDERED:
+		return sizeof(struct wire_ordered);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -177,6 +183,11 @@ static bool fields_in_range(const union wire_record *record)
 			terminated(record->ran.reason, sizeof record->ran.reason);
 	case WIRE_CHANGED:
 		return record->changed.service < MODEL_SERVICES_MAX && record->changed.reserved == 0;
+	case WIRE_ORDER:
+		return record->order.command < WIRE_COMMAND_COUNT && record->order.service < MODEL_SERVICES_MAX &&
+			record->order.signal < WIRE_SIGNALS && record->order.reserved == 0;
+	case WIRE_ORDERED:
+		return record->ordered.result < WIRE_RESULT_COUNT && record->ordered.reserved == 0;
 	case WIRE_NOTIFIED:
 		return notified_in_range(&record->notified);
 	case WIRE_OPENED:

@@ -35,6 +35,9 @@ enum wire_type {
 	WIRE_OPEN,     /* monitor to PID 1: open a file of the configuration that the monitor may not */
 	WIRE_OPENED,   /* PID 1, or a child of it, to monitor, with the descriptor: here it is */
 	WIRE_CHANGED,  /* monitor to PID 1: files that are watched have changed */
+	WIRE_ORDER,    /* client to PID 1, which reads it itself: something is to be done with a service */
+	WIRE_CLIENT,   /* monitor to PID 1, with the connection of a client whose next record is an order */
+	WIRE_ORDERED,  /* PID 1, or the monitor where it refuses, to client: what came of it */
 	WIRE_TYPE_COUNT,
 };
 
@@ -213,6 +216,47 @@ struct wire_changed {
 	uint32_t reserved;
 };
 
+enum wire_command {
+	WIRE_COMMAND_START,
+	WIRE_COMMAND_STOP,
+	WIRE_COMMAND_RESTART,
+	WIRE_COMMAND_SIGNAL,
+	WIRE_COMMAND_COUNT
+};
+
+struct wire_order {
+	struct wire_header header;
+	uint32_t command;  /* enum wire_command */
+	uint32_t service;  /* its index */
+	uint32_t signal;   /* of WIRE_COMMAND_SIGNAL, 1 to 64; else 0 */
+	uint32_t reserved; /* zero */
+};
+
+struct wire_client {
+	struct wire_header header;
+};
+
+enum wire_result {
+	WIRE_RESULT_TAKEN,     /* it is done, or under way: the service's records tell */
+	WIRE_RESULT_NEEDLESS,  /* it is so already */
+	WIRE_RESULT_FORBIDDEN, /* to this user */
+	WIRE_RESULT_UNKNOWN,   /* no such service, or signal */
+	WIRE_RESULT_DOWN,      /* nothing of it runs */
+	WIRE_RESULT_BUSY,      /* it is being stopped */
+	WIRE_RESULT_ENDING,    /* the container is */
+	WIRE_RESULT_NO_START,  /* PID 1 has not kept the capabilities that another start takes */
+	WIRE_RESULT_FOREIGN,   /* under another program's name a stop is that program's */
+	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it */
+	WIRE_RESULT_COUNT,
+};
+
+struct wire_ordered {
+	struct wire_header header;
+	uint32_t result; /* enum wire_result */
+	uint32_t reserved;
+	uint64_t life; /* of the service, as `starts` counted them before */
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -269,6 +313,9 @@ union wire_record {
 	struct wire_open open;
 	struct wire_opened opened;
 	struct wire_changed changed;
+	struct wire_order order;
+	struct wire_client client;
+	struct wire_ordered ordered;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

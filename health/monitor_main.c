@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/fdio.h"
 #include "base/given_file.h"
 #include "base/kept.h"
@@ -575,6 +576,30 @@ static bool knows_verdict(void *context, const struct wire_ask *ask, bool begins
 	return monitor.asked_at_ns == 0 || init_is_silent();
 }
 
+/* Who may order nothing is told so here: a flood of such need not reach PID 1, which asks the kernel again. */
+static void refuse_order(int connection)
+{
+	union wire_record record = { .ordered = { .result = WIRE_RESULT_FORBIDDEN } }, order;
+
+	recv(connection, &order, sizeof order, MSG_DONTWAIT); /* what is left unread would cost the client its answer */
+	wire_seal(&record, WIRE_ORDERED);
+	send(connection, &record, sizeof record.ordered, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* PID 1 reads the order itself, and answers. Where the channel is full the client finds its connection closed. */
+static void hand_over(void *context, int connection)
+{
+	union wire_record record = { .client = { .header = { 0 } } };
+
+	(void)context;
+	if (!control_may_order(connection, control_peer(MONITOR_FD_CHANNEL))) {
+		refuse_order(connection);
+		return;
+	}
+	wire_seal(&record, WIRE_CLIENT);
+	fd_send(MONITOR_FD_CHANNEL, &record, sizeof record.client, connection);
+}
+
 /* The denials that are counted, one after the other. Returns false behind the last. */
 static bool fill_denial(size_t n, struct wire_denial *denial)
 {
@@ -764,7 +789,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 	if (kept_open(MONITOR_FD_KEPT, monitor.model.main.check_count, &monitor.kept) < 0 ||
 		checks_init(&monitor.checks, &monitor.model, monitor.kept, raise_descriptors(), MONITOR_FD_CHANNEL) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
+	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, hand_over, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
 	notify_server_init(&monitor.notify, model_wants_notify(&monitor.model) ? notify_fd() : -1, monitor.proc_fd,

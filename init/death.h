@@ -33,6 +33,7 @@ struct death {
 	int stop_signal; /* that asked for a stop; 0: none did */
 	bool unhealthy;  /* a check did, before any signal */
 	bool changed;    /* a change of its files did: it is started again */
+	bool by_hand;    /* somebody did (nest-init ctl) */
 	int64_t stopping_ns;
 	unsigned passed;     /* a bit for each enum wire_deadline that did */
 	int64_t pre_stop_ns; /* how long each of them was */

@@ -7,6 +7,7 @@
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
+#include "init/orders.h"
 #include "init/pre_stop.h"
 #include "init/report.h"
 #include "init/signals.h"
@@ -32,12 +33,20 @@
 
 static bool take_record(struct loop *loop);
 
+/* Where nobody has sent one: TERM, unless that does not ask for a stop here. */
+static int usual_stop_signal(const struct supervise_policy *policy)
+{
+	const uint64_t set = policy->stop_signals;
+
+	return set == 0 || (set & supervise_signal_bit(SIGTERM)) != 0 ? SIGTERM : __builtin_ctzll(set) + 1;
+}
+
 void loop_init(struct loop *loop)
 {
 	loop->signal_fd = -1;
 	loop->ended = false;
 	loop->watchdog_at_ns = TIME_NEVER;
-	loop->stop_signal = SIGTERM;
+	loop->stop_signal = usual_stop_signal(&loop->unit->machine.policy);
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = loop->start_time_ns,
 		.landlock_abi = loop->landlock_abi,
 		.own_capabilities = loop->unit->spawn.plan->had.permitted };
@@ -52,6 +61,12 @@ static size_t number_of(const struct loop *loop, const struct unit *unit)
 static bool matters(const struct loop *loop, size_t number)
 {
 	return loop->coordinator.unit[number].kind == SERVICE_LASTING && loop->coordinator.unit[number].essential;
+}
+
+/* It is being stopped by hand, or was: the container stays. */
+static bool is_held(const struct loop *loop, const struct unit *unit)
+{
+	return loop->coordinator.unit[number_of(loop, unit)].held && !loop->coordinator.stopping;
 }
 
 /* ---- what others are told ---- */
@@ -153,8 +168,8 @@ void loop_tell_stopping(struct loop *loop)
 	const struct supervise_policy *policy = &loop->unit->machine.policy;
 	char text[64] = "STOPPING=1";
 
-	if (loop->unit_count > 1 && !loop->coordinator.stopping)
-		return;                               /* the others go on */
+	if ((loop->unit_count > 1 && !loop->coordinator.stopping) || is_held(loop, loop->unit))
+		return;                               /* the others go on, or the container does */
 	if (!loop->ready_told || loop->stopping_told) /* nothing before READY=1 */
 		return;
 	loop->stopping_told = true;
@@ -198,6 +213,11 @@ static void coordinate(struct loop *loop, const siginfo_t *info)
 	while (coordinate_next(&loop->coordinator, &action))
 		act(loop, &action, info);
 	loop->coordinating = false;
+}
+
+void loop_coordinate(struct loop *loop)
+{
+	coordinate(loop, NULL);
 }
 
 void loop_unit_executed(struct loop *loop, const struct unit *unit)
@@ -257,13 +277,13 @@ struct descendants loop_leftovers(const struct loop *loop, const struct unit *un
 	return (struct descendants){
 		.spared = loop->monitor.pid,
 		.session = last ? 0 : unit->main_pid,
-		.ours_alone = !last || unit->machine.restart,
+		.ours_alone = !last || unit->machine.restart || is_held(loop, unit),
 	};
 }
 
 void loop_end_monitor(struct loop *loop, struct unit *unit)
 {
-	if (!is_last(loop, unit))
+	if (!is_last(loop, unit) || is_held(loop, unit))
 		return;
 	if (loop->monitor.otel != NULL) { /* what the last span is made of */
 		certificate_foretell(unit);
@@ -371,6 +391,8 @@ static bool take_record(struct loop *loop)
 		take_run(loop, &record.run, output);
 	else if (record.header.type == WIRE_OPEN)
 		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
+	else if (record.header.type == WIRE_CLIENT)
+		orders_take(loop, output);
 	else if (record.header.type == WIRE_NOTIFIED)
 		take_notified(loop, &record.notified);
 	else if (record.header.type == WIRE_CHANGED && record.changed.service < loop->unit_count)
@@ -445,7 +467,8 @@ static bool has_unreaped(const struct loop *loop)
 static bool is_alone(const struct loop *loop, const struct unit *unit, bool none)
 {
 	const struct descendants whom = loop_leftovers(loop, unit);
-	const bool monitor_stays = (unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit);
+	const bool monitor_stays = is_held(loop, unit) ||
+		((unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit));
 
 	if (none)
 		return true;
@@ -518,6 +541,7 @@ static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
 		log_line(LOG_LEVEL_NOTICE, "SIG%s: stopping", signal_name(signal, name));
 	loop->stop_signal = signal;
 	coordinate_stop(&loop->coordinator);
+	loop_tell_stopping(loop); /* one that is stopped by hand hears of nothing new */
 	coordinate(loop, info);
 }
 

@@ -57,6 +57,9 @@ int loop_pause(struct loop *loop);
 /* The monitor is to know what changed. */
 void loop_send(struct loop *loop);
 
+/* Does what is to be started and stopped by now. */
+void loop_coordinate(struct loop *loop);
+
 /* As soon as there is something for it. Where denials are reported that is the listener of the workload's filter, which
  * the monitor gets as it gets the other descriptors. */
 void loop_start_monitor(struct loop *loop);

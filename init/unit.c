@@ -125,7 +125,7 @@ static void forget_life(struct unit *unit)
 {
 	unit->main_pid = 0;
 	unit->not_enforced = 0;
-	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = false;
+	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = unit->by_hand = false;
 	unit->live = true;
 	unit->signal_trouble_told = unit->orphans_trouble_told = false;
 	unit->signals_sent = 0;
@@ -150,15 +150,19 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
+	const bool by_hand = unit->by_hand && unit->stop_began_at_ns == 0;
+
 	if (unit->stop_began_at_ns == 0)
 		unit->stop_began_at_ns = clock_now_ns();
-	unit->asked_signal = signal;
+	unit->asked_signal = by_hand ? 0 : signal; /* nobody has sent one */
 	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
 	unit->changed = true;
 	if (!unit->machine.restart)
 		loop_tell_stopping(unit->loop);
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (signal == 0 && unit->machine.changed)
+	if (by_hand)
+		log_line(LOG_LEVEL_INFO, "%sstopping", unit->prefix);
+	else if (signal == 0 && unit->machine.changed)
 		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);
 	else if (signal == 0)
 		log_line(LOG_LEVEL_WARNING, "a check found %s unhealthy: %s", unit->called,
@@ -269,6 +273,13 @@ uint64_t unit_needs_capabilities(const struct unit *unit)
 		unit_may_live_again(unit);
 
 	return confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor, again);
+}
+
+bool unit_can_start_again(const struct unit *unit)
+{
+	const uint64_t needed = confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor, true);
+
+	return unit->record.starts == 0 || (needed & ~unit->loop->snapshot.own_capabilities) == 0;
 }
 
 static void take_one(struct unit *unit, const struct spawn_news *news, int listener)

@@ -35,6 +35,7 @@ struct unit {
 	bool was_ready;        /* in this life */
 	bool live;             /* the verdict; in a new life the service is not dead yet */
 	bool was_unhealthy;    /* in this life */
+	bool by_hand;          /* somebody has ended this life by `ctl`, to start another or not */
 	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
@@ -91,6 +92,9 @@ void unit_look_at_group(struct unit *unit);
 
 /* It may be started again, by its policy or by a check. */
 bool unit_may_live_again(const struct unit *unit);
+
+/* PID 1 has what another start of it takes, or what its first one does. */
+bool unit_can_start_again(const struct unit *unit);
 
 /* The capabilities that PID 1 needs for it from now on: to start it again, or what it may yet run beside it. */
 uint64_t unit_needs_capabilities(const struct unit *unit);

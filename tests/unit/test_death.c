@@ -265,6 +265,18 @@ static void a_change_of_files_was_asked_for(void **state)
 		said(&death), "node (pid 7) ended with status 1 after 3m12s; waiting for a change of its files");
 }
 
+static void a_stop_by_hand_was_asked_for(void **state)
+{
+	struct death death = death_of(SIGTERM, 143);
+
+	(void)state;
+	death.by_hand = true;
+	death.stopping_ns = 20 * NS_PER_MS;
+	assert_string_equal(
+		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after it was stopped by hand");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +287,7 @@ int main(void)
 		cmocka_unit_test(says_what_follows),
 		cmocka_unit_test(says_who_found_it_unhealthy),
 		cmocka_unit_test(a_change_of_files_was_asked_for),
+		cmocka_unit_test(a_stop_by_hand_was_asked_for),
 		cmocka_unit_test(names_the_first_of_many_leftovers),
 		cmocka_unit_test(a_refusal_speaks_for_itself),
 		cmocka_unit_test(one_that_cannot_be_killed_is_said_to_be),
