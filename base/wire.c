@@ -162,7 +162,9 @@ static bool fields_in_range(const union wire_record *record)
 {
 	switch (record->header.type) {
 	case WIRE_SNAPSHOT:
-		return record->snapshot.state < WIRE_STATE_INIT_COUNT;
+		return record->snapshot.state < WIRE_STATE_INIT_COUNT && record->snapshot.reload_successful <= 1 &&
+			record->snapshot.reserved == 0 &&
+			terminated(record->snapshot.reload_said, sizeof record->snapshot.reload_said);
 	case WIRE_SERVICE:
 		return service_in_range(&record->service);
 	case WIRE_HEALTH:

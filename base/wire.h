@@ -102,6 +102,12 @@ struct wire_snapshot { /* PID 1 */
 	uint64_t reaped_services;
 	uint64_t reaped_orphans;
 	uint64_t monitor_restarts;
+	uint64_t reloads;          /* of the configuration, that are over */
+	int64_t reload_success_ns; /* wall clock, of the last good one, or of the start; 0: no file is the configuration
+				    */
+	uint32_t reload_successful;         /* 0 or 1: the last one was */
+	uint32_t reserved;                  /* zero */
+	char reload_said[WIRE_REASON_SIZE]; /* what came of it, in a sentence */
 	uint64_t signals_received[WIRE_SIGNALS];
 	uint64_t signals_forwarded[WIRE_SIGNALS];
 };
@@ -221,6 +227,7 @@ enum wire_command {
 	WIRE_COMMAND_STOP,
 	WIRE_COMMAND_RESTART,
 	WIRE_COMMAND_SIGNAL,
+	WIRE_COMMAND_RELOAD, /* of no service: the configuration is read again */
 	WIRE_COMMAND_COUNT
 };
 
@@ -246,7 +253,8 @@ enum wire_result {
 	WIRE_RESULT_ENDING,    /* the container is */
 	WIRE_RESULT_NO_START,  /* PID 1 has not kept the capabilities that another start takes */
 	WIRE_RESULT_FOREIGN,   /* under another program's name a stop is that program's */
-	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it */
+	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it, or fork */
+	WIRE_RESULT_NO_FILE,   /* no file is the configuration */
 	WIRE_RESULT_COUNT,
 };
 
@@ -254,7 +262,7 @@ struct wire_ordered {
 	struct wire_header header;
 	uint32_t result; /* enum wire_result */
 	uint32_t reserved;
-	uint64_t life; /* of the service, as `starts` counted them before */
+	uint64_t life; /* of the service, as `starts` counted them before; of a reload, as `reloads` did */
 };
 
 struct wire_ask {

@@ -69,6 +69,7 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.unhealthy = machine->unhealthy,
 		.changed = machine->changed && !unit->by_hand,
 		.by_hand = unit->by_hand,
+		.renewed = unit->renewed,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
 		.passed = unit->passed,
 		.pre_stop_ns = unit->machine.policy.pre_stop_ns,

@@ -21,10 +21,12 @@
 
 static const char help_text[] = "nest-init ctl start|stop|restart [OPTION...] SERVICE...\n"
 				"nest-init ctl signal SIGNAL SERVICE...\n"
+				"nest-init ctl reload [OPTION...]\n"
 				"\n"
 				"Has PID 1 start, stop or restart services, or send them a signal, and waits until\n"
 				"that is done. A service that was stopped so is not started again by itself, and\n"
-				"the container stays. Root and PID 1's own user may do this.\n"
+				"the container stays. Or has it read its configuration again, as SIGHUP does. Root\n"
+				"and PID 1's own user may do this.\n"
 				"\n"
 				"  --timeout TIME   how long to wait for each (1m30s)\n"
 				"  --no-wait        do not wait: it is enough that PID 1 does it\n"
@@ -45,7 +47,7 @@ struct wish {
 
 static int parse_command(const char *word, enum wire_command *ret_command, struct complaint *ret_why)
 {
-	static const char names[WIRE_COMMAND_COUNT][8] = { "start", "stop", "restart", "signal" };
+	static const char names[WIRE_COMMAND_COUNT][8] = { "start", "stop", "restart", "signal", "reload" };
 
 	for (unsigned i = 0; i < WIRE_COMMAND_COUNT; i++) {
 		if (strcmp(word, names[i]) != 0)
@@ -53,8 +55,8 @@ static int parse_command(const char *word, enum wire_command *ret_command, struc
 		*ret_command = (enum wire_command)i;
 		return 0;
 	}
-	return complain(
-		ret_why, EINVAL, "'%.100s': expected start, stop, restart or signal (nest-init ctl --help)", word);
+	return complain(ret_why, EINVAL,
+		"'%.100s': expected start, stop, restart, signal or reload (nest-init ctl --help)", word);
 }
 
 /* Returns whether there was an option. */
@@ -96,7 +98,9 @@ static int parse_words(char **words, struct wish *wish, struct complaint *ret_wh
 	}
 	while (error == 0 && parse_option(&words, wish, &error, ret_why))
 		continue;
-	if (error == 0 && *words == NULL)
+	if (error == 0 && wish->command == WIRE_COMMAND_RELOAD && *words != NULL)
+		return complain(ret_why, EINVAL, "reload: unexpected '%.100s': it is of all services", *words);
+	if (error == 0 && *words == NULL && wish->command != WIRE_COMMAND_RELOAD)
 		return complain(ret_why, EINVAL, "which service? (nest-init status shows the names)");
 	wish->services = words;
 	return error;
@@ -105,6 +109,7 @@ static int parse_words(char **words, struct wish *wish, struct complaint *ret_wh
 /* ---- what PID 1 knows ---- */
 
 static struct known {
+	struct wire_snapshot snapshot;
 	struct wire_service service[MODEL_SERVICES_MAX];
 	size_t count;
 } known;
@@ -112,6 +117,8 @@ static struct known {
 static void take(void *context, const union wire_record *record)
 {
 	(void)context;
+	if (record->header.type == WIRE_SNAPSHOT)
+		known.snapshot = record->snapshot;
 	if (record->header.type == WIRE_SERVICE && known.count < MODEL_SERVICES_MAX)
 		known.service[known.count++] = record->service;
 }
@@ -214,7 +221,7 @@ static int wait_for(const struct wish *wish, uint32_t number, uint64_t life, str
 
 /* ---- one after the other ---- */
 
-static int refuse_result(const struct wire_service *service, enum wire_result result, struct complaint *ret_why)
+static int refuse_result(const char *what, enum wire_result result, struct complaint *ret_why)
 {
 	static const char sentences[WIRE_RESULT_COUNT][112] = {
 		[WIRE_RESULT_FORBIDDEN] = "only root and PID 1's own user may do this (docker exec --user 0)",
@@ -225,10 +232,11 @@ static int refuse_result(const struct wire_service *service, enum wire_result re
 		[WIRE_RESULT_NO_START] = "PID 1 has given up what a start takes: --restart, --on-unhealthy restart or "
 					 "--watch keep it",
 		[WIRE_RESULT_FOREIGN] = "PID 1 runs under another program's name, and stops as that does",
-		[WIRE_RESULT_FAILED] = "the kernel does not let PID 1 signal it (leave CAP_KILL to the container)",
+		[WIRE_RESULT_FAILED] = "the kernel does not let PID 1 do it (is CAP_KILL left to the container?)",
+		[WIRE_RESULT_NO_FILE] = "no file is the configuration of PID 1",
 	};
 
-	return complain(ret_why, ECANCELED, "%s: %s", service->name, sentences[result]);
+	return complain(ret_why, ECANCELED, "%s: %s", what, sentences[result]);
 }
 
 static int order(const struct wish *wish, const char *name, struct complaint *ret_why)
@@ -249,10 +257,50 @@ static int order(const struct wish *wish, const char *name, struct complaint *re
 		return 0;
 	}
 	if (ordered.result != WIRE_RESULT_TAKEN)
-		return refuse_result(service, (enum wire_result)ordered.result, ret_why);
+		return refuse_result(name, (enum wire_result)ordered.result, ret_why);
 	if (wish->no_wait || wish->command == WIRE_COMMAND_SIGNAL)
 		return 0;
 	return wait_for(wish, number, ordered.life, ret_why);
+}
+
+static int wait_for_reload(const struct wish *wish, uint64_t before, struct complaint *ret_why)
+{
+	const int64_t until = clock_now_ns() + wish->timeout_ns;
+
+	for (;;) {
+		int error = look(ret_why);
+
+		if (error < 0)
+			return error;
+		if (known.snapshot.reloads > before && known.snapshot.reload_successful == 0)
+			return complain(ret_why, ECANCELED, "the configuration stays as it was: %.430s",
+				known.snapshot.reload_said);
+		if (known.snapshot.reloads > before) {
+			printf("%s\n", known.snapshot.reload_said);
+			return 0;
+		}
+		if (clock_now_ns() >= until)
+			return complain(ret_why, ETIMEDOUT, "not within --timeout: the configuration is being read");
+		poll(NULL, 0, LOOK_AGAIN_MS);
+	}
+}
+
+static int reload(const struct wish *wish)
+{
+	struct wire_ordered ordered;
+	struct complaint why;
+	int error = control_order(WIRE_COMMAND_RELOAD, 0, 0, ANSWER_NS, &ordered, &why);
+
+	if (error == 0 && ordered.result == WIRE_RESULT_BUSY)
+		error = complain(&why, EBUSY, "reload: one is under way, or a service that has changed still stops");
+	else if (error == 0 && ordered.result != WIRE_RESULT_TAKEN)
+		error = refuse_result("reload", (enum wire_result)ordered.result, &why);
+	if (error == 0 && !wish->no_wait)
+		error = wait_for_reload(wish, ordered.life, &why);
+	if (error == 0)
+		return fflush(stdout) == 0 ? 0 : STATUS_USAGE;
+	fprintf(stderr, "nest-init ctl: %s\n", why.text);
+	return STATUS_FAILED;
 }
 
 static int order_all(const struct wish *wish)
@@ -284,5 +332,5 @@ int ctl_main(int argc, char **argv)
 		fprintf(stderr, "nest-init ctl: %s\n", why.text);
 		return STATUS_USAGE;
 	}
-	return order_all(&wish);
+	return wish.command == WIRE_COMMAND_RELOAD ? reload(&wish) : order_all(&wish);
 }

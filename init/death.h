@@ -34,6 +34,7 @@ struct death {
 	bool unhealthy;  /* a check did, before any signal */
 	bool changed;    /* a change of its files did: it is started again */
 	bool by_hand;    /* somebody did (nest-init ctl) */
+	bool renewed;    /* a reload of the configuration did */
 	int64_t stopping_ns;
 	unsigned passed;     /* a bit for each enum wire_deadline that did */
 	int64_t pre_stop_ns; /* how long each of them was */

@@ -49,7 +49,9 @@ void loop_init(struct loop *loop)
 	loop->stop_signal = usual_stop_signal(&loop->unit->machine.policy);
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = loop->start_time_ns,
 		.landlock_abi = loop->landlock_abi,
-		.own_capabilities = loop->unit->spawn.plan->had.permitted };
+		.own_capabilities = loop->unit->spawn.plan->had.permitted,
+		.reload_successful = 1,
+		.reload_success_ns = loop->reload.read != NULL ? loop->start_time_ns : 0 };
 }
 
 static size_t number_of(const struct loop *loop, const struct unit *unit)
@@ -63,10 +65,12 @@ static bool matters(const struct loop *loop, size_t number)
 	return loop->coordinator.unit[number].kind == SERVICE_LASTING && loop->coordinator.unit[number].essential;
 }
 
-/* It is being stopped by hand, or was: the container stays. */
+/* It is being stopped by hand, or was, or is to be another one: the container stays. */
 static bool is_held(const struct loop *loop, const struct unit *unit)
 {
-	return loop->coordinator.unit[number_of(loop, unit)].held && !loop->coordinator.stopping;
+	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number_of(loop, unit)];
+
+	return (coordinated->held || coordinated->renews) && !loop->coordinator.stopping;
 }
 
 /* ---- what others are told ---- */
@@ -186,6 +190,14 @@ static void stop_unit(struct loop *loop, struct unit *unit, const siginfo_t *inf
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = loop->stop_signal }, info);
 }
 
+/* That is why it stops, and not the container. */
+static bool is_reloaded(const struct loop *loop, size_t number)
+{
+	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
+
+	return !loop->coordinator.stopping && (coordinated->renews || coordinated->removed);
+}
+
 static void act(struct loop *loop, const struct coordinate_action *action, const siginfo_t *info)
 {
 	switch (action->type) {
@@ -193,6 +205,7 @@ static void act(struct loop *loop, const struct coordinate_action *action, const
 		unit_start(&loop->unit[action->unit]);
 		break;
 	case COORDINATE_STOP:
+		loop->unit[action->unit].renewed = is_reloaded(loop, action->unit);
 		stop_unit(loop, &loop->unit[action->unit], info);
 		break;
 	default:
@@ -449,7 +462,7 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		unit->main_status = status;
 	} else if (!is_pre_stop_of_one(loop, pid, status) &&
 		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) &&
-		!file_lender_ended(&loop->lender, pid)) {
+		!file_lender_ended(&loop->lender, pid) && !reload_ended(loop, pid, status)) {
 		loop->snapshot.reaped_orphans++;
 	}
 }
@@ -557,7 +570,9 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	if (is_of_our_own_making(signal, info))
 		return;
 	loop->snapshot.signals_received[signal]++;
-	if (!supervise_asks_for_stop(&loop->unit->machine, signal))
+	if (signal == SIGHUP && loop->reload.read != NULL && !supervise_asks_for_stop(&loop->unit->machine, signal))
+		reload_start(loop, true);
+	else if (!supervise_asks_for_stop(&loop->unit->machine, signal))
 		pass_on(loop, event, info);
 	else if (loop->coordinator.stopping)
 		hurry(loop, event, info);
@@ -594,6 +609,7 @@ static int64_t next_deadline(const struct loop *loop)
 {
 	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
+	deadline = earlier(deadline, reload_deadline_ns(loop));
 	for (size_t i = 0; i < loop->unit_count; i++)
 		deadline = earlier(deadline, loop->unit[i].machine.deadline_ns);
 	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
@@ -716,6 +732,7 @@ static void do_what_is_due(struct loop *loop)
 		loop_send(loop);
 	exec_probes_kill_due(&loop->probes, now);
 	feed_watchdog(loop, now);
+	reload_run(loop, now);
 	if (now >= loop->monitor.restart_at_ns)
 		start_monitor(loop, now);
 	for (size_t i = 0; i < loop->unit_count; i++)

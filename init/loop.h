@@ -10,6 +10,7 @@
 #include "init/exec_probes.h"
 #include "init/file_lender.h"
 #include "init/monitor_link.h"
+#include "init/reload.h"
 #include "init/unit.h"
 
 struct loop {
@@ -20,6 +21,7 @@ struct loop {
 	struct monitor_link monitor;
 	struct exec_probes probes;
 	struct file_lender lender;
+	struct reload reload;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;

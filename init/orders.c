@@ -125,13 +125,21 @@ static enum wire_result obey(struct loop *loop, struct unit *unit, const struct 
 
 static void tell(const struct unit *unit, const struct wire_order *order, uid_t who)
 {
-	static const char words[WIRE_COMMAND_COUNT][16] = { "be started", "be stopped", "be restarted", "get SIG" };
+	static const char words[WIRE_COMMAND_RELOAD][16] = { "be started", "be stopped", "be restarted", "get SIG" };
 	char name[SIGNAL_NAME_SIZE] = "";
 
 	if (order->command == WIRE_COMMAND_SIGNAL)
 		signal_name((int)order->signal, name);
 	log_line(LOG_LEVEL_NOTICE, "%s is to %s%s: by hand, of uid %u", unit->called, words[order->command], name,
 		(unsigned)who);
+}
+
+static void reload(struct loop *loop, uid_t who, struct wire_ordered *ordered)
+{
+	ordered->life = loop->snapshot.reloads;
+	ordered->result = loop->coordinator.stopping ? WIRE_RESULT_ENDING : reload_start(loop, false);
+	if (ordered->result == WIRE_RESULT_TAKEN)
+		log_line(LOG_LEVEL_NOTICE, "the configuration is to be read again: by hand, of uid %u", (unsigned)who);
 }
 
 /* A life that has just begun is as good as a new one. */
@@ -145,6 +153,10 @@ static void take(struct loop *loop, const struct wire_order *order, uid_t who, s
 	struct unit *unit = order->service < loop->unit_count ? &loop->unit[order->service] : NULL;
 
 	ordered->result = WIRE_RESULT_UNKNOWN;
+	if (order->command == WIRE_COMMAND_RELOAD) {
+		reload(loop, who, ordered);
+		return;
+	}
 	if (unit == NULL)
 		return;
 	ordered->life = life_before(unit);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/signame.h"
 #include "init/certificate.h"
+#include "init/definition.h"
 #include "init/loop.h"
 #include "init/pre_stop.h"
 #include "init/report.h"
@@ -14,10 +15,19 @@
 #include <string.h>
 #include <unistd.h>
 
-void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
+/* Of its filter, once it is planned. */
+static void report_filter(struct unit *unit)
 {
 	const struct confine_filter *filter = &unit->spawn.plan->filter;
+	struct wire_service *record = &unit->record;
 
+	snprintf(record->seccomp_profile, sizeof record->seccomp_profile, "%s", filter->profile);
+	snprintf(record->seccomp_sha256, sizeof record->seccomp_sha256, "%s", filter->sha256);
+	snprintf(record->seccomp_default_action, sizeof record->seccomp_default_action, "%s", filter->default_action);
+}
+
+void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
+{
 	unit->loop = loop;
 	unit->news_fd = -1;
 	unit->pre_stop_news_fd = -1;
@@ -26,10 +36,7 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 		.service = (uint32_t)index, .time_to_ready_ns = -1, .last_status = -1, .stop_duration_ns = -1
 	};
 	snprintf(unit->record.name, sizeof unit->record.name, "%s", name);
-	snprintf(unit->record.seccomp_profile, sizeof unit->record.seccomp_profile, "%s", filter->profile);
-	snprintf(unit->record.seccomp_sha256, sizeof unit->record.seccomp_sha256, "%s", filter->sha256);
-	snprintf(unit->record.seccomp_default_action, sizeof unit->record.seccomp_default_action, "%s",
-		filter->default_action);
+	report_filter(unit);
 }
 
 /* ---- what others are told ---- */
@@ -125,7 +132,8 @@ static void forget_life(struct unit *unit)
 {
 	unit->main_pid = 0;
 	unit->not_enforced = 0;
-	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = unit->by_hand = false;
+	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = false;
+	unit->by_hand = unit->renewed = false;
 	unit->live = true;
 	unit->signal_trouble_told = unit->orphans_trouble_told = false;
 	unit->signals_sent = 0;
@@ -137,8 +145,37 @@ static void forget_life(struct unit *unit)
 	unit->record.time_to_ready_ns = -1;
 }
 
+/* The terminal, and what PID 1 has mounted for it, are there as they were. */
+static void take_definition(struct unit *unit, const struct unit *definition)
+{
+	const bool terminal = unit->spawn.hand_over_terminal, again = unit->spawn.again;
+
+	definition_take(definition, unit);
+	unit->spawn.hand_over_terminal = terminal;
+	unit->spawn.again = unit->spawn.again || again;
+	unit->next = NULL;
+	report_filter(unit);
+}
+
+void unit_become(struct unit *unit, const struct unit *definition, const char *name)
+{
+	memset(unit->record.name, 0, sizeof unit->record.name);
+	snprintf(unit->record.name, sizeof unit->record.name, "%s", name);
+	if (unit->main_pid == 0 && (unit->machine.state == SUPERVISE_IDLE || unit->machine.state == SUPERVISE_DONE))
+		take_definition(unit, definition);
+	else
+		unit->next = definition;
+}
+
+void unit_keep(struct unit *unit, const struct unit *definition)
+{
+	take_definition(unit, definition);
+}
+
 void unit_start(struct unit *unit)
 {
+	if (unit->next != NULL)
+		take_definition(unit, unit->next);
 	if (unit->machine.state == SUPERVISE_DONE) {
 		const struct supervise_policy policy = unit->machine.policy;
 
@@ -150,7 +187,7 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
-	const bool by_hand = unit->by_hand && unit->stop_began_at_ns == 0;
+	const bool by_hand = (unit->by_hand || unit->renewed) && unit->stop_began_at_ns == 0;
 
 	if (unit->stop_began_at_ns == 0)
 		unit->stop_began_at_ns = clock_now_ns();

@@ -275,6 +275,11 @@ static void a_stop_by_hand_was_asked_for(void **state)
 	assert_string_equal(
 		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after it was stopped by hand");
 	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death.by_hand = false;
+	death.renewed = true;
+	assert_string_equal(
+		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after a reload stopped it");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
 }
 
 int main(void)

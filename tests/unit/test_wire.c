@@ -55,6 +55,9 @@ static_assert(WIRE_EXITS_MAX == 8, "a range for every exit");
 
 static const struct range ranges[] = {
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, state, WIRE_STATE_INIT_COUNT - 1),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reload_successful, 1),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reserved, 0),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reload_said, 0),
 	FIELD(WIRE_SERVICE, wire_service, state, WIRE_STATE_COUNT - 1),
 	FIELD(WIRE_SERVICE, wire_service, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_SERVICE, wire_service, reserved, 0),
