@@ -291,7 +291,8 @@ static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
 		return false;
-	return monitor.snapshot.monitor_restarts == 0 || !workload_runs() || checks_have_run(&monitor.checks);
+	return (monitor.snapshot.monitor_restarts == 0 && monitor.snapshot.reloads == 0) || !workload_runs() ||
+		checks_have_run(&monitor.checks);
 }
 
 /* Until then callers wait in the listeners' backlogs: they hear the truth a moment later, where they would be told now

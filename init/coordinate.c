@@ -19,7 +19,7 @@ void coordinate_started(struct coordinator *coordinator, size_t unit)
 {
 	if (coordinator->unit[unit].phase == COORDINATE_STARTING)
 		coordinator->unit[unit].phase = COORDINATE_STARTED;
-	coordinator->unit[unit].was_started = true;
+	coordinator->unit[unit].was_started = coordinator->unit[unit].ever_ran = true;
 }
 
 void coordinate_ready(struct coordinator *coordinator, size_t unit)
@@ -47,7 +47,7 @@ static void lose(struct coordinator *coordinator, const struct coordinate_unit *
 /* A task with a time of its own waits for that. */
 static void begin_anew(struct coordinate_unit *unit)
 {
-	unit->renews = false;
+	unit->renews = unit->was_started = false;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = unit->kind != SERVICE_SCHEDULED;
 }
@@ -228,7 +228,7 @@ static enum answer may_come(const struct coordinator *coordinator, size_t number
 			continue;
 		if (is_active(on))
 			return NOT_YET;
-		any_was = any_was || on->was_started;
+		any_was = any_was || on->ever_ran;
 	}
 	return any_was ? YES : NEVER;
 }

@@ -28,12 +28,13 @@ struct coordinate_unit {
 	bool essential; /* without it the container stops */
 	/* Its own: */
 	enum coordinate_phase phase;
-	bool was_started; /* ever */
-	bool due;         /* SERVICE_SCHEDULED: its time has come */
-	bool held;        /* somebody stopped it by hand: that it ends is no failure */
-	bool removed;     /* held for good: the configuration does not know it any more */
-	bool renews;      /* it is to be stopped, and started again as what it is by now */
-	int status;       /* exit status, once it ended or is blocked */
+	bool was_started; /* as what it is by now */
+	bool ever_ran;
+	bool due;     /* SERVICE_SCHEDULED: its time has come */
+	bool held;    /* somebody stopped it by hand: that it ends is no failure */
+	bool removed; /* held for good: the configuration does not know it any more */
+	bool renews;  /* it is to be stopped, and started again as what it is by now */
+	int status;   /* exit status, once it ended or is blocked */
 };
 
 struct coordinator {

@@ -129,6 +129,16 @@ static int look(struct complaint *ret_why)
 	return control_ask(WIRE_ASK_STATUS, CHECK_LIVE, ANSWER_NS, take, NULL, ret_why);
 }
 
+/* The same, until then also where the monitor that answers is being replaced by another one. */
+static int look_until(int64_t until_ns, struct complaint *ret_why)
+{
+	int error;
+
+	while ((error = look(ret_why)) == -EBADMSG && clock_now_ns() < until_ns)
+		poll(NULL, 0, LOOK_AGAIN_MS);
+	return error;
+}
+
 static const struct wire_service *find(const char *name)
 {
 	for (size_t i = 0; i < known.count; i++)
@@ -199,7 +209,7 @@ static int wait_for(const struct wish *wish, uint32_t number, uint64_t life, str
 	for (;;) {
 		const struct wire_service *service = &known.service[number];
 		enum progress progress;
-		int error = look(ret_why);
+		int error = look_until(until, ret_why);
 
 		if (error < 0)
 			return error;
@@ -268,7 +278,7 @@ static int wait_for_reload(const struct wish *wish, uint64_t before, struct comp
 	const int64_t until = clock_now_ns() + wish->timeout_ns;
 
 	for (;;) {
-		int error = look(ret_why);
+		int error = look_until(until, ret_why);
 
 		if (error < 0)
 			return error;

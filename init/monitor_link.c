@@ -452,7 +452,7 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 			signal_name(WTERMSIG(status), name));
 	else
 		log_line(LOG_LEVEL_NOTICE, "the monitor ended with status %d; starting it again", WEXITSTATUS(status));
-	link->restarts++;
+	link->restarts += link->renews ? 0 : 1;
 	if (now - link->started_at_ns >= STABLE_AFTER_NS && !link->renews)
 		link->backoff_ns = BACKOFF_FIRST_NS;
 	try_again_later(link, now);

@@ -35,10 +35,12 @@ def ctl(n, *words, before=()):
 
 
 def status(n):
-    done = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status", "--json"], capture_output=True,
-                          text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """Once somebody answers: PID 1 may just be starting, or replacing its monitor."""
+    def asked():
+        done = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status", "--json"],
+                              capture_output=True, text=True, timeout=120)
+        return done.returncode == 0 and json.loads(done.stdout)
+    return wait_until(asked)
 
 
 def service(n, name):
@@ -79,6 +81,7 @@ def test_a_restart_is_no_failure_and_leaves_the_others_alone(either, tmp_path):
     limited = {"command": ["sh", "-c", OBEYS], "restart": {"policy": "on-failure", "attempts": 1, "window": "1h"}}
     with several(either, tmp_path, app=limited, other={"command": ["sleep", "1000"]}) as n:
         n.wait_for("up")
+        wait_until(lambda: service(n, "other")["state"] == "running")
         other = service(n, "other")
         for life in (2, 3, 4):
             assert ctl(n, "restart", "app")[0] == 0
@@ -245,7 +248,7 @@ def test_while_the_container_stops_nothing_is_started(nest_init, tmp_path):
 
 @pytest.mark.parametrize("words, said", [
     ((), "what is to be done? (nest-init ctl --help)"),
-    (("stpo",), "'stpo': expected start, stop, restart or signal (nest-init ctl --help)"),
+    (("stpo",), "'stpo': expected start, stop, restart, signal or reload (nest-init ctl --help)"),
     (("stop",), "which service? (nest-init status shows the names)"),
     (("stop", "--wait", "a"), "unknown option '--wait' (nest-init ctl --help)"),
     (("stop", "--timeout", "0s", "a"), "--timeout: '0s': expected a duration above zero, such as 500ms or 5s"),
