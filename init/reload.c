@@ -120,9 +120,13 @@ bool reload_ended(struct loop *loop, pid_t pid, int status)
 
 int64_t reload_deadline_ns(const struct loop *loop)
 {
-	if (loop->reload.pid == 0)
+	const struct reload *reload = &loop->reload;
+
+	if (reload->pid == 0)
 		return TIME_NEVER;
-	return loop->reload.ended || loop->coordinator.stopping ? 0 : loop->reload.deadline_ns;
+	if (reload->ended || (loop->coordinator.stopping && reload->deadline_ns != TIME_NEVER))
+		return 0;
+	return reload->deadline_ns; /* TIME_NEVER: it was killed, and is to be reaped */
 }
 
 /* ---- PID 1: what came of it ---- */

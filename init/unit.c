@@ -127,6 +127,18 @@ static void act_spawn(struct unit *unit)
 	unit_take_news(unit); /* a vforked child has mostly executed by now: no need to sleep for it */
 }
 
+/* The terminal, and what PID 1 has mounted for it, are there as they were. */
+static void take_definition(struct unit *unit, const struct unit *definition)
+{
+	const bool terminal = unit->spawn.hand_over_terminal, again = unit->spawn.again;
+
+	definition_take(definition, unit);
+	unit->spawn.hand_over_terminal = terminal;
+	unit->spawn.again = unit->spawn.again || again;
+	unit->next = NULL;
+	report_filter(unit);
+}
+
 /* What the next life is to find as the first one did. */
 static void forget_life(struct unit *unit)
 {
@@ -143,18 +155,6 @@ static void forget_life(struct unit *unit)
 	unit->leftovers.count = 0;
 	unit->record.stop_deadline_ns = 0;
 	unit->record.time_to_ready_ns = -1;
-}
-
-/* The terminal, and what PID 1 has mounted for it, are there as they were. */
-static void take_definition(struct unit *unit, const struct unit *definition)
-{
-	const bool terminal = unit->spawn.hand_over_terminal, again = unit->spawn.again;
-
-	definition_take(definition, unit);
-	unit->spawn.hand_over_terminal = terminal;
-	unit->spawn.again = unit->spawn.again || again;
-	unit->next = NULL;
-	report_filter(unit);
 }
 
 void unit_become(struct unit *unit, const struct unit *definition, const char *name)
@@ -174,8 +174,6 @@ void unit_keep(struct unit *unit, const struct unit *definition)
 
 void unit_start(struct unit *unit)
 {
-	if (unit->next != NULL)
-		take_definition(unit, unit->next);
 	if (unit->machine.state == SUPERVISE_DONE) {
 		const struct supervise_policy policy = unit->machine.policy;
 
@@ -229,6 +227,8 @@ static void act_exit(struct unit *unit, int status)
 	if (unit->main_pid > 0)
 		certificate_tell(unit);
 	unit->main_pid = 0;
+	if (unit->next != NULL)
+		take_definition(unit, unit->next);
 	unit->changed = true;
 	loop_unit_ended(unit->loop, unit);
 }

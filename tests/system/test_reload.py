@@ -327,6 +327,22 @@ def test_what_still_stops_is_waited_for(nest_init, tmp_path):
         assert n.reload(services(db=SLEEP, app=app(3)))[0] == 0
 
 
+def test_one_that_is_being_stopped_by_hand_changes_when_it_has_ended(nest_init, tmp_path):
+    def app(n):
+        return {"command": ["sh", "-c", f"trap '' TERM; echo up{n}; while :; do sleep 0.02; done"]}
+
+    with Configured(nest_init, tmp_path, services(db=SLEEP, app=app(1))) as n:
+        n.wait_for("up1")
+        assert ctl(n, "stop", "--no-wait", "app")[0] == 0
+        assert n.reload(services(db=SLEEP, app=app(2)))[0] == 0
+        assert ctl(n, "signal", "KILL", "app")[0] == 0
+        wait_until(lambda: n.states()["app"] == ("ended", 1))
+        assert n.reload(services(db=SLEEP, app=app(3)))[0] == 0
+        assert ctl(n, "start", "app")[0] == 0
+        n.wait_for("up3")
+        assert "up2" not in n.lines()
+
+
 def test_many_reloads_leave_nothing_behind(either, tmp_path):
     def version(n):
         return services(db=SLEEP, app=["sleep", str(2000 + n)], **({"odd": SLEEP} if n % 2 else {}))
