@@ -129,12 +129,13 @@ static int look(struct complaint *ret_why)
 	return control_ask(WIRE_ASK_STATUS, CHECK_LIVE, ANSWER_NS, take, NULL, ret_why);
 }
 
-/* The same, until then also where the monitor that answers is being replaced by another one. */
+/* The same, until then again where the monitor that answers is being replaced by another one. */
 static int look_until(int64_t until_ns, struct complaint *ret_why)
 {
 	int error;
 
-	while ((error = look(ret_why)) == -EBADMSG && clock_now_ns() < until_ns)
+	/* PID 1 holds the listener: nobody is refused as long as there is one. */
+	while ((error = look(ret_why)) < 0 && error != -ECONNREFUSED && clock_now_ns() < until_ns)
 		poll(NULL, 0, LOOK_AGAIN_MS);
 	return error;
 }

@@ -199,7 +199,8 @@ def test_a_changed_service_is_confined_checked_and_stopped_as_it_is_now(either, 
                             stop={"signal": "INT", "pre_stop": ["touch", "/tmp/nest-init-test"], "clean_exit": [130]},
                             seccomp={"profile": "node"},
                             filesystem={"tmpfs": ["/tmp"]},
-                            health={"ready": [{"target": "exec:test -d /tmp", "name": "exec"}], **SOON}))[0] == 0
+                            health={"ready": [{"target": "exec:test -d /tmp", "name": "exec"}], **SOON})) == (
+            0, "the configuration was read again; changed: app\n", "")
         wait_until(lambda: n.states()["app"] == ("running", 2))
         pid = next(p for p in n.members() if Path(f"/proc/{p}/cmdline").read_bytes() == b"sleep\x001001\0")
         facts = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
