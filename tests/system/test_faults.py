@@ -8,9 +8,9 @@ modes are.
 
 The point of no return has no system call of its own. The first one below it is the pipe for the child's news, the only
 pipe2(2) that asks for O_NONBLOCK."""
-import contextlib
 import collections
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import signal
