@@ -236,6 +236,7 @@ static void says_what_follows(void **state)
 		said(&death), "node (pid 7) ended with status 3 after 3m12s; not started again: it was 5 times");
 	assert_int_equal(death_level(&death), LOG_LEVEL_WARNING);
 	death.used_up = 1;
+	death.window_ns = 300 * NS_PER_S;
 	assert_string_equal(said(&death),
 		"node (pid 7) ended with status 3 after 3m12s; not started again: it was once within 5m0s");
 	death.window_ns = TIME_NEVER; /* a task's */
