@@ -18,6 +18,8 @@ from namespace import Namespace, children, environment_of, monitor_of, status_of
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
 HERE = Path(__file__).resolve().parent
+# Without what names the binaries under test: to them that is a misspelt variable.
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("NEST_INIT")}
 
 
 # A service that says when it is up, and at TERM that it goes.
@@ -643,7 +645,7 @@ EVERYTHING = {
 
 def test_what_check_prints_means_the_same(either, tmp_path):
     def printed(path):
-        shown = subprocess.run([either, "check", "--print", path], capture_output=True, text=True)
+        shown = subprocess.run([either, "check", "--print", path], capture_output=True, text=True, env=PLAIN)
         assert shown.returncode == 0, shown.stderr
         return shown.stdout
     (tmp_path / "a").write_text(json.dumps(EVERYTHING))
@@ -674,7 +676,7 @@ def test_the_monitor_knows_every_service(run_release):
 def refused(init, tmp_path, content, *options):
     path = tmp_path / "c.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    asked = subprocess.run([init, "--config", path, *options, "--"], capture_output=True, text=True, timeout=20)
+    asked = subprocess.run([init, "--config", path, *options, "--"], capture_output=True, text=True, timeout=20, env=PLAIN)
     assert asked.returncode == 125
     assert asked.stderr.count("\n") == 1
     return asked.stderr
@@ -708,7 +710,7 @@ def test_what_means_nothing_is_refused(nest_init, tmp_path, change, options, sen
 def test_a_command_for_several_is_refused(nest_init, tmp_path):
     path = tmp_path / "c.json"
     path.write_text(json.dumps(TWO))
-    asked = subprocess.run([nest_init, "--config", path, "--", "true"], capture_output=True, text=True, timeout=20)
+    asked = subprocess.run([nest_init, "--config", path, "--", "true"], capture_output=True, text=True, timeout=20, env=PLAIN)
     assert asked.returncode == 125 and "several services, and a command on the command line: whose is it?" in asked.stderr
 
 
