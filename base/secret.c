@@ -80,9 +80,10 @@ static bool is_harmless(const char *value, size_t length)
 /* NULL: it is no URL. Where scheme:// ends. */
 static const char *authority_of(const char *text, size_t length)
 {
-	const char *at = memmem(text, length, "://", 3);
-
-	return at != NULL ? at + 3 : NULL;
+	for (size_t i = 0; i + 3 <= length; i++)
+		if (memcmp(text + i, "://", 3) == 0)
+			return text + i + 3;
+	return NULL;
 }
 
 /* scheme://user:password@host (RFC 3986, 3.2.1): where the password begins, and its length; 0: there is none. */
