@@ -21,7 +21,7 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:config_read\nleak:take_file\nleak:set_from_variable\nleak:add_check\nleak:add_pages\nleak:option_"
-	       "add_variable\nleak:expand_variables\nleak:set_logging\n";
+	       "add_variable\nleak:expand_variables\nleak:set_logging\nleak:add_tmpfs\n";
 }
 
 static const char *const environment[] = { "HOME=/root", "EMPTY=", "PORT=4000", "DOLLAR=a$b", "AB=longer", "A=short",

@@ -23,7 +23,7 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:set_from_variable\nleak:add_check\nleak:take_file\nleak:add_pages\nleak:option_add_variable\nleak:"
-	       "expand_variables\nleak:set_logging\n";
+	       "expand_variables\nleak:set_logging\nleak:add_tmpfs\n";
 }
 
 /* ---- a model, said in words: everything that differs from the defaults ---- */
