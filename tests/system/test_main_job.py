@@ -35,6 +35,11 @@ sys.path.insert(0, str(DEMO))
 import demo  # noqa: E402  the options under test are those that people are shown
 
 
+def not_of_checks(container):
+    """A service that takes a while to start is told of, on a slow machine."""
+    return [line for line in container.errors().splitlines() if not line.startswith("nest-init monitor: check ")]
+
+
 @pytest.fixture(scope="module")
 def image():
     """The demo's image, which nobody replaces meanwhile."""
@@ -123,7 +128,7 @@ def test_what_was_asked_for_is_in_force(container):
     for user in (0, 1001):
         healthy = container.exec("nest-init", "health", "--timeout", "20s", user=user)
         assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "ready\n", "")
-    assert container.errors() == ""
+    assert not_of_checks(container) == []
 
 
 def test_a_slow_request_survives_the_stop(container):
@@ -157,7 +162,7 @@ def test_a_slow_request_survives_the_stop(container):
     assert container.wait(BACKSTOP) == 0
     assert SLOW_MS / 1000 - 1 < time.monotonic() - begin < demo.STOP_TIMEOUT
     assert container.output().endswith('"msg":"closed"}\n')
-    assert container.errors() == "nest-init: SIGTERM: stopping\n"
+    assert not_of_checks(container) == ["nest-init: SIGTERM: stopping"]
 
 
 def test_the_demo_holds_what_it_shows(image):

@@ -101,7 +101,8 @@ def group(name, limit):
         (path / "memory.limit_in_bytes").write_text(str(limit))
         yield path
     finally:
-        path.rmdir()
+        for left in Path("/sys/fs/cgroup").glob(f"*/{name}"):  # the runtime makes it in every hierarchy
+            left.rmdir()
 
 
 @needs_version_1
