@@ -288,7 +288,8 @@ size_t model_check_count(const struct model *model);
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 
-/* True if the model asks for the monitor: a check, an address for metrics, denial reports, spans. */
+/* True if the model asks for the monitor: a check, an address for metrics, denial reports, spans; several services,
+ * which somebody is to be able to ask about and to stop one by one. */
 bool model_wants_monitor(const struct model *model);
 
 /* True if the service is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog; or if any is. */

@@ -10,6 +10,7 @@
 #include "init/exec_probes.h"
 #include "init/file_lender.h"
 #include "init/monitor_link.h"
+#include "init/reload.h"
 #include "init/secret_rotation.h"
 #include "init/unit.h"
 
@@ -25,6 +26,7 @@ struct loop {
 	struct exec_probes probes;
 	struct file_lender lender;
 	struct secret_rotation secrets;
+	struct reload reload;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;
@@ -65,6 +67,9 @@ int loop_pause(struct loop *loop);
 
 /* The monitor is to know what changed. */
 void loop_send(struct loop *loop);
+
+/* Does what is to be started and stopped by now. */
+void loop_coordinate(struct loop *loop);
 
 /* As soon as there is something for it. Where denials are reported that is the listener of the workload's filter, which
  * the monitor gets as it gets the other descriptors. */

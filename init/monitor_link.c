@@ -354,15 +354,20 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 		link->restart_at_ns = TIME_NEVER;
 		return;
 	}
-	if (WIFSIGNALED(status))
+	if (link->renews)
+		link->backoff_ns = 0;
+	else if (WIFSIGNALED(status))
 		log_line(LOG_LEVEL_NOTICE, "the monitor was killed by SIG%s; starting it again",
 			signal_name(WTERMSIG(status), name));
 	else
 		log_line(LOG_LEVEL_NOTICE, "the monitor ended with status %d; starting it again", WEXITSTATUS(status));
-	link->restarts++;
-	if (now - link->started_at_ns >= STABLE_AFTER_NS)
+	link->restarts += link->renews ? 0 : 1;
+	if (now - link->started_at_ns >= STABLE_AFTER_NS && !link->renews)
 		link->backoff_ns = BACKOFF_FIRST_NS;
 	try_again_later(link, now);
+	if (link->renews)
+		link->backoff_ns = BACKOFF_FIRST_NS;
+	link->renews = false;
 }
 
 void monitor_link_end(struct monitor_link *link)
@@ -380,6 +385,16 @@ void monitor_link_end(struct monitor_link *link)
 		link->restart_at_ns = clock_now_ns() + LAST_WORD_NS;
 	else if (link->pid > 0)
 		kill(link->pid, SIGKILL);
+}
+
+/* Neither blocks. Where it is being started again already there is nobody to end. */
+void monitor_link_renew(struct monitor_link *link)
+{
+	close_channel(link);
+	if (link->pid <= 0)
+		return;
+	link->renews = true;
+	kill(link->pid, SIGKILL);
 }
 
 bool monitor_link_is_ending(const struct monitor_link *link)

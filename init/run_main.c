@@ -453,8 +453,9 @@ static int make_units(size_t count, struct complaint *ret_why)
 	static struct coordinate_unit first_coordinated;
 
 	loop.unit_count = loop.coordinator.unit_count = count;
-	loop.unit = count == 1 ? &first_unit : calloc(count, sizeof *loop.unit);
-	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
+	/* With room for what a reload may bring: what is not touched is none. */
+	loop.unit = count == 1 ? &first_unit : calloc(LOOP_UNITS_MAX, sizeof *loop.unit);
+	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(LOOP_UNITS_MAX, sizeof *loop.coordinator.unit);
 	return loop.unit == NULL || loop.coordinator.unit == NULL ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM))
 								  : 0;
 }
@@ -480,6 +481,28 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	return error;
 }
 
+static char **own_argv;
+static uint64_t own_entry_mask;
+
+/* In the child of a reload, in whose memory all of this is its own. */
+static int read_again(const struct model **ret_model, struct complaint *ret_why)
+{
+	enum options_wish wish;
+	int error;
+
+	memset(&model, 0, sizeof model);
+	memset(&first_plan, 0, sizeof first_plan);
+	error = options_parse(own_argv, environ, CONFIG_DEFAULT, &model, &wish, ret_why);
+	if (error == 0 && model.config == NULL)
+		return complain(ret_why, ENOENT, "the configuration is gone");
+	if (error < 0)
+		return error;
+	personality.command = model.main.command;
+	memcpy(personality.rewrite, model.main.stop.rewrite, sizeof personality.rewrite);
+	*ret_model = &model;
+	return prepare_units(own_entry_mask, ret_why);
+}
+
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
@@ -498,6 +521,11 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		return error;
 	loop.monitor.otel = otel_env;
 	loop.unit->spawn.hand_over_terminal = give_up_terminal();
+	own_argv = argv;
+	own_entry_mask = entry_mask;
+	loop.reload.model = &model;
+	if (model.config != NULL && personality.kind == NULL)
+		loop.reload.read = read_again;
 	return 0;
 }
 
