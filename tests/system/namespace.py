@@ -181,12 +181,13 @@ class Namespace:
         todo = children(self.process.pid)
         while todo:
             pid = todo.pop(0)
+            below = children(pid)  # before its program: once it is nest-init a child of it is for a moment, too
             try:
                 if os.readlink(f"/proc/{pid}/exe") == self.init:
                     return pid
             except OSError:
                 pass
-            todo += children(pid)
+            todo += below
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.errors()}"
         return None
 
