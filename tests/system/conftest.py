@@ -1,11 +1,14 @@
 """What the system tests share: the binaries under test, and the workloads compiled for them."""
 import fcntl
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from misbehaving import Server
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build"
@@ -61,3 +64,11 @@ def public():
     with tempfile.TemporaryDirectory(prefix="nest-public-") as directory:
         os.chmod(directory, 0o755)
         yield Path(directory)
+
+
+@pytest.fixture
+def server():
+    """One on a port of 127.0.0.1 that answers as its paths want (misbehaving.py)."""
+    server = Server(socket.AF_INET, ("127.0.0.1", 0))
+    yield server
+    server.close()

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from misbehaving import Server
 from namespace import Namespace, children, monitor_of, status_of, wait_until
+from ports import free_port
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 
@@ -75,19 +75,6 @@ def listening(backlog=4096):
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
-
-
-@pytest.fixture
-def server():
-    server = Server(socket.AF_INET, ("127.0.0.1", 0))
-    yield server
-    server.close()
-
-
-def free_port():
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return holder.getsockname()[1]
 
 
 # --- many ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from namespace import Namespace, monitor_of, wait_until
+from ports import free_port
 
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/release/nest-init"))
 NOBODY_THERE = {"NEST_INIT_CONTROL": "nest-init/of-a-test/nobody-there"}
@@ -51,12 +52,6 @@ def monitor(container):
 
 def cpu_seconds(pid):
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-
-
-def free_port():
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return holder.getsockname()[1]
 
 
 def page(port, path, accept="*/*"):

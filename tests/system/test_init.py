@@ -11,7 +11,6 @@ import re
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import termios
@@ -23,6 +22,7 @@ import pytest
 
 from listener import Listener
 from namespace import Namespace, children, members, status_of, wait_until
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -39,12 +39,6 @@ SOMEBODY = 12345  # a uid that nobody has
 def numbers(lines):
     """The signals that `take` said, in order."""
     return [int(line.split()[0]) for line in lines if line != "ready"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def tree(workload, *, leader="member leader 3"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from namespace import Namespace, children, logger_of, status_of, wait_until
+from namespace import Namespace, logger_of, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 

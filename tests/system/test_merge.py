@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 import test_serve
-from test_serve import Container, free_port, request, status_of
+from test_serve import Container, free_port, request
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parents[1]

@@ -6,7 +6,6 @@ NEST_INIT names the binary, the release unless it is set.
 import json
 import re
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -14,6 +13,7 @@ import yaml
 
 from busybox import NEST_INIT, REPO, image, needs_runc, wait_until  # noqa: F401
 from bundle import Container
+from ports import free_port
 from prometheus import Prometheus
 
 RULES = REPO / "packaging/prometheus"
@@ -245,12 +245,6 @@ def test_the_pod_monitor_has_the_operators_shape():
 
 
 # --- a real Prometheus beside a real container ---------------------------------------------------------------------
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
 
 @needs_runc
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="prometheus is not installed")

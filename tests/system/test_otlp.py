@@ -1,6 +1,5 @@
 """--trace-endpoint and --otel-resource: spans as a collector gets them, read by OpenTelemetry's own code, and the facts
 that a service finds in its OTEL_RESOURCE_ATTRIBUTES. Collectors that do harm are in here, too."""
-import fcntl
 import http.server
 import json
 import os
@@ -19,6 +18,7 @@ import pytest
 from bundle import Container, bind
 from busybox import image  # noqa: F401, a fixture
 from namespace import Namespace, children, environment_of, monitor_of, wait_until
+from npm import installed
 
 HERE = Path(__file__).resolve().parent
 DECODER = HERE.parents[1] / "build/otlp"
@@ -34,17 +34,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, (
 def decode():
     """Bodies as OpenTelemetry understands them."""
     source = HERE / "otlp"
-    DECODER.mkdir(parents=True, exist_ok=True)
-    with open(DECODER / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (source / "package-lock.json").read_text()
-        stamp = DECODER / "stamp"
-        if not stamp.exists() or stamp.read_text() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(source / name, DECODER)
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=DECODER,
-                           check=True, timeout=300, stdout=subprocess.DEVNULL)
-            stamp.write_text(wanted)
+    installed(source, DECODER)
 
     def read(bodies):
         done = subprocess.run(["node", source / "decode.js"], input=json.dumps(bodies), text=True, capture_output=True,

@@ -27,13 +27,6 @@ needs_namespaces = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("uns
 # --- the server ---------------------------------------------------------------------------------------------------
 
 @pytest.fixture
-def server():
-    server = Server(socket.AF_INET, ("127.0.0.1", 0))
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def unix_server(tmp_path):
     server = Server(socket.AF_UNIX, str(tmp_path / "x.sock"))
     server.path = tmp_path / "x.sock"

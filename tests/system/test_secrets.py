@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from namespace import Namespace, children, wait_until
+from ports import free_ports
 
 REPO = Path(__file__).resolve().parents[2]
 NEST_INIT = os.environ.get("NEST_INIT", str(REPO / "build/release/nest-init"))
@@ -487,12 +488,6 @@ http {{
     location / {{ proxy_pass http://backend; proxy_next_upstream error timeout; proxy_connect_timeout 5s; }} }}
 }}
 """
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [taken.getsockname()[1] for taken in sockets]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from ports import free_port
+
 NEST_INIT = os.environ.get("NEST_INIT", str(Path(__file__).resolve().parents[2] / "build/debug/nest-init"))
 BACKSTOP = 60  # seconds: nothing here comes near
 CONNECTIONS = 128  # SERVE_CONNECTIONS_MAX
@@ -28,12 +30,6 @@ PROMETHEUS = ("application/openmetrics-text;version=1.0.0,application/openmetric
               "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def children(pid):

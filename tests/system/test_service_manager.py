@@ -11,6 +11,7 @@ import pytest
 
 from listener import Listener
 from namespace import Namespace, children, environment_of, wait_until
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -217,12 +218,6 @@ while True:
     if said == b"die":
         sys.exit(3)
 """
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def ask(port, what):

@@ -1,5 +1,4 @@
 """Several services as people have them: PostgreSQL, a migration by Node's pg, an Express backend, nginx before it."""
-import fcntl
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from namespace import Namespace, wait_until
+from npm import installed
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE.parents[1] / "build/services"
@@ -33,19 +33,7 @@ http {{
 @pytest.fixture(scope="module")
 def modules():
     """The directory of node_modules, as npm has made it of the lock file."""
-    source = HERE / "services"
-    MODULES.mkdir(parents=True, exist_ok=True)
-    with open(MODULES / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (source / "package-lock.json").read_text()
-        stamp = MODULES / "stamp"
-        if not stamp.exists() or stamp.read_text() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(source / name, MODULES)
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=MODULES,
-                           check=True, timeout=300, stdout=subprocess.DEVNULL)
-            stamp.write_text(wanted)
-    return MODULES / "node_modules"
+    return installed(HERE / "services", MODULES)
 
 
 @pytest.fixture

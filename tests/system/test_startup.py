@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,8 +15,8 @@ import urllib.request
 import pytest
 
 from listener import Listener
-from misbehaving import Server
 from namespace import Namespace, monitor_of, wait_until
+from ports import free_port
 from test_notify import Speaking
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
@@ -55,19 +54,6 @@ def until(n, name, condition):
 
 def runs(check):
     return check["successes"] + check["failures"]
-
-
-@pytest.fixture
-def server():
-    server = Server(socket.AF_INET, ("127.0.0.1", 0))
-    yield server
-    server.close()
-
-
-def free_port():
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        return holder.getsockname()[1]
 
 
 def page(port, path):

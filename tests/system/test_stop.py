@@ -1,7 +1,5 @@
 """The steps of a stop that are asked for: which signals ask, the drain, the pre-stop command, each with its deadline."""
-import json
 import os
-import re
 import shutil
 import signal
 import time

@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import threading
@@ -23,6 +22,7 @@ import pytest
 
 from conftest import BINARIES
 from namespace import Namespace, children, wait_until
+from ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -59,12 +59,6 @@ def kill_a_monitor(n):
 
 
 # --- one great storm ----------------------------------------------------------------------------------------------
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
 
 def page(port):
     """/metrics, from whichever monitor answers."""
