@@ -33,6 +33,10 @@ struct config_reader {
 /* A finding; the reading goes on. */
 void config_refuse(struct config_reader *reader, const struct complaint *why);
 
+/* The same, of a value or of a key, in one sentence without arguments. */
+void config_refuse_value(struct config_reader *reader, const struct json_node *node, const char *sentence);
+void config_refuse_key(struct config_reader *reader, const struct json_node *member, const char *sentence);
+
 /* False, and a finding, if it is no object or array of that kind, or larger than anybody writes one. */
 bool config_is_kind(struct config_reader *reader, const struct json_node *node, enum json_kind kind);
 

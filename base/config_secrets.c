@@ -8,22 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void refuse(struct config_reader *reader, const struct json_node *node, const char *sentence)
-{
-	struct complaint why;
-
-	json_complain(node, &why, "%s", sentence);
-	config_refuse(reader, &why);
-}
-
-static void refuse_key(struct config_reader *reader, const struct json_node *member, const char *sentence)
-{
-	struct complaint why;
-
-	json_complain_key(member, &why, "%s", sentence);
-	config_refuse(reader, &why);
-}
-
 static struct secret *current(const struct config_reader *reader)
 {
 	return &reader->model->secret[reader->secret - 1];
@@ -82,7 +66,7 @@ static void read_command(struct config_reader *reader, const struct json_node *n
 	char **words = config_words(reader, node);
 
 	if (words != NULL && (*words == NULL || **words == '\0'))
-		refuse(reader, node, "names no command");
+		config_refuse_value(reader, node, "names no command");
 	current(reader)->action = SECRET_COMMAND;
 	current(reader)->command = words;
 }
@@ -112,7 +96,7 @@ void config_read_on_change(struct config_reader *reader, const struct json_node 
 	if (command != NULL)
 		read_command(reader, command);
 	else
-		refuse(reader, node, "\"command\" is missing");
+		config_refuse_value(reader, node, "\"command\" is missing");
 }
 
 /* ---- one secret ---- */
@@ -153,11 +137,11 @@ static void read_secret(struct config_reader *reader, const struct json_node *no
 		config_read_object(reader, GROUP_SECRET, node);
 	}
 	if (services != NULL && json_kind(services) == JSON_ARRAY && json_count(services) == 0)
-		refuse(reader, services, "expected a service; without this key all services get it");
+		config_refuse_value(reader, services, "expected a service; without this key all services get it");
 	if (reader->config->error_count > errors || reader->config->warning_count > warnings)
 		return;
 	if (current(reader)->path == NULL)
-		refuse(reader, node, "\"file\" is missing, or \"directory\"");
+		config_refuse_value(reader, node, "\"file\" is missing, or \"directory\"");
 }
 
 void config_read_secrets(struct config_reader *reader, const struct json_node *object)
@@ -171,7 +155,7 @@ void config_read_secrets(struct config_reader *reader, const struct json_node *o
 		if (!config_is_said(reader, node))
 			continue;
 		if (!secret_names_variable(json_key(node))) {
-			refuse_key(reader, node,
+			config_refuse_key(reader, node,
 				"the name of a variable has letters, digits and _, and begins with no digit");
 		} else if (reader->model->secret_count == MODEL_SECRETS_MAX) {
 			json_complain_key(node, &why, "more than %d secrets", MODEL_SECRETS_MAX);

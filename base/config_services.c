@@ -12,22 +12,6 @@
 
 #define SERVICE_NAME_MAX 63
 
-static void refuse_key(struct config_reader *reader, const struct json_node *member, const char *sentence)
-{
-	struct complaint why;
-
-	json_complain_key(member, &why, "%s", sentence);
-	config_refuse(reader, &why);
-}
-
-static void refuse_value(struct config_reader *reader, const struct json_node *node, const char *sentence)
-{
-	struct complaint why;
-
-	json_complain(node, &why, "%s", sentence);
-	config_refuse(reader, &why);
-}
-
 /* ---- services and tasks ---- */
 
 static bool is_service_name(const char *name)
@@ -99,11 +83,11 @@ static void read_service(struct config_reader *reader, enum config_group group, 
 	service = config_service(reader);
 	if (json_kind(node) == JSON_OBJECT && json_member(node, "schedule") != NULL &&
 		(json_member(node, "before") != NULL || json_member(node, "after") != NULL))
-		refuse_key(reader, json_member(node, "schedule"),
+		config_refuse_key(reader, json_member(node, "schedule"),
 			"a task has a time of its own, or others that it is before or after");
 	else if (json_kind(node) == JSON_OBJECT && json_member(node, "before") != NULL &&
 		json_member(node, "after") != NULL)
-		refuse_key(reader, json_member(node, "after"), "a task is before others or after them");
+		config_refuse_key(reader, json_member(node, "after"), "a task is before others or after them");
 	if (service->kind == SERVICE_AFTER || service->kind == SERVICE_SCHEDULED)
 		service->essential = service->essential && json_kind(node) == JSON_OBJECT &&
 			json_member(node, "essential") != NULL;
@@ -126,7 +110,7 @@ void config_read_services(struct config_reader *reader, enum config_group group,
 				node, &why, "a name has letters, digits, _ . and -, %d at the most", SERVICE_NAME_MAX);
 			config_refuse(reader, &why);
 		} else if (is_taken(reader, json_key(node))) {
-			refuse_key(reader, node, "a service has this name already");
+			config_refuse_key(reader, node, "a service has this name already");
 		} else if (count_of(reader) == MODEL_SERVICES_MAX) {
 			json_complain_key(node, &why, "more than %d services and tasks", MODEL_SERVICES_MAX);
 			config_refuse(reader, &why);
@@ -136,7 +120,7 @@ void config_read_services(struct config_reader *reader, enum config_group group,
 		}
 	}
 	if (count == 0 && group == GROUP_SERVICE)
-		refuse_value(reader, object, "expected a service");
+		config_refuse_value(reader, object, "expected a service");
 }
 
 /* ---- names ---- */
@@ -250,9 +234,9 @@ static void refuse_reference(
 	struct config_reader *reader, const struct config_reference *reference, const char *sentence)
 {
 	if (json_key(reference->node) != NULL)
-		refuse_key(reader, reference->node, sentence);
+		config_refuse_key(reader, reference->node, sentence);
 	else
-		refuse_value(reader, reference->node, sentence);
+		config_refuse_value(reader, reference->node, sentence);
 }
 
 static void refuse_name(struct config_reader *reader, const struct config_reference *reference)
@@ -376,7 +360,7 @@ static void refuse_commands(struct config_reader *reader, const struct json_node
 	if (count_of(reader) < 2 || reader->input->without_commands)
 		return;
 	if (reader->has_command)
-		refuse_value(reader, root, "several services, and a command on the command line: whose is it?");
+		config_refuse_value(reader, root, "several services, and a command on the command line: whose is it?");
 	for (size_t i = 0; i < count_of(reader); i++) {
 		char **command = model_service(reader->model, i)->command;
 
@@ -398,10 +382,10 @@ static void refuse_second(struct config_reader *reader, const struct json_node *
 		const struct json_node *node = where[OPTION_READY] != NULL ? where[OPTION_READY] : root;
 
 		if (service->confinement.seccomp_report && service != reported)
-			refuse_value(reader, where[OPTION_SECCOMP_REPORT],
+			config_refuse_value(reader, where[OPTION_SECCOMP_REPORT],
 				"one service of a container can be reported on, and another one is");
 		if (service_wants_notify(service) && service != speaker)
-			refuse_value(reader, where[OPTION_WATCHDOG] != NULL ? where[OPTION_WATCHDOG] : node,
+			config_refuse_value(reader, where[OPTION_WATCHDOG] != NULL ? where[OPTION_WATCHDOG] : node,
 				"one service of a container can speak for itself, and another one does");
 	}
 }
@@ -416,7 +400,7 @@ void config_check_services(struct config_reader *reader, const struct json_node 
 		resolve(reader, &reader->reference[i]);
 	reader->service = 0;
 	if (json_member(root, "services") == NULL && json_member(root, "tasks") == NULL)
-		refuse_value(reader, root, "\"services\" is missing");
+		config_refuse_value(reader, root, "\"services\" is missing");
 	if (reader->out_of_memory || count_of(reader) == 0)
 		return;
 	refuse_circle(reader, root);

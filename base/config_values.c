@@ -39,6 +39,22 @@ void config_refuse(struct config_reader *reader, const struct complaint *why)
 		reader->out_of_memory = true;
 }
 
+void config_refuse_value(struct config_reader *reader, const struct json_node *node, const char *sentence)
+{
+	struct complaint why;
+
+	json_complain(node, &why, "%s", sentence);
+	config_refuse(reader, &why);
+}
+
+void config_refuse_key(struct config_reader *reader, const struct json_node *member, const char *sentence)
+{
+	struct complaint why;
+
+	json_complain_key(member, &why, "%s", sentence);
+	config_refuse(reader, &why);
+}
+
 /* The key stands before it already. */
 static const char *without_option(enum option option, const char *sentence)
 {
