@@ -23,12 +23,11 @@
 #include <unistd.h>
 
 #define WHO "logs"
-#define BACKOFF_FIRST_NS (10 * NS_PER_MS)
-#define BACKOFF_MAX_NS (2 * NS_PER_S)
-#define STABLE_AFTER_NS (10 * NS_PER_S)
 #define PIPE_SIZE (256 * 1024)
 #define NUMBER_SIZE 24
 #define FIRST_WORDS 4
+
+static const struct restart_policy backoff = { .backoff_ns = 10 * NS_PER_MS, .max_backoff_ns = 2 * NS_PER_S };
 
 void log_link_none(struct log_link *link)
 {
@@ -37,7 +36,7 @@ void log_link_none(struct log_link *link)
 		.kept = -1,
 		.end = -1,
 		.restart_at_ns = TIME_NEVER,
-		.backoff_ns = BACKOFF_FIRST_NS };
+		.again = { .backoff_ns = backoff.backoff_ns } };
 }
 
 /* ---- before the point of no return ---- */
@@ -205,10 +204,9 @@ size_t log_link_descriptors(const struct log_link *link, int ret_fds[static LOG_
 	return count;
 }
 
-static void try_again_later(struct log_link *link, int64_t now)
+static void start_later(struct log_link *link, int64_t lived_ns, int64_t now)
 {
-	link->restart_at_ns = now + link->backoff_ns;
-	link->backoff_ns = 2 * link->backoff_ns < BACKOFF_MAX_NS ? 2 * link->backoff_ns : BACKOFF_MAX_NS;
+	link->restart_at_ns = now + restart_backoff(&link->again, &backoff, lived_ns, now);
 }
 
 static void close_end(struct log_link *link)
@@ -229,7 +227,7 @@ void log_link_start(struct log_link *link, int64_t now)
 
 	/* Neither call blocks; both may fail for want of descriptors, memory or pids, which may pass. */
 	if (pipe2(end, O_CLOEXEC) < 0) {
-		try_again_later(link, now);
+		start_later(link, 0, now);
 		return;
 	}
 	pid = fork();
@@ -240,7 +238,7 @@ void log_link_start(struct log_link *link, int64_t now)
 	close(end[0]);
 	if (pid < 0) {
 		close(end[1]);
-		try_again_later(link, now);
+		start_later(link, 0, now);
 		return;
 	}
 	link->end = end[1];
@@ -265,9 +263,7 @@ void log_link_ended(struct log_link *link, int status, int64_t now)
 	else
 		log_line(LOG_LEVEL_NOTICE, "the log process ended with status %d; starting it again",
 			WEXITSTATUS(status));
-	if (now - link->started_at_ns >= STABLE_AFTER_NS)
-		link->backoff_ns = BACKOFF_FIRST_NS;
-	try_again_later(link, now);
+	start_later(link, now - link->started_at_ns, now);
 }
 
 /* Bytes of the stream that were read so far. What a log process has noted is taken for a number, and no more. */

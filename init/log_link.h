@@ -6,6 +6,7 @@
 #include "base/complaint.h"
 #include "base/model.h"
 #include "init/confine.h"
+#include "init/restart.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,7 +31,7 @@ struct log_link {
 	uint64_t said_before; /* bytes of standard error when this life began */
 	int64_t started_at_ns;
 	int64_t restart_at_ns; /* TIME_NEVER while it runs, or when it is not to come back */
-	int64_t backoff_ns;
+	struct restart again;
 };
 
 /* The link of a run whose streams are left alone. */

@@ -35,16 +35,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKOFF_FIRST_NS (100 * NS_PER_MS)
-#define BACKOFF_MAX_NS (2 * NS_PER_S)
 #define LAST_WORD_NS (50 * NS_PER_MS)
-#define STABLE_AFTER_NS (10 * NS_PER_S)
 #define ARGS_MAX 4096
 #define COPY_AT_ONCE (1024 * 1024)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* Linux 6.3 */
 #endif
+
+static const struct restart_policy backoff = { .backoff_ns = 100 * NS_PER_MS, .max_backoff_ns = 2 * NS_PER_S };
 
 void monitor_link_none(struct monitor_link *link)
 {
@@ -57,7 +56,7 @@ void monitor_link_none(struct monitor_link *link)
 		.kept = -1,
 		.channel = -1,
 		.restart_at_ns = TIME_NEVER,
-		.backoff_ns = BACKOFF_FIRST_NS };
+		.again = { .backoff_ns = backoff.backoff_ns } };
 }
 
 /* ---- before the point of no return ---- */
@@ -301,10 +300,9 @@ int monitor_link_open(struct monitor_link *link, const struct model *model, cons
 
 /* ---- PID 1 ---- */
 
-static void try_again_later(struct monitor_link *link, int64_t now)
+static void start_later(struct monitor_link *link, int64_t lived_ns, int64_t now)
 {
-	link->restart_at_ns = now + link->backoff_ns;
-	link->backoff_ns = 2 * link->backoff_ns < BACKOFF_MAX_NS ? 2 * link->backoff_ns : BACKOFF_MAX_NS;
+	link->restart_at_ns = now + restart_backoff(&link->again, &backoff, lived_ns, now);
 }
 
 void monitor_link_start(struct monitor_link *link, int64_t now)
@@ -320,7 +318,7 @@ void monitor_link_start(struct monitor_link *link, int64_t now)
 	}
 	/* Neither call blocks; both may fail for want of descriptors, memory or pids, which may pass. */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, channel) < 0) {
-		try_again_later(link, now);
+		start_later(link, 0, now);
 		return;
 	}
 	pid = fork();
@@ -329,7 +327,7 @@ void monitor_link_start(struct monitor_link *link, int64_t now)
 	close(channel[1]);
 	if (pid < 0) {
 		close(channel[0]);
-		try_again_later(link, now);
+		start_later(link, 0, now);
 		return;
 	}
 	link->channel = channel[0];
@@ -360,9 +358,7 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 	else
 		log_line(LOG_LEVEL_NOTICE, "the monitor ended with status %d; starting it again", WEXITSTATUS(status));
 	link->restarts++;
-	if (now - link->started_at_ns >= STABLE_AFTER_NS)
-		link->backoff_ns = BACKOFF_FIRST_NS;
-	try_again_later(link, now);
+	start_later(link, now - link->started_at_ns, now);
 }
 
 void monitor_link_end(struct monitor_link *link)

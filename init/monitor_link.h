@@ -4,6 +4,7 @@
 
 #include "base/complaint.h"
 #include "base/wire.h"
+#include "init/restart.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -26,7 +27,7 @@ struct monitor_link {
 	pid_t pid;    /* 0 while there is none */
 	int64_t started_at_ns;
 	int64_t restart_at_ns; /* TIME_NEVER while it runs, or when it is not to come back */
-	int64_t backoff_ns;
+	struct restart again;
 	uint64_t restarts;
 };
 
