@@ -68,7 +68,7 @@ static void guarded(struct writer *writer, const char *key, const char *value, s
 {
 	cleanup_free char *hidden = writer->whom == CONFIG_FOR_PEOPLE ? secret_hide(before, value) : NULL;
 
-	if (hidden != NULL || writer->whom == CONFIG_FOR_MONITOR)
+	if (hidden != NULL || writer->whom != CONFIG_FOR_PEOPLE)
 		text(writer, key, hidden != NULL ? hidden : value);
 }
 
@@ -111,7 +111,7 @@ static void environment(struct writer *writer, char **variable)
 	for (; *variable != NULL; variable++) {
 		cleanup_free char *name = strndup(*variable, strcspn(*variable, "="));
 
-		if (name != NULL && secret_is_likely(*variable))
+		if (name != NULL && writer->whom == CONFIG_FOR_PEOPLE && secret_is_likely(*variable))
 			json_write_text(&writer->json, name, CONFIG_REDACTED);
 		else if (name != NULL)
 			text(writer, name, *variable + strlen(name) + 1);
@@ -391,7 +391,7 @@ static void headers(struct writer *writer, const struct exchange *exchange)
 		cleanup_free char *name = strndup(header, strcspn(header, ":")), *hidden = NULL;
 
 		value += strspn(value, " \t");
-		if (writer->whom == CONFIG_FOR_MONITOR || name == NULL || !is_secret_header(name, value))
+		if (writer->whom != CONFIG_FOR_PEOPLE || name == NULL || !is_secret_header(name, value))
 			text(writer, NULL, header);
 		else if (asprintf(&hidden, "%s: %s", name, CONFIG_REDACTED) >= 0)
 			text(writer, NULL, hidden);
@@ -641,6 +641,34 @@ static void secrets(struct writer *writer, const struct model *model)
 		json_write_end(&writer->json);
 	}
 	json_write_end(&writer->json);
+}
+
+void config_write_service(const struct model *model, size_t index, FILE *out)
+{
+	struct writer writer = { .whom = CONFIG_WHOLE };
+
+	json_write_begin(&writer.json, out);
+	service(&writer, model, model_service(model, index));
+	json_write_finish(&writer.json);
+}
+
+void config_write_container(const struct model *model, FILE *out)
+{
+	struct writer writer = { .whom = CONFIG_WHOLE };
+
+	json_write_begin(&writer.json, out);
+	metrics(&writer, model);
+	tracing(&writer, model);
+	json_write_finish(&writer.json);
+}
+
+void config_write_secrets(const struct model *model, FILE *out)
+{
+	struct writer writer = { .whom = CONFIG_WHOLE };
+
+	json_write_begin(&writer.json, out);
+	secrets(&writer, model);
+	json_write_finish(&writer.json);
 }
 
 void config_write(const struct model *model, enum config_audience whom, FILE *out)

@@ -43,3 +43,26 @@ const char *control_name(const struct sockaddr_un *address)
 {
 	return address->sun_path + 1;
 }
+
+/* A process of another PID namespace that is none of ours has the number 0 here (pid_namespaces(7)). */
+static struct ucred peer_of(int connection)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t length = sizeof peer;
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+		return (struct ucred){ .uid = (uid_t)-1 };
+	return peer;
+}
+
+bool control_may_order(int connection, uid_t own)
+{
+	const struct ucred peer = peer_of(connection);
+
+	return peer.pid > 0 && (peer.uid == 0 || (peer.uid == own && own != (uid_t)-1));
+}
+
+uid_t control_peer(int connection)
+{
+	return peer_of(connection).uid;
+}

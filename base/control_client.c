@@ -35,7 +35,8 @@ static int open_connection(struct complaint *ret_why)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) < 0)
 		return complain(ret_why, errno, "no nest-init answers at @%s: %s%s", control_name(&address),
 			strerror(errno),
-			errno == ECONNREFUSED ? " (PID 1 serves it when it has a check, --metrics or --seccomp-report)"
+			errno == ECONNREFUSED ? " (PID 1 serves it when it has a check, --metrics, --seccomp-report or "
+						"several services)"
 					      : "");
 	return take_fd(&fd);
 }
@@ -71,5 +72,26 @@ int control_ask(enum wire_question question, enum check_kind kind, int64_t timeo
 		return complain(ret_why, errno, "nest-init does not listen: %s", strerror(errno));
 	while ((error = receive(fd, deadline_ns, &record, ret_why)) == 0 && record.header.type != WIRE_END)
 		take(context, &record);
+	return error;
+}
+
+int control_order(enum wire_command command, uint32_t service, int signal, int64_t timeout_ns,
+	struct wire_ordered *ret_ordered, struct complaint *ret_why)
+{
+	int64_t deadline_ns = clock_now_ns() + timeout_ns;
+	union wire_record record = { .order = { .command = command, .service = service, .signal = (uint32_t)signal } };
+	cleanup_close int fd = open_connection(ret_why);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	wire_seal(&record, WIRE_ORDER);
+	if (send(fd, &record, sizeof record.order, MSG_NOSIGNAL) < 0)
+		return complain(ret_why, errno, "nest-init does not listen: %s", strerror(errno));
+	error = receive(fd, deadline_ns, &record, ret_why);
+	if (error == 0 && record.header.type != WIRE_ORDERED)
+		return complain(ret_why, EBADMSG, "nest-init answers something else (is PID 1 another version of it?)");
+	if (error == 0)
+		*ret_ordered = record.ordered;
 	return error;
 }

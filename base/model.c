@@ -123,7 +123,7 @@ bool model_shapes_stop(const struct model *model)
 
 bool model_wants_monitor(const struct model *model)
 {
-	bool wants = model->listen_count > 0 || model->trace_endpoint != NULL;
+	bool wants = model->listen_count > 0 || model->trace_endpoint != NULL || model->more_count > 0;
 
 	for (size_t i = 0; i < model_service_count(model); i++)
 		wants = wants || model_service(model, i)->check_count > 0 || model_service(model, i)->watch.count > 0 ||

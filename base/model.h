@@ -16,9 +16,10 @@
 #define MODEL_GROUPS_MAX 16
 #define MODEL_PORTS_MAX 32
 #define MODEL_CHECKS_MAX 1000
-#define MODEL_SERVICES_MAX 256 /* and tasks */
-#define MODEL_SECRETS_MAX 32   /* no more than paths: they are watched as such */
-#define MODEL_SIGNALS 65       /* signal numbers 0 to 64; 0 is unused */
+#define MODEL_SERVICES_MAX 256                   /* and tasks */
+#define MODEL_UNITS_MAX (2 * MODEL_SERVICES_MAX) /* services, tasks, and what waits for their targets */
+#define MODEL_SECRETS_MAX 32                     /* no more than paths: they are watched as such */
+#define MODEL_SIGNALS 65                         /* signal numbers 0 to 64; 0 is unused */
 #define MODEL_REWRITE_NOTHING 255
 #define MODEL_LISTEN_MAX 4
 #define MODEL_MERGE_MAX 8
@@ -288,7 +289,8 @@ size_t model_check_count(const struct model *model);
 /* True if anything is said about how to stop. */
 bool model_shapes_stop(const struct model *model);
 
-/* True if the model asks for the monitor: a check, an address for metrics, denial reports, spans. */
+/* True if the model asks for the monitor: a check, an address for metrics, denial reports, spans; several services,
+ * which somebody is to be able to ask about and to stop one by one. */
 bool model_wants_monitor(const struct model *model);
 
 /* True if the service is to speak for itself (sd_notify(3)): `notify` of --ready, or a watchdog; or if any is. */

@@ -88,6 +88,12 @@ static uint32_t record_length(uint16_t type)
 		return sizeof(struct wire_look);
 	case WIRE_SECRET:
 		return sizeof(struct wire_secret);
+	case WIRE_ORDER:
+		return sizeof(struct wire_order);
+	case WIRE_CLIENT:
+		return sizeof(struct wire_client);
+	case WIRE_ORDERED:
+		return sizeof(struct wire_ordered);
 	case WIRE_VERDICT:
 		return sizeof(struct wire_verdict);
 	case WIRE_CHECK:
@@ -160,7 +166,9 @@ static bool fields_in_range(const union wire_record *record)
 {
 	switch (record->header.type) {
 	case WIRE_SNAPSHOT:
-		return record->snapshot.state < WIRE_STATE_INIT_COUNT;
+		return record->snapshot.state < WIRE_STATE_INIT_COUNT && record->snapshot.reload_successful <= 1 &&
+			record->snapshot.reserved == 0 &&
+			terminated(record->snapshot.reload_said, sizeof record->snapshot.reload_said);
 	case WIRE_SERVICE:
 		return service_in_range(&record->service);
 	case WIRE_HEALTH:
@@ -184,6 +192,11 @@ static bool fields_in_range(const union wire_record *record)
 	case WIRE_SECRET:
 		return record->secret.secret < MODEL_SECRETS_MAX && record->secret.action < SECRET_ACTION_COUNT &&
 			terminated(record->secret.name, sizeof record->secret.name);
+	case WIRE_ORDER:
+		return record->order.command < WIRE_COMMAND_COUNT && record->order.service < MODEL_SERVICES_MAX &&
+			record->order.signal < WIRE_SIGNALS && record->order.reserved == 0;
+	case WIRE_ORDERED:
+		return record->ordered.result < WIRE_RESULT_COUNT && record->ordered.reserved == 0;
 	case WIRE_NOTIFIED:
 		return notified_in_range(&record->notified);
 	case WIRE_OPENED:

@@ -38,6 +38,9 @@ enum wire_type {
 	WIRE_CHANGED,  /* monitor to PID 1: files that are watched have changed */
 	WIRE_LOOK,     /* monitor to PID 1: something about the files of secrets has changed */
 	WIRE_SECRET,   /* PID 1 to monitor, monitor to client: what PID 1 counts of a secret */
+	WIRE_ORDER,    /* client to PID 1, which reads it itself: something is to be done with a service */
+	WIRE_CLIENT,   /* monitor to PID 1, with the connection of a client whose next record is an order */
+	WIRE_ORDERED,  /* PID 1, or the monitor where it refuses, to client: what came of it */
 	WIRE_TYPE_COUNT,
 };
 
@@ -102,6 +105,12 @@ struct wire_snapshot { /* PID 1 */
 	uint64_t reaped_services;
 	uint64_t reaped_orphans;
 	uint64_t monitor_restarts;
+	uint64_t reloads;          /* of the configuration, that are over */
+	int64_t reload_success_ns; /* wall clock, of the last good one, or of the start; 0: no file is the configuration
+				    */
+	uint32_t reload_successful;         /* 0 or 1: the last one was */
+	uint32_t reserved;                  /* zero */
+	char reload_said[WIRE_REASON_SIZE]; /* what came of it, in a sentence */
 	uint64_t signals_received[WIRE_SIGNALS];
 	uint64_t signals_forwarded[WIRE_SIGNALS];
 };
@@ -229,6 +238,49 @@ struct wire_secret {
 	char name[SECRET_NAME_SIZE];
 };
 
+enum wire_command {
+	WIRE_COMMAND_START,
+	WIRE_COMMAND_STOP,
+	WIRE_COMMAND_RESTART,
+	WIRE_COMMAND_SIGNAL,
+	WIRE_COMMAND_RELOAD, /* of no service: the configuration is read again */
+	WIRE_COMMAND_COUNT
+};
+
+struct wire_order {
+	struct wire_header header;
+	uint32_t command;  /* enum wire_command */
+	uint32_t service;  /* its index */
+	uint32_t signal;   /* of WIRE_COMMAND_SIGNAL, 1 to 64; else 0 */
+	uint32_t reserved; /* zero */
+};
+
+struct wire_client {
+	struct wire_header header;
+};
+
+enum wire_result {
+	WIRE_RESULT_TAKEN,     /* it is done, or under way: the service's records tell */
+	WIRE_RESULT_NEEDLESS,  /* it is so already */
+	WIRE_RESULT_FORBIDDEN, /* to this user */
+	WIRE_RESULT_UNKNOWN,   /* no such service, or signal */
+	WIRE_RESULT_DOWN,      /* nothing of it runs */
+	WIRE_RESULT_BUSY,      /* it is being stopped */
+	WIRE_RESULT_ENDING,    /* the container is */
+	WIRE_RESULT_NO_START,  /* PID 1 has not kept the capabilities that another start takes */
+	WIRE_RESULT_FOREIGN,   /* under another program's name a stop is that program's */
+	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it, or fork */
+	WIRE_RESULT_NO_FILE,   /* no file is the configuration */
+	WIRE_RESULT_COUNT,
+};
+
+struct wire_ordered {
+	struct wire_header header;
+	uint32_t result; /* enum wire_result */
+	uint32_t reserved;
+	uint64_t life; /* of the service, as `starts` counted them before; of a reload, as `reloads` did */
+};
+
 struct wire_ask {
 	struct wire_header header;
 	uint32_t question; /* enum wire_question */
@@ -287,6 +339,9 @@ union wire_record {
 	struct wire_changed changed;
 	struct wire_look look;
 	struct wire_secret secret;
+	struct wire_order order;
+	struct wire_client client;
+	struct wire_ordered ordered;
 	struct wire_ask ask;
 	struct wire_verdict verdict;
 	struct wire_check check;

@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void control_server_init(
-	struct control_server *server, int listener, control_knows *knows, control_answer *answer, void *context)
+void control_server_init(struct control_server *server, int listener, control_knows *knows, control_answer *answer,
+	control_hand_over *hand_over, void *context)
 {
-	*server = (struct control_server){ .listener = listener, .knows = knows, .answer = answer, .context = context };
+	*server = (struct control_server){
+		.listener = listener, .knows = knows, .answer = answer, .hand_over = hand_over, .context = context
+	};
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		server->client[i].fd = -1;
 }
@@ -90,14 +92,25 @@ static bool waits(const struct control_client *client, int64_t now)
 	return (errno == EAGAIN || errno == EINTR) && now < client->until_ns;
 }
 
+static bool is_order(const union wire_record *record, ssize_t length)
+{
+	return (size_t)length <= sizeof *record && wire_validate(record, (size_t)length) == 0 &&
+		record->header.type == WIRE_ORDER;
+}
+
 /* Returns true while the client is still to be waited for. */
 static bool take_question(const struct control_server *server, struct control_client *client, int64_t now)
 {
 	union wire_record record;
-	ssize_t length = recv(client->fd, &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t length = recv(client->fd, &record, sizeof record, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC);
 
 	if (length < 0)
 		return waits(client, now);
+	if (is_order(&record, length)) {
+		server->hand_over(server->context, client->fd);
+		return false;
+	}
+	recv(client->fd, &record, sizeof record, MSG_DONTWAIT); /* the one that was looked at */
 	client->asked = (size_t)length <= sizeof record && wire_validate(&record, (size_t)length) == 0 &&
 		record.header.type == WIRE_ASK;
 	client->ask = record.ask;

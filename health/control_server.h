@@ -1,4 +1,5 @@
-/* The monitor's side of the control socket: takes one question a connection and hands it to its owner. */
+/* The monitor's side of the control socket: takes one question a connection and hands it to its owner. A connection
+ * with an order it does not read: that is for PID 1. */
 #pragma once
 
 #include "base/wire.h"
@@ -32,18 +33,23 @@ typedef enum wire_type control_answer(
  * the client's time is over it is answered all the same. */
 typedef bool control_knows(void *context, const struct wire_ask *ask, bool begins);
 
+/* Called with the connection (borrowed) of a client whose order waits in it, and who is none of ours any more behind
+ * that. */
+typedef void control_hand_over(void *context, int connection);
+
 struct control_server {
 	int listener;         /* borrowed */
 	int64_t accept_at_ns; /* no new client before that time; 0: at once */
 	struct control_client client[CONTROL_CLIENTS_MAX];
 	control_knows *knows;
 	control_answer *answer;
+	control_hand_over *hand_over;
 	void *context;
 };
 
 /* listener: a listening SOCK_SEQPACKET socket, non-blocking. */
-void control_server_init(
-	struct control_server *server, int listener, control_knows *knows, control_answer *answer, void *context);
+void control_server_init(struct control_server *server, int listener, control_knows *knows, control_answer *answer,
+	control_hand_over *hand_over, void *context);
 
 /* What to wait for. Returns the number of slots. */
 size_t control_server_pollfds(const struct control_server *server, struct pollfd ret_slots[static CONTROL_POLLFDS_MAX]);

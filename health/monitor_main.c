@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/fdio.h"
 #include "base/given_file.h"
 #include "base/kept.h"
@@ -347,7 +348,9 @@ static bool knows_enough(void)
 {
 	if (!monitor.have_snapshot)
 		return false;
-	for (size_t i = 0; i < monitor.service_count && monitor.snapshot.monitor_restarts > 0; i++)
+	if (monitor.snapshot.monitor_restarts == 0 && monitor.snapshot.reloads == 0)
+		return true;
+	for (size_t i = 0; i < monitor.service_count; i++)
 		if (is_running(i) && !checks_have_run(&monitor.checks, i))
 			return false;
 	return true;
@@ -663,6 +666,30 @@ static bool knows_verdict(void *context, const struct wire_ask *ask, bool begins
 	return monitor.asked_at_ns == 0 || init_is_silent();
 }
 
+/* Who may order nothing is told so here: a flood of such need not reach PID 1, which asks the kernel again. */
+static void refuse_order(int connection)
+{
+	union wire_record record = { .ordered = { .result = WIRE_RESULT_FORBIDDEN } }, order;
+
+	recv(connection, &order, sizeof order, MSG_DONTWAIT); /* what is left unread would cost the client its answer */
+	wire_seal(&record, WIRE_ORDERED);
+	send(connection, &record, sizeof record.ordered, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* PID 1 reads the order itself, and answers. Where the channel is full the client finds its connection closed. */
+static void hand_over(void *context, int connection)
+{
+	union wire_record record = { .client = { .header = { 0 } } };
+
+	(void)context;
+	if (!control_may_order(connection, control_peer(MONITOR_FD_CHANNEL))) {
+		refuse_order(connection);
+		return;
+	}
+	wire_seal(&record, WIRE_CLIENT);
+	fd_send(MONITOR_FD_CHANNEL, &record, sizeof record.client, connection);
+}
+
 /* The denials that are counted, one after the other. Returns false behind the last. */
 static bool fill_denial(size_t n, struct wire_denial *denial)
 {
@@ -893,7 +920,7 @@ static int prepare(char **argv, struct complaint *ret_why)
 		verdict_log_init(&monitor.checks) < 0)
 		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
 	monitor.checks.changed = tell_change;
-	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, NULL);
+	control_server_init(&monitor.control, MONITOR_FD_CONTROL, knows_verdict, answer_client, hand_over, NULL);
 	monitor.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cgroup_roots_open(&monitor.cgroup);
 	init_speaker();

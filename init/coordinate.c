@@ -19,7 +19,7 @@ void coordinate_started(struct coordinator *coordinator, size_t unit)
 {
 	if (coordinator->unit[unit].phase == COORDINATE_STARTING)
 		coordinator->unit[unit].phase = COORDINATE_STARTED;
-	coordinator->unit[unit].was_started = true;
+	coordinator->unit[unit].was_started = coordinator->unit[unit].ever_ran = true;
 }
 
 void coordinate_ready(struct coordinator *coordinator, size_t unit)
@@ -44,6 +44,14 @@ static void lose(struct coordinator *coordinator, const struct coordinate_unit *
 	coordinator->status = unit->status;
 }
 
+/* A task with a time of its own waits for that. */
+static void begin_anew(struct coordinate_unit *unit)
+{
+	unit->renews = unit->was_started = false;
+	unit->phase = COORDINATE_WAITING;
+	unit->due = unit->kind != SERVICE_SCHEDULED;
+}
+
 void coordinate_ended(struct coordinator *coordinator, size_t number, int status)
 {
 	struct coordinate_unit *unit = &coordinator->unit[number];
@@ -52,7 +60,9 @@ void coordinate_ended(struct coordinator *coordinator, size_t number, int status
 		return;
 	unit->status = status;
 	unit->phase = COORDINATE_ENDED;
-	if (unit->kind == SERVICE_SCHEDULED && !coordinator->stopping && !unit->held)
+	if (unit->renews && !coordinator->stopping)
+		begin_anew(unit);
+	else if (unit->kind == SERVICE_SCHEDULED && !coordinator->stopping && !unit->held)
 		unit->phase = COORDINATE_WAITING;
 	else if (!unit->held && (unit->kind == SERVICE_LASTING || status != 0))
 		lose(coordinator, unit);
@@ -75,6 +85,7 @@ bool coordinate_hold(struct coordinator *coordinator, size_t number)
 	if (coordinator->stopping || is_over(unit) || unit->phase == COORDINATE_STOPPING)
 		return false;
 	unit->held = true;
+	unit->renews = false;
 	if (!is_active(unit))
 		unit->phase = COORDINATE_ENDED;
 	return true;
@@ -84,12 +95,35 @@ bool coordinate_release(struct coordinator *coordinator, size_t number)
 {
 	struct coordinate_unit *unit = &coordinator->unit[number];
 
-	if (coordinator->stopping || !is_over(unit))
+	if (coordinator->stopping || !is_over(unit) || unit->removed)
 		return false;
 	unit->held = false;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = true;
 	return true;
+}
+
+void coordinate_renew(struct coordinator *coordinator, size_t number, bool again)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+	const bool comes_back = unit->removed || (!unit->held && (again || unit->kind == SERVICE_LASTING));
+
+	if (unit->removed)
+		unit->held = unit->removed = false;
+	if (is_active(unit))
+		unit->renews = !unit->held;
+	else if (is_over(unit) && (comes_back || unit->phase == COORDINATE_BLOCKED))
+		begin_anew(unit);
+}
+
+void coordinate_remove(struct coordinator *coordinator, size_t number)
+{
+	struct coordinate_unit *unit = &coordinator->unit[number];
+
+	unit->held = unit->removed = true;
+	unit->essential = unit->renews = false;
+	if (!is_active(unit))
+		unit->phase = COORDINATE_ENDED;
 }
 
 void coordinate_stop(struct coordinator *coordinator)
@@ -107,6 +141,8 @@ static enum answer is_met(const struct coordinator *coordinator, const struct de
 
 	if (edge->condition == DEPENDS_STOPPED)
 		return YES; /* looked at when the container stops */
+	if (on->renews)
+		return NOT_YET; /* it is about to go, to come again */
 	if (edge->condition == DEPENDS_STARTED && on->was_started)
 		return YES;
 	if (edge->condition == DEPENDS_READY && on->phase == COORDINATE_READY)
@@ -223,7 +259,7 @@ static void look_who_is_left(struct coordinator *coordinator)
 		if (edge->condition == DEPENDS_STOPPED || on->kind == SERVICE_AFTER)
 			unit->too_early = unit->too_early || is_active(on) || is_to_come(on);
 		if (edge->condition == DEPENDS_STOPPED) {
-			unit->has_work = unit->has_work || on->was_started;
+			unit->has_work = unit->has_work || on->ever_ran;
 			continue;
 		}
 		on->needed = on->needed || is_active(unit);
@@ -267,13 +303,26 @@ static bool start_one_after(struct coordinator *coordinator, size_t *ret_unit)
 	return false;
 }
 
+/* Who depends on it and is to be renewed, too, goes first. */
+static bool is_awaited(const struct coordinator *coordinator, size_t number)
+{
+	for (size_t i = 0; i < coordinator->edge_count; i++) {
+		const struct dependency_edge *edge = &coordinator->edge[i];
+		const struct coordinate_unit *unit = &coordinator->unit[edge->unit];
+
+		if (edge->on == number && edge->condition != DEPENDS_STOPPED && unit->renews && is_active(unit))
+			return true;
+	}
+	return false;
+}
+
 /* A task for the end is left to do its work. */
 static bool is_to_stop(const struct coordinator *coordinator, const struct coordinate_unit *unit, bool spare_later)
 {
 	if (!is_active(unit) || unit->phase == COORDINATE_STOPPING)
 		return false;
 	if (!coordinator->stopping)
-		return unit->held;
+		return unit->held || (unit->renews && !is_awaited(coordinator, (size_t)(unit - coordinator->unit)));
 	return unit->kind != SERVICE_AFTER && !unit->needed && !(unit->needed_later && spare_later);
 }
 
@@ -295,6 +344,8 @@ static bool has_nothing_left(const struct coordinator *coordinator)
 	for (size_t i = 0; i < coordinator->unit_count; i++) {
 		const struct coordinate_unit *unit = &coordinator->unit[i];
 
+		if (unit->removed && is_over(unit))
+			continue;
 		if (unit->held || unit->kind == SERVICE_SCHEDULED || (unit->kind != SERVICE_AFTER && !is_over(unit)))
 			return false;
 	}

@@ -28,9 +28,12 @@ struct coordinate_unit {
 	bool essential; /* without it the container stops */
 	/* Its own: */
 	enum coordinate_phase phase;
-	bool was_started; /* ever */
+	bool was_started; /* as what it is by now */
+	bool ever_ran;
 	bool due;         /* SERVICE_SCHEDULED: its time has come */
 	bool held;        /* somebody stopped it by hand: that it ends is no failure */
+	bool removed;     /* held for good: the configuration does not know it any more */
+	bool renews;      /* it is to be stopped, and started again as what it is by now */
 	int status;       /* exit status, once it ended or is blocked */
 	size_t blocker;   /* COORDINATE_BLOCKED: what it waited for */
 	bool blocked_now; /* and nobody has asked yet */
@@ -79,6 +82,14 @@ bool coordinate_due(struct coordinator *coordinator, size_t unit);
 /* Somebody stops a unit by hand, or starts it. Returns false where there is nothing to stop or to start. */
 bool coordinate_hold(struct coordinator *coordinator, size_t unit);
 bool coordinate_release(struct coordinator *coordinator, size_t unit);
+
+/* The configuration has changed, and the caller has set the new edges. A unit is another one now: where it is active it
+ * is stopped, behind those that depend on it and are to be renewed as well, and started again when what it depends on
+ * is as far as it asks for. A service that has ended by itself is started, and one that is removed is there again; one
+ * that somebody stopped by hand stays down, and so does a task that has ended, unless it is to do its work again. */
+void coordinate_renew(struct coordinator *coordinator, size_t unit, bool again);
+/* It is not there any more: it is stopped, and keeps the container from nothing. */
+void coordinate_remove(struct coordinator *coordinator, size_t unit);
 
 /* Everything is to stop. */
 void coordinate_stop(struct coordinator *coordinator);

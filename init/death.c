@@ -44,7 +44,7 @@ enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool
 
 enum log_level death_level(const struct death *death)
 {
-	const bool asked = death->stop_signal != 0 || death->changed;
+	const bool asked = death->stop_signal != 0 || death->changed || death->by_hand || death->renewed;
 	const bool killed = death->ended && WIFSIGNALED(death->wait_status) && !asked;
 
 	if (death->refusal != NULL)
@@ -92,6 +92,10 @@ static void say_stop(struct text *text, const struct death *death)
 		say(text, ", %s after a check found it unhealthy", time);
 	if (death->changed)
 		say(text, ", %s after a change of its files", time);
+	if (death->by_hand)
+		say(text, ", %s after it was stopped by hand", time);
+	if (death->renewed)
+		say(text, ", %s after a reload stopped it", time);
 	duration_format(death->asked_ns, time);
 	if (death->stop_signal != 0)
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
@@ -219,6 +223,10 @@ void death_add(struct json_line *line, const void *context)
 		json_line_text(line, "stopped_by", death->late ? "timeout" : "check");
 	if (death->changed)
 		json_line_text(line, "stopped_by", "change");
+	if (death->by_hand)
+		json_line_text(line, "stopped_by", "hand");
+	if (death->renewed)
+		json_line_text(line, "stopped_by", "reload");
 	if (death->stop_signal != 0) {
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
 		json_line_seconds(line, "stop_seconds", death->asked_ns);

@@ -35,6 +35,8 @@ struct death {
 	bool unhealthy;      /* a check did, before any signal */
 	bool late;           /* or its time was over */
 	bool changed;        /* a change of its files did: it is started again */
+	bool by_hand;        /* somebody did (nest-init ctl) */
+	bool renewed;        /* a reload of the configuration did */
 	int64_t stopping_ns; /* since the first of these asked for its end */
 	int64_t asked_ns;    /* since the stop signal did */
 	unsigned passed;     /* a bit for each enum wire_deadline that did */

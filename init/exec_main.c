@@ -47,7 +47,8 @@ int exec_main(int argc, char **argv)
 		.read_only = tell_nothing };
 	static struct model model;
 	static struct confine_plan plan;
-	struct secret_source secrets = { .model = NULL };
+	struct secret_source secrets = { .list = NULL };
+	struct secret_list list;
 	struct complaint why;
 	enum options_wish wish;
 	int error, status = STATUS_USAGE;
@@ -61,10 +62,11 @@ int exec_main(int argc, char **argv)
 		plan.command = model.main.command[0];
 		model.main.confinement.has_joined = getpid() != 1;
 		error = confine_plan(&model.main.confinement, warn, &plan, &why);
+		list = (struct secret_list){ .secret = model.secret, .count = model.secret_count };
 		if (model_has_secrets(&model, 0))
-			secrets = (struct secret_source){ .model = &model, .plan = &plan };
+			secrets = (struct secret_source){ .list = &list, .plan = &plan };
 	}
-	if (error == 0 && secrets.model != NULL)
+	if (error == 0 && secrets.list != NULL)
 		error = secret_read(&secrets, false, &why);
 	if (error == 0)
 		error = confine_apply(&plan, false, &reporter, &why);

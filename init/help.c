@@ -14,6 +14,7 @@ static const char usage[] = "nest-init: PID 1 for production containers\n"
 			    "  nest-init health [--live|--ready|--startup]   PID 1's verdict, for HEALTHCHECK\n"
 			    "  nest-init probe TARGET...                     look at each target once, now\n"
 			    "  nest-init status [--json|--watch]             what runs, and what is in force\n"
+			    "  nest-init ctl stop|start|restart SERVICE...   by hand; also signal, reload\n"
 			    "  nest-init audit [--json] [--fail-on LEVEL]    the posture of this container\n"
 			    "  nest-init seccomp record|explain|diff|compile make profiles, look into them\n"
 			    "  nest-init SUBCOMMAND --help                   and its options\n"
@@ -23,7 +24,7 @@ static const char notes[] = "\n"
 			    "TIME: 500ms, 8s, 1m30s. Options that name several things may be repeated; in a\n"
 			    "variable (--cap-drop: NEST_INIT_CAP_DROP) blanks part them. Options win.\n"
 			    "Exit status: COMMAND's, 128+N if a signal ended it, 126 or 127 if it could not\n"
-			    "be executed, 125 if nest-init refused.\n";
+			    "be executed, 125 if nest-init refused. HUP reads the FILE of --config again.\n";
 
 static const char more[] = "\n"
 			   "  --version; --help all: every option; or one topic of them:\n"

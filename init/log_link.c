@@ -25,7 +25,8 @@
 #define WHO "logs"
 #define PIPE_SIZE (256 * 1024)
 #define NUMBER_SIZE 24
-#define FIRST_WORDS 4
+#define FIRST_OWN_WORD 4 /* "nest-init logger FORMAT LEVEL" */
+#define WORDS (FIRST_OWN_WORD + LOGGER_WORDS)
 
 static const struct restart_policy backoff = { .backoff_ns = 10 * NS_PER_MS, .max_backoff_ns = 2 * NS_PER_S };
 
@@ -54,7 +55,7 @@ static char **make_argv(const struct model *model, const struct service *service
 	const uint64_t max_buffer = logging->max_buffer_size > 0 ? logging->max_buffer_size
 								 : LOGGING_MAX_BUFFER_DEFAULT;
 	struct words {
-		char *argv[FIRST_WORDS + LOGGER_WORDS + 1];
+		char *argv[WORDS + 1];
 		char size[NUMBER_SIZE], files[NUMBER_SIZE], buffer[NUMBER_SIZE];
 	} *own = calloc(1, sizeof *own);
 	size_t count = 0;
@@ -95,16 +96,36 @@ static int open_pipe(struct log_pipe *pipe, const struct confine_plan *plan)
 	return pipe->memory < 0 ? pipe->memory : 0;
 }
 
-static int open_all(struct log_link *link, const struct confine_plan *plan)
+void log_link_close(struct log_link *link)
 {
-	for (size_t i = 0; i < LOG_STREAMS; i++) {
-		int error = open_pipe(&link->stream[i], plan);
+	int open[LOG_LINK_FDS];
+	const size_t count = log_link_descriptors(link, open);
 
-		if (error < 0)
-			return error;
+	for (size_t i = 0; i < count; i++)
+		if (open[i] >= 0)
+			close(open[i]);
+	link->executable = -1;
+}
+
+int log_link_open(struct log_link *link, int executable, const struct confine_plan *plan)
+{
+	const struct log_link planned = *link;
+	int error = 0;
+
+	log_link_none(link);
+	link->argv = planned.argv;
+	link->user = planned.user;
+	link->group = planned.group;
+	link->executable = executable;
+	for (size_t i = 0; error == 0 && i < LOG_STREAMS; i++)
+		error = open_pipe(&link->stream[i], plan);
+	if (error == 0) {
+		link->kept = fd_memory("logs", 0);
+		error = link->kept < 0 ? link->kept : 0;
 	}
-	link->kept = fd_memory("logs", 0);
-	return link->kept < 0 ? link->kept : 0;
+	if (error < 0)
+		log_link_close(link);
+	return error;
 }
 
 /* Whoever owns the directory may add to it, and rename in it. */
@@ -142,29 +163,28 @@ static int try_file(const void *context, struct complaint *ret_why)
 	return 0;
 }
 
-int log_link_open(struct log_link *link, const struct model *model, const struct service *service,
-	const struct confine_plan *plan, struct complaint *ret_why)
+int log_link_plan(
+	struct log_link *link, const struct model *model, const struct service *service, struct complaint *ret_why)
 {
 	const char *file = service->logging.file;
-	int error;
+	int error = 0;
 
-	log_link_none(link);
-	error = open_all(link, plan);
-	if (error < 0)
-		return complain(ret_why, -error, "--service-log: %s", strerror(-error));
 	link->argv = make_argv(model, service);
 	if (link->argv == NULL)
 		return complain(ret_why, ENOMEM, "--service-log: %s", strerror(ENOMEM));
 	link->user = link->group = AFRESH_NOBODY;
-	if (file != NULL) {
+	if (file != NULL)
 		error = find_owner(link, file, ret_why);
-		if (error == 0)
-			error = afresh_try(WHO, link->user, link->group, try_file, file, ret_why);
-		if (error < 0)
-			return error;
-	}
-	link->executable = afresh_open(WHO, ret_why);
-	return link->executable < 0 ? link->executable : 0;
+	return file == NULL || error < 0 ? error : afresh_try(WHO, link->user, link->group, try_file, file, ret_why);
+}
+
+bool log_link_is_like(const struct log_link *link, const struct log_link *other)
+{
+	bool same = (link->argv == NULL) == (other->argv == NULL);
+
+	for (size_t i = FIRST_OWN_WORD; same && link->argv != NULL && i < WORDS; i++)
+		same = strcmp(link->argv[i], other->argv[i]) == 0;
+	return same && (link->argv == NULL || (link->user == other->user && link->group == other->group));
 }
 
 /* ---- the child ---- */

@@ -37,10 +37,20 @@ struct log_link {
 /* The link of a run whose streams are left alone. */
 void log_link_none(struct log_link *link);
 
-/* Makes what the service asks for, and tries whether its file can be written. Before the point of no return: returns 0,
- * or -errno with a sentence. plan: of the workload, whose pipes they are to be. */
-int log_link_open(struct log_link *link, const struct model *model, const struct service *service,
-	const struct confine_plan *plan, struct complaint *ret_why);
+/* Works out what the log process is told, and tries whether its file can be written. Blocks (files): returns 0, or
+ * -errno with a sentence. */
+int log_link_plan(
+	struct log_link *link, const struct model *model, const struct service *service, struct complaint *ret_why);
+
+/* Opens what was planned; does not block. executable: O_PATH of this program, the link's from now on. plan: of the
+ * workload, whose pipes they are to be. Returns 0, or -errno: nothing is open then. */
+int log_link_open(struct log_link *link, int executable, const struct confine_plan *plan);
+
+/* What was opened in vain. */
+void log_link_close(struct log_link *link);
+
+/* True if both tell their log process the same, but for the container's own format and level. */
+bool log_link_is_like(const struct log_link *link, const struct log_link *other);
 
 static inline bool log_link_is_there(const struct log_link *link)
 {

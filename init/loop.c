@@ -8,6 +8,7 @@
 #include "init/descendants.h"
 #include "init/inherited.h"
 #include "init/notify.h"
+#include "init/orders.h"
 #include "init/pre_stop.h"
 #include "init/report.h"
 #include "init/signals.h"
@@ -37,15 +38,25 @@
 
 static bool take_record(struct loop *loop);
 
+/* Where nobody has sent one: TERM, unless that does not ask for a stop here. */
+static int usual_stop_signal(const struct supervise_policy *policy)
+{
+	const uint64_t set = policy->stop_signals;
+
+	return set == 0 || (set & supervise_signal_bit(SIGTERM)) != 0 ? SIGTERM : __builtin_ctzll(set) + 1;
+}
+
 void loop_init(struct loop *loop)
 {
 	loop->signal_fd = -1;
 	loop->ended = false;
 	loop->watchdog_at_ns = TIME_NEVER;
-	loop->stop_signal = SIGTERM;
+	loop->stop_signal = usual_stop_signal(&loop->unit->machine.policy);
 	loop->snapshot = (struct wire_snapshot){ .start_time_ns = loop->start_time_ns,
 		.landlock_abi = loop->landlock_abi,
-		.own_capabilities = loop->unit->spawn.plan->had.permitted };
+		.own_capabilities = loop->unit->spawn.plan->had.permitted,
+		.reload_successful = 1,
+		.reload_success_ns = loop->reload.read != NULL ? loop->start_time_ns : 0 };
 }
 
 static size_t number_of(const struct loop *loop, const struct unit *unit)
@@ -57,6 +68,14 @@ static size_t number_of(const struct loop *loop, const struct unit *unit)
 static bool matters(const struct loop *loop, size_t number)
 {
 	return loop->coordinator.unit[number].kind == SERVICE_LASTING && loop->coordinator.unit[number].essential;
+}
+
+/* It is being stopped by hand, or was, or is to be another one: the container stays. */
+static bool is_held(const struct loop *loop, const struct unit *unit)
+{
+	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number_of(loop, unit)];
+
+	return (coordinated->held || coordinated->renews) && !loop->coordinator.stopping;
 }
 
 /* ---- what others are told ---- */
@@ -173,8 +192,8 @@ void loop_tell_stopping(struct loop *loop)
 	const struct supervise_policy *policy = &loop->unit->machine.policy;
 	char text[64] = "STOPPING=1";
 
-	if (loop->unit_count > 1 && !loop->coordinator.stopping)
-		return;                               /* the others go on */
+	if ((loop->unit_count > 1 && !loop->coordinator.stopping) || is_held(loop, loop->unit))
+		return;                               /* the others go on, or the container does */
 	if (!loop->ready_told || loop->stopping_told) /* nothing before READY=1 */
 		return;
 	loop->stopping_told = true;
@@ -191,6 +210,14 @@ static void stop_unit(struct loop *loop, struct unit *unit, const siginfo_t *inf
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = loop->stop_signal }, info);
 }
 
+/* That is why it stops, and not the container. */
+static bool is_reloaded(const struct loop *loop, size_t number)
+{
+	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
+
+	return !loop->coordinator.stopping && (coordinated->renews || coordinated->removed);
+}
+
 static void act(struct loop *loop, const struct coordinate_action *action, const siginfo_t *info)
 {
 	switch (action->type) {
@@ -198,6 +225,7 @@ static void act(struct loop *loop, const struct coordinate_action *action, const
 		unit_start(&loop->unit[action->unit]);
 		break;
 	case COORDINATE_STOP:
+		loop->unit[action->unit].renewed = is_reloaded(loop, action->unit);
 		stop_unit(loop, &loop->unit[action->unit], info);
 		break;
 	default:
@@ -240,6 +268,11 @@ static void coordinate(struct loop *loop, const siginfo_t *info)
 	}
 	tell_blocked(loop);
 	loop->coordinating = false;
+}
+
+void loop_coordinate(struct loop *loop)
+{
+	coordinate(loop, NULL);
 }
 
 void loop_unit_executed(struct loop *loop, const struct unit *unit)
@@ -324,13 +357,13 @@ struct descendants loop_leftovers(struct loop *loop, const struct unit *unit)
 		.spared = loop->spared,
 		.spared_count = loop->spared_count,
 		.session = last ? 0 : unit->main_pid,
-		.ours_alone = !last || unit->machine.restart,
+		.ours_alone = !last || unit->machine.restart || is_held(loop, unit),
 	};
 }
 
 void loop_end_monitor(struct loop *loop, struct unit *unit)
 {
-	if (!is_last(loop, unit))
+	if (!is_last(loop, unit) || is_held(loop, unit))
 		return;
 	if (loop->monitor.otel != NULL) { /* what the last span is made of */
 		certificate_foretell(unit);
@@ -443,6 +476,8 @@ static bool take_record(struct loop *loop)
 		file_lender_start(&loop->lender, &loop->monitor, record.open.file, clock_now_ns());
 	else if (record.header.type == WIRE_LOOK)
 		secret_rotation_look(&loop->secrets);
+	else if (record.header.type == WIRE_CLIENT)
+		orders_take(loop, output);
 	else if (record.header.type == WIRE_NOTIFIED)
 		take_notified(loop, &record.notified);
 	else if (record.header.type == WIRE_CHANGED && record.changed.service < loop->unit_count)
@@ -509,7 +544,8 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		unit->main_status = status;
 	} else if (!is_pre_stop_of_one(loop, pid, status) &&
 		!(loop->probes.running > 0 && exec_probes_ended(&loop->probes, &loop->monitor, pid, status)) &&
-		!file_lender_ended(&loop->lender, pid) && !secret_rotation_ended(loop, pid, status)) {
+		!file_lender_ended(&loop->lender, pid) && !secret_rotation_ended(loop, pid, status) &&
+		!reload_ended(loop, pid, status)) {
 		loop->snapshot.reaped_orphans++;
 	}
 }
@@ -527,7 +563,8 @@ static bool has_unreaped(const struct loop *loop)
 static bool is_alone(struct loop *loop, const struct unit *unit, bool none)
 {
 	const struct descendants whom = loop_leftovers(loop, unit);
-	const bool monitor_stays = (unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit);
+	const bool monitor_stays = is_held(loop, unit) ||
+		((unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit));
 
 	if (none)
 		return true;
@@ -600,6 +637,7 @@ static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
 		log_line(LOG_LEVEL_NOTICE, "SIG%s: stopping", signal_name(signal, name));
 	loop->stop_signal = signal;
 	coordinate_stop(&loop->coordinator);
+	loop_tell_stopping(loop); /* one that is stopped by hand hears of nothing new */
 	coordinate(loop, info);
 }
 
@@ -615,7 +653,9 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 	if (is_of_our_own_making(signal, info))
 		return;
 	loop->snapshot.signals_received[signal]++;
-	if (!supervise_asks_for_stop(&loop->unit->machine, signal))
+	if (signal == SIGHUP && loop->reload.read != NULL && !supervise_asks_for_stop(&loop->unit->machine, signal))
+		reload_start(loop, true);
+	else if (!supervise_asks_for_stop(&loop->unit->machine, signal))
 		pass_on(loop, event, info);
 	else if (loop->coordinator.stopping)
 		hurry(loop, event, info);
@@ -653,7 +693,7 @@ static int64_t next_deadline(const struct loop *loop)
 	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
 	deadline = earlier(deadline, secret_rotation_deadline_ns(&loop->secrets));
-
+	deadline = earlier(deadline, reload_deadline_ns(loop));
 	for (size_t i = 0; i < loop->unit_count; i++)
 		deadline = earlier(deadline, unit_deadline_ns(&loop->unit[i]));
 	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
@@ -708,7 +748,7 @@ static bool take_news(struct loop *loop, bool blind, const struct pollfd *slot)
 static void sleep_with_descriptors(struct loop *loop, int64_t sleep_ns)
 {
 	enum { SIGNALS, CHANNEL, NEWS };
-	struct pollfd slot[NEWS + LOOP_UNITS_MAX];
+	struct pollfd slot[NEWS + MODEL_UNITS_MAX];
 	struct timespec limit = { .tv_sec = sleep_ns / NS_PER_S, .tv_nsec = sleep_ns % NS_PER_S };
 	uint64_t wanted = wanted_signals(loop);
 	int64_t patience_ns = 0;
@@ -786,6 +826,7 @@ static void do_what_is_due(struct loop *loop)
 	exec_probes_kill_due(&loop->probes, now);
 	feed_watchdog(loop, now);
 	secret_rotation_run(loop, now);
+	reload_run(loop, now);
 	if (now >= loop->monitor.restart_at_ns)
 		start_monitor(loop, now);
 	for (size_t i = 0; i < loop->unit_count; i++)
@@ -879,8 +920,7 @@ int loop_run(struct loop *loop)
 
 	coordinate(loop, NULL);
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (loop->unit[i].scheduled)
-			loop->unit[i].look_at_ns = 0;
+		unit_schedule(&loop->unit[i]);
 	/* Of several services others are looked at before that one is there. */
 	if (!loop->ended && (loop->unit_count > 1 || !spawn_is_reported(&loop->unit->spawn)))
 		loop_start_monitor(loop);

@@ -10,11 +10,9 @@
 #include "init/exec_probes.h"
 #include "init/file_lender.h"
 #include "init/monitor_link.h"
+#include "init/reload.h"
 #include "init/secret_rotation.h"
 #include "init/unit.h"
-
-/* Services, tasks, and what waits for their targets. */
-#define LOOP_UNITS_MAX (2 * MODEL_SERVICES_MAX)
 
 struct loop {
 	/* Set by the caller: */
@@ -25,6 +23,7 @@ struct loop {
 	struct exec_probes probes;
 	struct file_lender lender;
 	struct secret_rotation secrets;
+	struct reload reload;
 	const struct personality *personality; /* borrowed */
 	uint32_t landlock_abi;
 	bool wants_monitor;
@@ -42,7 +41,7 @@ struct loop {
 	bool stopping_told;     /* and so does STOPPING=1 */
 	bool reap_again;        /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */
 	int64_t watchdog_at_ns; /* WATCHDOG=1 is due; TIME_NEVER: nobody asks, or READY=1 was not told yet */
-	pid_t spared[2 * LOOP_UNITS_MAX + 1]; /* the monitor, log processes, other services: no leftovers of a unit */
+	pid_t spared[2 * MODEL_UNITS_MAX + 1]; /* the monitor, log processes, other services: no leftovers of a unit */
 	size_t spared_count;
 	bool starves;                  /* of WATCHDOG=1 the manager, as a live check fails */
 	int64_t starving_tell_ns;      /* not told again before that */
@@ -65,6 +64,9 @@ int loop_pause(struct loop *loop);
 
 /* The monitor is to know what changed. */
 void loop_send(struct loop *loop);
+
+/* Does what is to be started and stopped by now. */
+void loop_coordinate(struct loop *loop);
 
 /* As soon as there is something for it. Where denials are reported that is the listener of the workload's filter, which
  * the monitor gets as it gets the other descriptors. */

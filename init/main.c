@@ -14,6 +14,8 @@ static int (*find_command(const char *name))(int, char **)
 		return audit_main;
 	if (strcmp(name, "check") == 0)
 		return check_main;
+	if (strcmp(name, "ctl") == 0)
+		return ctl_main;
 	if (strcmp(name, "exec") == 0)
 		return exec_main;
 	if (strcmp(name, "health") == 0)

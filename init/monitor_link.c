@@ -352,6 +352,11 @@ void monitor_link_ended(struct monitor_link *link, int status, int64_t now)
 		link->restart_at_ns = TIME_NEVER;
 		return;
 	}
+	if (link->renews) {
+		link->renews = false;
+		link->restart_at_ns = now;
+		return;
+	}
 	if (WIFSIGNALED(status))
 		log_line(LOG_LEVEL_NOTICE, "the monitor was killed by SIG%s; starting it again",
 			signal_name(WTERMSIG(status), name));
@@ -376,6 +381,16 @@ void monitor_link_end(struct monitor_link *link)
 		link->restart_at_ns = clock_now_ns() + LAST_WORD_NS;
 	else if (link->pid > 0)
 		kill(link->pid, SIGKILL);
+}
+
+/* Neither blocks. Where it is being started again already there is nobody to end. */
+void monitor_link_renew(struct monitor_link *link)
+{
+	close_channel(link);
+	if (link->pid <= 0)
+		return;
+	link->renews = true;
+	kill(link->pid, SIGKILL);
 }
 
 bool monitor_link_is_ending(const struct monitor_link *link)

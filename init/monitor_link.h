@@ -29,6 +29,7 @@ struct monitor_link {
 	int64_t restart_at_ns; /* TIME_NEVER while it runs, or when it is not to come back */
 	struct restart again;
 	uint64_t restarts;
+	bool renews; /* it ends because the next one is to know something else */
 };
 
 /* The link of a run that wants no monitor. */
@@ -43,6 +44,9 @@ void monitor_link_start(struct monitor_link *link, int64_t now);
 
 /* The monitor was reaped with this wait status: says so, and sets the time of the next start. */
 void monitor_link_ended(struct monitor_link *link, int status, int64_t now);
+
+/* The next monitor takes the place of this one at once: the link holds something else for it. */
+void monitor_link_renew(struct monitor_link *link);
 
 /* Ends the monitor for good: one that makes spans by closing its channel, and by SIGKILL after 50 ms (by
  * monitor_link_start(), which is due then); any other one at once. Nobody answers for the filter then: what it would

@@ -7,6 +7,8 @@
 #include "base/monitor_fds.h"
 #include "base/options.h"
 #include "base/version.h"
+#include "init/afresh.h"
+#include "init/definition.h"
 #include "init/help.h"
 #include "init/landlock.h"
 #include "init/loop.h"
@@ -39,6 +41,7 @@ static struct model model;
 static struct confine_plan first_plan;
 static struct loop loop;
 static struct personality personality;
+static bool is_reload; /* the units are prepared in a child, for PID 1 */
 
 /* --rewrite of the model and dumb-init's -r are one table: the two rooms name its marks alike. */
 static_assert(PERSONALITY_DROPPED == MODEL_REWRITE_NOTHING && PERSONALITY_SIGNALS + 1 == MODEL_SIGNALS,
@@ -247,6 +250,20 @@ static int set_words(struct unit *unit, const struct service *service)
 	return 0;
 }
 
+static int prepare_logs(struct log_link *logs, const struct service *service, const struct confine_plan *plan,
+	struct complaint *ret_why)
+{
+	int error = log_link_plan(logs, &model, service, ret_why), executable;
+
+	if (error < 0 || is_reload)
+		return error; /* PID 1 opens them, who has them then */
+	executable = afresh_open("logs", ret_why);
+	if (executable < 0)
+		return executable;
+	error = log_link_open(logs, executable, plan);
+	return error < 0 ? complain(ret_why, -error, "--service-log: %s", strerror(-error)) : 0;
+}
+
 /* personality, plan: its own, borrowed. */
 static int prepare_unit(struct unit *unit, const struct service *service, const struct personality *own,
 	struct confine_plan *plan, uint32_t first_check, uint64_t entry_mask, struct complaint *ret_why)
@@ -263,7 +280,7 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		confine_read_capabilities(plan);
 	log_link_none(&unit->logs);
 	if (service->logging.format != LOGGING_NONE)
-		error = log_link_open(&unit->logs, &model, service, plan, ret_why);
+		error = prepare_logs(&unit->logs, service, plan, ret_why);
 	if (error < 0)
 		return error;
 	unit->personality = own;
@@ -276,13 +293,7 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		.watchdog = service->watchdog_ns > 0,
 		.silent = is_one_of_several() && !service_wants_notify(service),
 	};
-	if (log_link_is_there(&unit->logs))
-		for (size_t i = 0; i < LOG_STREAMS; i++)
-			unit->spawn.streams[i] = unit->logs.stream[i].writer;
-	if (unit->secrets.model != NULL) {
-		unit->secrets.plan = plan;
-		unit->spawn.secrets = &unit->secrets;
-	}
+	unit->secrets.plan = plan;
 	unit->pre_stop = unit->spawn;
 	unit->pre_stop.argv = service->stop.pre_stop;
 	unit->pre_stop.again = true;
@@ -291,6 +302,7 @@ static int prepare_unit(struct unit *unit, const struct service *service, const 
 		.check = service->check,
 		.count = has_exec_check(service) ? service->check_count : 0,
 		.first = first_check };
+	definition_place_own(unit);
 	unit->ready_follows_health = service_has_ready_check(service);
 	unit->on_unhealthy = service->on_unhealthy;
 	unit->unhealthy_signal = service->unhealthy_signal;
@@ -423,25 +435,35 @@ static int prepare_order(struct complaint *ret_why)
 	return 0;
 }
 
-/* Where nobody acts on a change there is nothing to compare. */
-static int prepare_secrets(struct complaint *ret_why)
+/* Where nobody acts on a change there is nothing to compare. A file may have secrets later; its board stays. */
+static int prepare_board(void)
 {
 	struct secret_board *board = NULL;
+	int error;
+
+	if (model.config == NULL || !loop.wants_monitor || loop.secrets.board != NULL)
+		return 0;
+	error = secret_board_make(&board);
+	return error < 0 ? error : secret_rotation_prepare(&loop.secrets, board, &loop);
+}
+
+static int prepare_secrets(struct complaint *ret_why)
+{
 	bool may_rotate = false;
-	int error = 0;
+	int error;
 
 	for (size_t i = 0; i < model.secret_count; i++)
 		may_rotate = may_rotate || model.secret[i].action != SECRET_NOTHING;
-	if (model.secret_count > 0 && loop.wants_monitor)
-		error = secret_board_make(&board);
-	if (error == 0 && board != NULL)
-		error = secret_rotation_prepare(&loop.secrets, &model, board, &loop);
+	loop.secrets.list = (struct secret_list){ .secret = model.secret, .count = model.secret_count };
+	error = prepare_board();
 	if (error < 0)
 		return complain(ret_why, -error, "secrets: %s", strerror(-error));
 	for (size_t i = 0; i < model_service_count(&model); i++) {
 		loop.unit[i].may_rotate = may_rotate;
 		if (model_has_secrets(&model, i))
-			loop.unit[i].secrets = (struct secret_source){ .model = &model, .service = i, .board = board };
+			loop.unit[i].secrets = (struct secret_source){
+				.list = &loop.secrets.list, .service = i, .board = loop.secrets.board
+			};
 	}
 	return 0;
 }
@@ -453,8 +475,10 @@ static int make_units(size_t count, struct complaint *ret_why)
 	static struct coordinate_unit first_coordinated;
 
 	loop.unit_count = loop.coordinator.unit_count = count;
-	loop.unit = count == 1 ? &first_unit : calloc(count, sizeof *loop.unit);
-	loop.coordinator.unit = count == 1 ? &first_coordinated : calloc(count, sizeof *loop.coordinator.unit);
+	/* With room for what a reload may bring: what is not touched is none. */
+	loop.unit = count == 1 ? &first_unit : calloc(MODEL_UNITS_MAX, sizeof *loop.unit);
+	loop.coordinator.unit = count == 1 ? &first_coordinated
+					   : calloc(MODEL_UNITS_MAX, sizeof *loop.coordinator.unit);
 	return loop.unit == NULL || loop.coordinator.unit == NULL ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM))
 								  : 0;
 }
@@ -480,6 +504,30 @@ static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
 	return error;
 }
 
+static char **own_argv;
+static uint64_t own_entry_mask;
+
+/* In the child of a reload, in whose memory all of this is its own. */
+static int read_again(const struct model **ret_model, struct complaint *ret_why)
+{
+	enum options_wish wish;
+	int error;
+
+	is_reload = true;
+	memset(&model, 0, sizeof model);
+	memset(&first_plan, 0, sizeof first_plan);
+	memset(loop.unit, 0, sizeof *loop.unit);
+	error = options_parse(own_argv, environ, CONFIG_DEFAULT, &model, &wish, ret_why);
+	if (error == 0 && model.config == NULL)
+		return complain(ret_why, ENOENT, "the configuration is gone");
+	if (error < 0)
+		return error;
+	personality.command = model.main.command;
+	memcpy(personality.rewrite, model.main.stop.rewrite, sizeof personality.rewrite);
+	*ret_model = &model;
+	return prepare_units(own_entry_mask, ret_why);
+}
+
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
 static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 {
@@ -498,6 +546,11 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 		return error;
 	loop.monitor.otel = otel_env;
 	loop.unit->spawn.hand_over_terminal = give_up_terminal();
+	own_argv = argv;
+	own_entry_mask = entry_mask;
+	loop.reload.model = &model;
+	if (model.config != NULL && personality.kind == NULL)
+		loop.reload.read = read_again;
 	return 0;
 }
 

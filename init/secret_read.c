@@ -367,15 +367,14 @@ static int give_secrets(const struct secret_source *source, bool note, struct co
 {
 	int error = 0;
 
-	for (size_t i = 0; error == 0 && i < source->model->secret_count; i++) {
-		const struct secret *secret = &source->model->secret[i];
+	for (size_t i = 0; error == 0 && i < source->list->count; i++) {
+		const struct secret *secret = &source->list->secret[i];
 		uint64_t hash = 0;
 
-		if (!secret_is_for(secret, source->service))
-			continue;
-		error = secret->is_directory
-			? walk(source, secret, give_entry, &hash, ret_why)
-			: give_file(source, secret->form, secret->name, secret->path, &hash, ret_why);
+		if (secret_is_for(secret, source->service))
+			error = secret->is_directory
+				? walk(source, secret, give_entry, &hash, ret_why)
+				: give_file(source, secret->form, secret->name, secret->path, &hash, ret_why);
 		if (note && source->board != NULL)
 			source->board->given[source->service][i] = hash;
 	}
@@ -430,7 +429,7 @@ int secret_put(struct complaint *ret_why)
 
 struct secret_look secret_look(const struct secret_source *source, size_t number)
 {
-	const struct secret *secret = &source->model->secret[number];
+	const struct secret *secret = &source->list->secret[number];
 	struct secret_look look = { .hash = 0 };
 	struct complaint why;
 	ssize_t length;

@@ -15,12 +15,18 @@ struct secret_board {
 		uint64_t hash; /* 0: it could not be read, */
 		int32_t error; /* for this reason (errno) */
 	} look[MODEL_SECRETS_MAX];
-	uint64_t given[MODEL_SERVICES_MAX][MODEL_SECRETS_MAX]; /* what each service has; 0: nothing */
+	uint64_t given[MODEL_UNITS_MAX][MODEL_SECRETS_MAX]; /* what each unit has; 0: nothing */
+};
+
+/* All that the configuration has; a reload puts others in the same place. */
+struct secret_list {
+	const struct secret *secret; /* count of them, borrowed */
+	size_t count;
 };
 
 /* Whose secrets, and where from. */
 struct secret_source {
-	const struct model *model;       /* borrowed */
+	const struct secret_list *list;  /* borrowed */
 	size_t service;                  /* its index */
 	const struct confine_plan *plan; /* borrowed: who it is */
 	struct secret_board *board;      /* borrowed; NULL: nobody compares them */

@@ -19,13 +19,13 @@
 #define LOOK_PATIENCE_NS (10 * NS_PER_S) /* with a file system that does not answer */
 #define COMMAND_NS (30 * NS_PER_S)
 
-int secret_rotation_prepare(struct secret_rotation *rotation, const struct model *model, struct secret_board *board,
-	const struct loop *loop)
+int secret_rotation_prepare(struct secret_rotation *rotation, struct secret_board *board, const struct loop *loop)
 {
-	rotation->model = model;
+	const size_t room = loop->unit_count > 1 ? MODEL_UNITS_MAX : 1; /* for what a reload may bring */
+
 	rotation->board = board;
 	rotation->look_at_ns = rotation->give_up_at_ns = TIME_NEVER;
-	rotation->rotation = (struct rotation){ .service = calloc(loop->unit_count, sizeof(struct rotation_service)),
+	rotation->rotation = (struct rotation){ .service = calloc(room, sizeof(struct rotation_service)),
 		.service_count = loop->unit_count,
 		.edge = loop->coordinator.edge,
 		.edge_count = loop->coordinator.edge_count };
@@ -37,7 +37,7 @@ static struct unit *unit_of(const struct loop *loop, size_t secret)
 {
 	size_t number = 0;
 
-	while (number + 1 < loop->unit_count && !secret_is_for(&loop->secrets.model->secret[secret], number))
+	while (number + 1 < loop->unit_count && !secret_is_for(&loop->secrets.list.secret[secret], number))
 		number++;
 	return &loop->unit[number];
 }
@@ -53,7 +53,7 @@ static bool starts_again(const struct secret *secret)
 static _Noreturn void look(const struct loop *loop)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (size_t i = 0; i < loop->secrets.model->secret_count; i++)
+	for (size_t i = 0; i < loop->secrets.list.count; i++)
 		loop->secrets.board->look[i] = secret_look(&unit_of(loop, i)->secrets, i);
 	_exit(0);
 }
@@ -68,7 +68,7 @@ static void look_later(struct secret_rotation *rotation, int64_t delay_ns)
 
 void secret_rotation_look(struct secret_rotation *rotation)
 {
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return;
 	if (rotation->looker != 0)
 		rotation->look_again = true; /* it may have passed by already */
@@ -128,12 +128,12 @@ static void start_command(struct loop *loop, size_t number)
 	command->again = command->pid != 0;
 	if (command->again)
 		return;
-	request.argv = loop->secrets.model->secret[number].command;
+	request.argv = loop->secrets.list.secret[number].command;
 	error = spawn_workload(&request, &command->pid, &command->news_fd);
 	if (error < 0) {
 		command->pid = 0;
-		log_line(LOG_LEVEL_ERROR, "secret %s: %s cannot be started: %s",
-			loop->secrets.model->secret[number].name, request.argv[0], strerror(-error));
+		log_line(LOG_LEVEL_ERROR, "secret %s: %s cannot be started: %s", loop->secrets.list.secret[number].name,
+			request.argv[0], strerror(-error));
 		return;
 	}
 	command->kill_at_ns = clock_now_ns() + COMMAND_NS;
@@ -156,7 +156,7 @@ static void send_signals(struct loop *loop, size_t number)
 			*has == 0 || *has == rotation->secret[number].current)
 			continue;
 		*has = rotation->secret[number].current;
-		unit_deliver(&loop->unit[i], rotation->model->secret[number].signal, NULL);
+		unit_deliver(&loop->unit[i], rotation->list.secret[number].signal, NULL);
 	}
 }
 
@@ -171,7 +171,7 @@ static uint64_t baseline(const struct loop *loop, size_t number)
 
 static void take_error(struct secret_rotation *rotation, size_t number, int error)
 {
-	const struct secret *secret = &rotation->model->secret[number];
+	const struct secret *secret = &rotation->list.secret[number];
 
 	if (rotation->error[number] == error)
 		return;
@@ -187,7 +187,7 @@ static void take_error(struct secret_rotation *rotation, size_t number, int erro
 static void take_look(struct loop *loop, size_t number)
 {
 	struct secret_rotation *rotation = &loop->secrets;
-	const struct secret *secret = &rotation->model->secret[number];
+	const struct secret *secret = &rotation->list.secret[number];
 	const struct secret_look look = rotation->board->look[number];
 
 	take_error(rotation, number, look.hash == 0 ? look.error : 0);
@@ -215,13 +215,13 @@ static void describe(const struct loop *loop, size_t number, struct rotation_ser
 	const struct unit *unit = &loop->unit[number];
 
 	service->needs = service->rolls = false;
-	for (size_t i = 0; i < rotation->model->secret_count; i++) {
+	for (size_t i = 0; i < rotation->list.count; i++) {
 		const uint64_t has = rotation->board->given[number][i], current = rotation->secret[i].current;
 
-		if (!starts_again(&rotation->model->secret[i]) || has == 0 || current == 0 || has == current)
+		if (!starts_again(&rotation->list.secret[i]) || has == 0 || current == 0 || has == current)
 			continue;
 		service->needs = true;
-		service->rolls = service->rolls || rotation->model->secret[i].action == SECRET_ROLLING;
+		service->rolls = service->rolls || rotation->list.secret[i].action == SECRET_ROLLING;
 	}
 	service->runs = is_lasting(loop, unit) &&
 		(unit->machine.state == SUPERVISE_RUNNING ||
@@ -247,10 +247,10 @@ static void start_again(struct loop *loop)
 
 void secret_rotation_unit(struct secret_rotation *rotation, const struct unit *unit)
 {
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return;
 	rotation->is_due = true;
-	if (unit->secrets.model != NULL && !unit->was_ready)
+	if (unit->secrets.list != NULL && !unit->was_ready)
 		secret_rotation_look(rotation);
 }
 
@@ -258,11 +258,14 @@ static void looker_ended(struct loop *loop, int status)
 {
 	struct secret_rotation *rotation = &loop->secrets;
 
+	if (rotation->look_is_stale)
+		status = -1;
 	rotation->looker = 0;
+	rotation->look_is_stale = false;
 	rotation->give_up_at_ns = TIME_NEVER;
 	if (status != 0 || rotation->look_again)
 		look_later(rotation, status != 0 ? LOOK_RETRY_NS : LOOK_PAUSE_NS);
-	for (size_t i = 0; status == 0 && i < rotation->model->secret_count && !loop->coordinator.stopping; i++)
+	for (size_t i = 0; status == 0 && i < rotation->list.count && !loop->coordinator.stopping; i++)
 		take_look(loop, i);
 	rotation->is_due = true;
 }
@@ -270,7 +273,7 @@ static void looker_ended(struct loop *loop, int status)
 static void command_ended(struct loop *loop, size_t number, int status)
 {
 	struct rotation_command *command = &loop->secrets.command[number];
-	const struct secret *secret = &loop->secrets.model->secret[number];
+	const struct secret *secret = &loop->secrets.list.secret[number];
 	struct spawn_news news;
 	bool refused = false;
 	char name[SIGNAL_NAME_SIZE];
@@ -296,13 +299,13 @@ bool secret_rotation_ended(struct loop *loop, pid_t pid, int status)
 {
 	struct secret_rotation *rotation = &loop->secrets;
 
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return false;
 	if (pid == rotation->looker) {
 		looker_ended(loop, status);
 		return true;
 	}
-	for (size_t i = 0; i < rotation->model->secret_count; i++) {
+	for (size_t i = 0; i < rotation->list.count; i++) {
 		if (rotation->command[i].pid != pid)
 			continue;
 		command_ended(loop, i, status);
@@ -311,14 +314,86 @@ bool secret_rotation_ended(struct loop *loop, pid_t pid, int status)
 	return false;
 }
 
+/* ---- others than before ---- */
+
+/* Nobody hears of it: who is gone needs it no more. It is reaped as an orphan. */
+static void leave_command(const struct rotation_command *command)
+{
+	if (command->pid == 0)
+		return;
+	kill(-command->pid, SIGKILL);
+	close(command->news_fd);
+}
+
+/* What belongs to each secret goes with it to its place. */
+static void move_secrets(struct secret_rotation *rotation, size_t count, const int *from)
+{
+	struct rotation_secret secret[MODEL_SECRETS_MAX] = { 0 };
+	struct rotation_command command[MODEL_SECRETS_MAX] = { 0 };
+	int32_t error[MODEL_SECRETS_MAX] = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (from[i] < 0)
+			continue;
+		secret[i] = rotation->secret[from[i]];
+		command[i] = rotation->command[from[i]];
+		error[i] = rotation->error[from[i]];
+		rotation->command[from[i]].pid = 0;
+	}
+	for (size_t i = 0; i < rotation->list.count; i++)
+		leave_command(&rotation->command[i]);
+	memcpy(rotation->secret, secret, sizeof secret);
+	memcpy(rotation->command, command, sizeof command);
+	memcpy(rotation->error, error, sizeof error);
+}
+
+/* The units have come to their places by now: each was no further behind. */
+static void move_units(struct loop *loop, size_t count, const int *from, const int *unit_from)
+{
+	struct secret_rotation *rotation = &loop->secrets;
+	const size_t current = rotation->rotation.current;
+
+	rotation->rotation.current = 0;
+	for (size_t i = loop->unit_count; i-- > 0;) {
+		uint64_t *has = rotation->board->given[i], given[MODEL_SECRETS_MAX] = { 0 };
+		struct rotation_service service = { 0 };
+
+		for (size_t j = 0; j < count && unit_from[i] >= 0; j++)
+			given[j] = from[j] < 0 ? 0 : rotation->board->given[unit_from[i]][from[j]];
+		if (unit_from[i] >= 0)
+			service = rotation->rotation.service[unit_from[i]];
+		if (current > 0 && unit_from[i] == (int)current - 1)
+			rotation->rotation.current = i + 1;
+		memcpy(has, given, sizeof given);
+		rotation->rotation.service[i] = service;
+	}
+}
+
+void secret_rotation_renew(struct loop *loop, const struct secret_list *list, const int *from, const int *unit_from)
+{
+	struct secret_rotation *rotation = &loop->secrets;
+
+	if (rotation->board != NULL) {
+		move_secrets(rotation, list->count, from);
+		move_units(loop, list->count, from, unit_from);
+		rotation->rotation.service_count = loop->unit_count;
+		rotation->rotation.edge = loop->coordinator.edge;
+		rotation->rotation.edge_count = loop->coordinator.edge_count;
+		rotation->look_is_stale = rotation->looker != 0;
+		secret_rotation_tell_all(rotation);
+		secret_rotation_look(rotation);
+	}
+	rotation->list = *list;
+}
+
 int64_t secret_rotation_deadline_ns(const struct secret_rotation *rotation)
 {
 	int64_t deadline;
 
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return TIME_NEVER;
 	deadline = rotation->looker == 0 ? rotation->look_at_ns : rotation->give_up_at_ns;
-	for (size_t i = 0; i < rotation->model->secret_count; i++)
+	for (size_t i = 0; i < rotation->list.count; i++)
 		if (rotation->command[i].pid != 0 && rotation->command[i].kill_at_ns < deadline)
 			deadline = rotation->command[i].kill_at_ns;
 	return rotation->is_due ? 0 : deadline;
@@ -327,7 +402,7 @@ int64_t secret_rotation_deadline_ns(const struct secret_rotation *rotation)
 /* Its group, or it alone as long as it has none; until it is reaped its number is its own. */
 static void kill_late_commands(struct secret_rotation *rotation, int64_t now)
 {
-	for (size_t i = 0; i < rotation->model->secret_count; i++) {
+	for (size_t i = 0; i < rotation->list.count; i++) {
 		struct rotation_command *command = &rotation->command[i];
 
 		if (command->pid == 0 || now < command->kill_at_ns)
@@ -342,7 +417,7 @@ void secret_rotation_run(struct loop *loop, int64_t now)
 {
 	struct secret_rotation *rotation = &loop->secrets;
 
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return;
 	if (now >= rotation->give_up_at_ns) {
 		rotation->give_up_at_ns = TIME_NEVER;
@@ -366,10 +441,10 @@ bool secret_rotation_tell(struct loop *loop)
 {
 	struct secret_rotation *rotation = &loop->secrets;
 
-	if (rotation->model == NULL)
+	if (rotation->board == NULL)
 		return true;
-	for (size_t i = 0; i < rotation->model->secret_count; i++) {
-		const struct secret *secret = &rotation->model->secret[i];
+	for (size_t i = 0; i < rotation->list.count; i++) {
+		const struct secret *secret = &rotation->list.secret[i];
 		union wire_record record = { .secret = { .secret = (uint32_t)i,
 						     .action = secret->action,
 						     .rotations = rotation->secret[i].count,

@@ -19,8 +19,8 @@ struct rotation_command {
 };
 
 struct secret_rotation {
-	const struct model *model;  /* borrowed; NULL: nobody looks at secrets */
-	struct secret_board *board; /* borrowed */
+	struct secret_list list;
+	struct secret_board *board; /* borrowed; NULL: nobody looks at secrets */
 	struct rotation rotation;
 	struct rotation_secret secret[MODEL_SECRETS_MAX];
 	struct rotation_command command[MODEL_SECRETS_MAX];
@@ -28,13 +28,13 @@ struct secret_rotation {
 	uint32_t untold;                  /* a bit for each that the monitor does not know as it is */
 	pid_t looker;                     /* 0: nobody looks */
 	bool look_again;
+	bool look_is_stale;                /* whoever looks looks at others by now */
 	int64_t look_at_ns, give_up_at_ns; /* TIME_NEVER: not due */
 	bool is_due;                       /* somebody may be to be started again */
 };
 
-/* Before the point of no return; the units and their order are prepared. Returns 0 or -ENOMEM. */
-int secret_rotation_prepare(struct secret_rotation *rotation, const struct model *model, struct secret_board *board,
-	const struct loop *loop);
+/* Before the point of no return; the units, their order and the list are prepared. Returns 0 or -ENOMEM. */
+int secret_rotation_prepare(struct secret_rotation *rotation, struct secret_board *board, const struct loop *loop);
 
 /* ---- beyond it: nothing below exits, blocks for anybody, or allocates ---- */
 
@@ -47,6 +47,10 @@ void secret_rotation_unit(struct secret_rotation *rotation, const struct unit *u
 
 /* A child was reaped. Returns whether it was one of these. */
 bool secret_rotation_ended(struct loop *loop, pid_t pid, int status);
+
+/* The configuration has others: list in place of those there are, and in place of each the one of index from[] of those
+ * (-1: it is new). The units have their new places, and the loop its new edges; unit_from[] says where each was. */
+void secret_rotation_renew(struct loop *loop, const struct secret_list *list, const int *from, const int *unit_from);
 
 /* When there is something to do; TIME_NEVER: not. */
 int64_t secret_rotation_deadline_ns(const struct secret_rotation *rotation);

@@ -204,8 +204,8 @@ static void on_change(struct supervise *machine, int64_t now, struct supervise_a
 static void on_order(
 	struct supervise *machine, enum supervise_order order, int64_t now, struct supervise_actions *actions)
 {
-	if (order == SUPERVISE_ORDER_ROTATED || order == SUPERVISE_ORDER_CHANGED) {
-		if (order == SUPERVISE_ORDER_ROTATED || machine->policy.watches)
+	if (order == SUPERVISE_ORDER_CHANGED || order == SUPERVISE_ORDER_ROTATED || order == SUPERVISE_ORDER_AGAIN) {
+		if (order != SUPERVISE_ORDER_CHANGED || machine->policy.watches)
 			on_change(machine, now, actions);
 		return;
 	}

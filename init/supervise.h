@@ -8,8 +8,8 @@
  * The stop contract: not ready, drain, pre-stop command, stop signal to the leader, to its group when the leader is
  * gone, to adopted orphans when the group is gone, SIGKILL for what is left when the budget is spent. Another stop
  * signal goes on to the next step at once: it ends the drain, and then the pre-stop command. An order, by a check that
- * says unhealthy or by a change of the workload's files, goes the same way; a stop signal takes it over. Where files
- * are watched a workload that ended waits in BACKOFF for a change, unless the policy starts it again before. */
+ * says unhealthy, by a change of the workload's files or by hand, goes the same way; a stop signal takes it over. Where
+ * files are watched a workload that ended waits in BACKOFF for a change, unless the policy starts it again before. */
 #pragma once
 
 #include "init/restart.h"
@@ -41,6 +41,7 @@ enum supervise_order {
 	SUPERVISE_ORDER_CHANGED, /* its files have: it is started again at once, which no limit counts, and is no
 				    failure */
 	SUPERVISE_ORDER_ROTATED, /* a secret of it has: the same */
+	SUPERVISE_ORDER_AGAIN,   /* somebody wants it: the same, also where no files are watched */
 	SUPERVISE_ORDER_LATE,    /* a task has had its time: it is a failure, as such done again or not */
 	SUPERVISE_ORDER_COUNT,
 };
@@ -133,7 +134,7 @@ struct supervise {
 	bool stop_requested;
 	bool unhealthy;     /* a check's order was taken in this life */
 	bool late;          /* an order because its time was over was */
-	bool changed;       /* an order by a change of its files was */
+	bool changed;       /* an order by a change of its files was, or one by hand */
 	bool waits;         /* it ended, and only a change starts it again */
 	bool executed;      /* in this life or an earlier one */
 	bool no_start_left; /* it would be started again, but for the limit of the policy */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/signame.h"
 #include "init/certificate.h"
+#include "init/definition.h"
 #include "init/loop.h"
 #include "init/pre_stop.h"
 #include "init/report.h"
@@ -19,10 +20,19 @@
 #define LAST_WORDS_NS (100 * NS_PER_MS)
 #define PEEK_NS (5 * NS_PER_MS)
 
-void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
+/* Of its filter, once it is planned. */
+static void report_filter(struct unit *unit)
 {
 	const struct confine_filter *filter = &unit->spawn.plan->filter;
+	struct wire_service *record = &unit->record;
 
+	snprintf(record->seccomp_profile, sizeof record->seccomp_profile, "%s", filter->profile);
+	snprintf(record->seccomp_sha256, sizeof record->seccomp_sha256, "%s", filter->sha256);
+	snprintf(record->seccomp_default_action, sizeof record->seccomp_default_action, "%s", filter->default_action);
+}
+
+void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *name)
+{
 	unit->loop = loop;
 	unit->news_fd = -1;
 	unit->pre_stop_news_fd = -1;
@@ -32,10 +42,7 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 		.service = (uint32_t)index, .time_to_ready_ns = -1, .last_status = -1, .stop_duration_ns = -1
 	};
 	snprintf(unit->record.name, sizeof unit->record.name, "%s", name);
-	snprintf(unit->record.seccomp_profile, sizeof unit->record.seccomp_profile, "%s", filter->profile);
-	snprintf(unit->record.seccomp_sha256, sizeof unit->record.seccomp_sha256, "%s", filter->sha256);
-	snprintf(unit->record.seccomp_default_action, sizeof unit->record.seccomp_default_action, "%s",
-		filter->default_action);
+	report_filter(unit);
 }
 
 /* ---- what others are told ---- */
@@ -130,12 +137,25 @@ static void act_spawn(struct unit *unit)
 	unit_take_news(unit); /* a vforked child has mostly executed by now: no need to sleep for it */
 }
 
+/* The terminal, and what PID 1 has mounted for it, are there as they were. */
+static void take_definition(struct unit *unit, const struct unit *definition)
+{
+	const bool terminal = unit->spawn.hand_over_terminal, again = unit->spawn.again;
+
+	definition_take(definition, unit);
+	unit->spawn.hand_over_terminal = terminal;
+	unit->spawn.again = unit->spawn.again || again;
+	unit->next = NULL;
+	report_filter(unit);
+}
+
 /* What the next life is to find as the first one did. */
 static void forget_life(struct unit *unit)
 {
 	unit->main_pid = 0;
 	unit->not_enforced = 0;
 	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = false;
+	unit->by_hand = unit->renewed = false;
 	unit->live = true;
 	unit->signal_trouble_told = unit->orphans_trouble_told = false;
 	unit->signals_sent = 0;
@@ -145,6 +165,27 @@ static void forget_life(struct unit *unit)
 	unit->leftovers.count = 0;
 	unit->record.stop_deadline_ns = 0;
 	unit->record.time_to_ready_ns = -1;
+}
+
+void unit_become(struct unit *unit, const struct unit *definition, const char *name)
+{
+	memset(unit->record.name, 0, sizeof unit->record.name);
+	snprintf(unit->record.name, sizeof unit->record.name, "%s", name);
+	if (unit->main_pid == 0 && (unit->machine.state == SUPERVISE_IDLE || unit->machine.state == SUPERVISE_DONE))
+		take_definition(unit, definition);
+	else
+		unit->next = definition;
+}
+
+void unit_keep(struct unit *unit, const struct unit *definition)
+{
+	take_definition(unit, definition);
+}
+
+void unit_schedule(struct unit *unit)
+{
+	unit->due_s = 0;
+	unit->look_at_ns = unit->scheduled ? 0 : TIME_NEVER;
 }
 
 void unit_start(struct unit *unit)
@@ -161,19 +202,22 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
+	const bool by_hand = (unit->by_hand || unit->renewed) && unit->stop_began_at_ns == 0;
 	const int64_t now = clock_now_ns();
 
 	if (unit->stop_began_at_ns == 0)
 		unit->stop_began_at_ns = now;
-	if (signal != 0)
+	if (signal != 0 && !by_hand)
 		unit->asked_at_ns = now;
-	unit->asked_signal = signal;
+	unit->asked_signal = by_hand ? 0 : signal; /* nobody has sent one */
 	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
 	unit->changed = true;
 	if (!unit->machine.restart)
 		loop_tell_stopping(unit->loop);
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (signal == 0 && unit->machine.changed)
+	if (by_hand)
+		log_line(LOG_LEVEL_INFO, "%sstopping", unit->prefix);
+	else if (signal == 0 && unit->machine.changed)
 		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);
 	else if (signal == 0 && unit->machine.late)
 		log_line(LOG_LEVEL_WARNING, "%sits time is over: stopping", unit->prefix);
@@ -231,6 +275,11 @@ static void act_exit(struct unit *unit, int status)
 			unit->exit_status = personality_exit_status(personality, unit->machine.main_status);
 	}
 	end_life(unit);
+	if (unit->next != NULL) {
+		unit_tell_end(unit); /* as what it was */
+		take_definition(unit, unit->next);
+		unit_schedule(unit);
+	}
 	loop_unit_ended(unit->loop, unit);
 }
 
@@ -311,6 +360,13 @@ uint64_t unit_needs_capabilities(const struct unit *unit)
 		unit_may_live_again(unit);
 
 	return confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor || log_link_is_there(&unit->logs), again);
+}
+
+bool unit_can_start_again(const struct unit *unit)
+{
+	const uint64_t needed = confine_own_needed(unit->spawn.plan, unit->loop->wants_monitor, true);
+
+	return unit->record.starts == 0 || (needed & ~unit->loop->snapshot.own_capabilities) == 0;
 }
 
 static void take_one(struct unit *unit, const struct spawn_news *news, int listener)

@@ -17,7 +17,7 @@ struct unit {
 	/* Set by the caller: */
 	struct supervise machine;
 	struct spawn_request spawn;
-	struct secret_source secrets;          /* .model NULL: it has none */
+	struct secret_source secrets;          /* .list NULL: it has none */
 	struct spawn_request pre_stop;         /* .argv NULL: there is no such command */
 	struct log_link logs;                  /* who reads what it says */
 	struct exec_checks checks;             /* whose commands PID 1 runs */
@@ -43,6 +43,8 @@ struct unit {
 	bool was_ready;        /* in this life */
 	bool live;             /* the verdict; in a new life the service is not dead yet */
 	bool was_unhealthy;    /* and acted upon; in this life, or since it was healthy last */
+	bool renewed;          /* a reload has ended this life */
+	bool by_hand;          /* somebody has ended this life by `ctl`, to start another or not */
 	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
@@ -71,6 +73,7 @@ struct unit {
 	int64_t stop_began_at_ns;      /* by an order or a signal; 0: none yet */
 	int64_t asked_at_ns;           /* when asked_signal did */
 	struct wire_notified notified; /* what the service says of itself: kept for the next monitor, not looked into */
+	const struct unit *next;       /* what it is told from its next life on; NULL: the same (borrowed) */
 	struct wire_service record;    /* what is counted, kept in the very record that reports it */
 };
 
@@ -81,6 +84,16 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 
 /* Starts it, also again once it has ended for good. */
 void unit_start(struct unit *unit);
+
+/* It is told something else: at once where nothing of it runs, else from its next life on. name: its own from now on.
+ */
+void unit_become(struct unit *unit, const struct unit *definition, const char *name);
+
+/* The same in another place: what it borrows is there from now on. */
+void unit_keep(struct unit *unit, const struct unit *definition);
+
+/* It is told when it is to be started: a scheduled one is looked at soon, from now on. */
+void unit_schedule(struct unit *unit);
 
 /* Hands an event to the machine and does what it says. info: of a signal that is passed on, or NULL. */
 void unit_step(struct unit *unit, struct supervise_event event, const siginfo_t *info);
@@ -118,6 +131,9 @@ void unit_look_at_group(struct unit *unit);
 
 /* It may be started again, by its policy or by a check. */
 bool unit_may_live_again(const struct unit *unit);
+
+/* PID 1 has what another start of it takes, or what its first one does. */
+bool unit_can_start_again(const struct unit *unit);
 
 /* The capabilities that PID 1 needs for it from now on: to start it again, or what it may yet run beside it. */
 uint64_t unit_needs_capabilities(const struct unit *unit);

@@ -84,6 +84,18 @@ static void write_monitor_restarts(struct exposition *page, const struct wire_sn
 	exposition_u64(page, NONE, snapshot->monitor_restarts);
 }
 
+static void write_reload_successful(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->reload_success_ns > 0)
+		exposition_u64(page, NONE, snapshot->reload_successful);
+}
+
+static void write_reload_success(struct exposition *page, const struct wire_snapshot *snapshot)
+{
+	if (snapshot->reload_success_ns > 0)
+		exposition_seconds(page, NONE, snapshot->reload_success_ns);
+}
+
 /* A series for each signal that was seen: 64 of them, always, would only hide the few that matter. TERM is there from
  * the start, so that a rate over the first one is right. */
 static void write_signals(struct exposition *page, const uint64_t counts[static WIRE_SIGNALS])
@@ -579,6 +591,12 @@ static void write_monitor(struct exposition *page, const struct page_facts *fact
 	family(page, METRIC_COUNTER, PREFIX "monitor_restarts", NULL,
 		"How often PID 1 had to replace the monitor, which serves this page.");
 	write_monitor_restarts(page, facts->snapshot);
+	family(page, METRIC_GAUGE, PREFIX "config_last_reload_successful", NULL,
+		"1 if the last reading of the configuration file was good, the start's included. Only with a file.");
+	write_reload_successful(page, facts->snapshot);
+	family(page, METRIC_GAUGE, PREFIX "config_last_reload_success_timestamp_seconds", "seconds",
+		"When the configuration file was read well for the last time. Only with a file.");
+	write_reload_success(page, facts->snapshot);
 }
 
 static void write_cgroup(struct exposition *page, const struct readings *readings)

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,11 @@ def server():
     server = Server(socket.AF_INET, ("127.0.0.1", 0))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def minutes(tmp_path_factory):
+    """A clock that makes a minute of each second, for a program with a libc that can be told to load it."""
+    library = tmp_path_factory.mktemp("minutes") / "minutes.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, HERE / "minutes.c"], check=True)
+    return {"LD_PRELOAD": str(library), "MINUTES_START": str(int(time.time()))}

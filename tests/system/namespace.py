@@ -75,6 +75,11 @@ def monitor_of(init):
     return helper_of(init, "monitor")
 
 
+def workloads(init):
+    """The children of a nest-init but for its monitor."""
+    return [child for child in children(init) if child != monitor_of(init)]
+
+
 def logger_of(init):
     """The same of its log process."""
     return helper_of(init, "logger")

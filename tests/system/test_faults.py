@@ -10,6 +10,7 @@ The point of no return has no system call of its own. The first one below it is 
 pipe2(2) that asks for O_NONBLOCK."""
 import collections
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import signal
@@ -169,7 +170,8 @@ def take_and_kill_the_monitor(n, hasty):
     if up(n, hasty, "ready"):
         first = soon(lambda: monitors(n))
         if first:
-            os.kill(first[0], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the fault may have ended it meanwhile
+                os.kill(first[0], signal.SIGKILL)
             soon(lambda: monitors(n) not in ([], first))
     send(n, *SIGNALS)
 

@@ -725,7 +725,7 @@ def test_health_without_a_monitor_says_so(start):
     status, line = health(container)
     assert status == 1
     assert re.fullmatch(r"unhealthy: no nest-init answers at @nest-init/\d+: Connection refused "
-                        r"\(PID 1 serves it when it has a check, --metrics or --seccomp-report\), and no check is "
+                        r"\(PID 1 serves it when it has a check, --metrics, --seccomp-report or several services\), and no check is "
                         r"configured: set NEST_INIT_READY=TARGET, or give PID 1 --ready TARGET", line)
     assert container.exec("/nest-init", "status").returncode == 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BINARIES
-from namespace import Namespace, children, environment_of, monitor_of, status_of, wait_until
+from namespace import Namespace, children, environment_of, monitor_of, status_of, wait_until, workloads
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare(1)")
 
@@ -188,8 +188,8 @@ def test_an_end_that_leaves_nothing_behind_does_not_read_all_of_proc(run_release
     trace = tmp_path / "trace"
     services = {f"s{i}": {"command": ["sleep", "1000"], **({"depends_on": [f"s{i - 1}"]} if i % 10 else {})} for i in range(30)}
     with run_release(services, parent=("strace", "-o", trace, "-e", "trace=open,openat")) as n:
-        wait_until(lambda: len(children(n.pid)) == 30)
-        wait_until(lambda: all(os.readlink(f"/proc/{pid}/exe") != n.init for pid in children(n.pid)))
+        wait_until(lambda: monitor_of(n.pid) and len(workloads(n.pid)) == 30)
+        wait_until(lambda: all(os.readlink(f"/proc/{pid}/exe") != n.init for pid in workloads(n.pid)))
         n.kill(signal.SIGTERM)
         assert n.wait() == 143
         assert len(re.findall(r'"/proc/\d+/stat"', trace.read_text())) < 30
@@ -208,7 +208,7 @@ def test_the_end_of_an_essential_service_is_the_containers(run, code):
 def test_what_is_not_essential_may_end(run):
     with run({"web": {"command": lasting("web")}, "extra": {"command": says("extra", 9), "essential": False}}) as n:
         n.wait_for("web up", "extra ran")
-        wait_until(lambda: len(children(n.pid)) == 1)
+        wait_until(lambda: monitor_of(n.pid) and len(workloads(n.pid)) == 1)
         n.kill(signal.SIGTERM)
         assert n.wait() == 0
 
@@ -322,7 +322,7 @@ def test_what_a_late_task_leaves_behind_is_gone_while_others_go_on(run, workload
                        "stop": {"timeout": "300ms"}, "essential": False}}) as n:
         n.wait_for("child up")
         web = named(n, "web")
-        wait_until(lambda: set(n.members()) == {n.pid, web})
+        wait_until(lambda: set(n.members()) == {n.pid, web, monitor_of(n.pid)})
         n.kill(signal.SIGTERM)
         assert n.wait() == 143
 
@@ -356,14 +356,6 @@ def test_who_waits_for_targets_is_stopped_at_once(run):
         n.kill(signal.SIGTERM)
         assert n.wait() in (0, 143)
         assert "web up" not in n.lines()
-
-
-@pytest.fixture(scope="module")
-def minutes(tmp_path_factory):
-    """A clock that makes a minute of each second, for a program with a libc that can be told to load it."""
-    library = tmp_path_factory.mktemp("minutes") / "minutes.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, HERE / "minutes.c"], check=True)
-    return {"LD_PRELOAD": str(library), "MINUTES_START": str(int(time.time()))}
 
 
 def test_a_task_is_started_at_its_times_and_never_twice_at_once(minutes, tmp_path):
@@ -408,7 +400,7 @@ def test_a_service_that_is_started_again_leaves_the_others_alone(run, tmp_path):
             fifo.write("now\n")
         wait_until(lambda: (tmp_path / "lives").read_text().count("x") == 2)
         wait_until(lambda: n.lines().count("up") == 2)
-        assert first & set(n.members()) == {n.pid, web}
+        assert first & set(n.members()) == {n.pid, web, monitor_of(n.pid)}
         n.kill(signal.SIGTERM)
         assert n.wait() in (0, 143)
 
@@ -742,7 +734,7 @@ def test_256_run(run_release):
     with run_release({f"s{i}": {"command": sleeper(f"s{i}"), "wait_for": "file:/usr"} for i in range(256)}) as n:
         def names():
             found = set()
-            for pid in children(n.pid):
+            for pid in workloads(n.pid):
                 try:
                     with open(f"/proc/{pid}/cmdline", "rb") as file:
                         found.add(file.read().split(b"\0")[0])

@@ -90,13 +90,14 @@ static bool takes_a_stop(const struct moment *moment)
 static bool is_change(const struct moment *moment)
 {
 	return moment->event->type == SUPERVISE_EVENT_ORDER &&
-		(moment->event->order == SUPERVISE_ORDER_CHANGED || moment->event->order == SUPERVISE_ORDER_ROTATED);
+		(moment->event->order == SUPERVISE_ORDER_CHANGED || moment->event->order == SUPERVISE_ORDER_ROTATED ||
+			moment->event->order == SUPERVISE_ORDER_AGAIN);
 }
 
-/* Files mean something to who watches them, a secret to whoever has it. */
+/* Files mean something to who watches them; a secret to whoever has it, and what somebody wants always. */
 static bool means_something(const struct moment *moment)
 {
-	return moment->event->order == SUPERVISE_ORDER_ROTATED || moment->before->policy.watches;
+	return moment->event->order != SUPERVISE_ORDER_CHANGED || moment->before->policy.watches;
 }
 
 static bool takes_an_order(const struct moment *moment)

@@ -321,6 +321,84 @@ static void what_is_stopped_by_hand_is_no_failure(void **state)
 	expect(&scene, COORDINATE_EXIT, 5);
 }
 
+static void what_has_changed_is_renewed_in_order(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 3);                   /* 0 on 1, 1 on 2; 2 stays as it is */
+	depends(&scene, 0, 1, DEPENDS_STARTED); /* as what it is by then */
+	depends(&scene, 1, 2, DEPENDS_READY);
+	for (int unit = 2; unit >= 0; unit--) {
+		expect(&scene, COORDINATE_START, unit);
+		coordinate_started(&scene.coordinator, (size_t)unit);
+		coordinate_ready(&scene.coordinator, (size_t)unit);
+	}
+	coordinate_renew(&scene.coordinator, 1, false);
+	coordinate_renew(&scene.coordinator, 0, false);
+	expect(&scene, COORDINATE_STOP, 0);
+	expect_nothing(&scene);
+	coordinate_ended(&scene.coordinator, 0, 143);
+	expect(&scene, COORDINATE_STOP, 1);
+	expect_nothing(&scene);
+	coordinate_ended(&scene.coordinator, 1, 1);
+	expect(&scene, COORDINATE_START, 1);
+	expect_nothing(&scene);
+	coordinate_started(&scene.coordinator, 1);
+	expect(&scene, COORDINATE_START, 0);
+	expect_nothing(&scene);
+}
+
+static void what_is_removed_goes_and_may_come_back(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 2);
+	expect(&scene, COORDINATE_START, 0);
+	expect(&scene, COORDINATE_START, 1);
+	coordinate_started(&scene.coordinator, 0);
+	coordinate_started(&scene.coordinator, 1);
+	coordinate_remove(&scene.coordinator, 1);
+	expect(&scene, COORDINATE_STOP, 1);
+	coordinate_renew(&scene.coordinator, 1, false); /* while it stops */
+	expect_nothing(&scene);
+	coordinate_ended(&scene.coordinator, 1, 143);
+	expect(&scene, COORDINATE_START, 1);
+	coordinate_started(&scene.coordinator, 1);
+	coordinate_remove(&scene.coordinator, 1);
+	expect(&scene, COORDINATE_STOP, 1);
+	coordinate_ended(&scene.coordinator, 1, 143);
+	expect_nothing(&scene);
+	assert_false(coordinate_release(&scene.coordinator, 1));
+	coordinate_ended(&scene.coordinator, 0, 3); /* that one is all there is */
+	expect(&scene, COORDINATE_EXIT, 3);
+}
+
+static void what_was_stopped_by_hand_or_is_done_stays_as_it_is(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 4);
+	scene.unit[1].kind = SERVICE_ONCE;
+	scene.unit[2].essential = false;
+	for (int unit = 0; unit < 4; unit++) {
+		expect(&scene, COORDINATE_START, unit);
+		coordinate_started(&scene.coordinator, (size_t)unit);
+	}
+	coordinate_hold(&scene.coordinator, 0);
+	expect(&scene, COORDINATE_STOP, 0);
+	for (size_t unit = 0; unit < 3; unit++) {
+		coordinate_ended(&scene.coordinator, unit, 0);
+		coordinate_renew(&scene.coordinator, unit, false);
+	}
+	expect(&scene, COORDINATE_START, 2); /* the service that ended by itself */
+	expect_nothing(&scene);
+	assert_true(coordinate_release(&scene.coordinator, 0));
+	expect(&scene, COORDINATE_START, 0);
+}
+
 static void a_circle_is_found(void **state)
 {
 	const struct dependency_edge edges[] = { { 0, 1, 0 }, { 1, 2, 0 }, { 2, 3, 0 }, { 3, 1, 0 } };
@@ -420,7 +498,7 @@ static void happen(struct scene *scene, unsigned stops)
 	const size_t unit = below((unsigned)scene->coordinator.unit_count);
 	const enum coordinate_phase phase = scene->unit[unit].phase;
 
-	switch (below(8)) {
+	switch (below(9)) {
 	case 0:
 		if (phase == COORDINATE_STARTED || phase == COORDINATE_READY)
 			coordinate_again(&scene->coordinator, unit);
@@ -441,6 +519,11 @@ static void happen(struct scene *scene, unsigned stops)
 				      : coordinate_release(&scene->coordinator, unit);
 		break;
 	case 5:
+		if (below(8) == 0)
+			below(4) == 0 ? coordinate_remove(&scene->coordinator, unit)
+				      : coordinate_renew(&scene->coordinator, unit, false);
+		break;
+	case 6:
 		coordinate_ready(&scene->coordinator, unit);
 		break;
 	default:
@@ -499,6 +582,9 @@ int main(void)
 		cmocka_unit_test(tasks_for_the_end_wait_for_each_other),
 		cmocka_unit_test(a_scheduled_task_comes_when_it_is_due),
 		cmocka_unit_test(what_is_stopped_by_hand_is_no_failure),
+		cmocka_unit_test(what_has_changed_is_renewed_in_order),
+		cmocka_unit_test(what_is_removed_goes_and_may_come_back),
+		cmocka_unit_test(what_was_stopped_by_hand_or_is_done_stays_as_it_is),
 		cmocka_unit_test(a_circle_is_found),
 		cmocka_unit_test(random_graphs_keep_the_order_and_come_to_an_end),
 	};

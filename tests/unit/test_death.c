@@ -319,6 +319,23 @@ static void the_last_words_stand_behind_it(void **state)
 	assert_non_null(strstr(text, "\"left_over\":[],\"stderr\":[\"Error: no table\",\"  at \\\"x\\\"\"]}}\n"));
 }
 
+static void a_stop_by_hand_was_asked_for(void **state)
+{
+	struct death death = death_of(SIGTERM, 143);
+
+	(void)state;
+	death.by_hand = true;
+	death.stopping_ns = 20 * NS_PER_MS;
+	assert_string_equal(
+		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after it was stopped by hand");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death.by_hand = false;
+	death.renewed = true;
+	assert_string_equal(
+		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after a reload stopped it");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +347,7 @@ int main(void)
 		cmocka_unit_test(says_that_its_time_was_over),
 		cmocka_unit_test(says_who_found_it_unhealthy),
 		cmocka_unit_test(a_change_of_files_was_asked_for),
+		cmocka_unit_test(a_stop_by_hand_was_asked_for),
 		cmocka_unit_test(names_the_first_of_many_leftovers),
 		cmocka_unit_test(a_refusal_speaks_for_itself),
 		cmocka_unit_test(one_that_cannot_be_killed_is_said_to_be),

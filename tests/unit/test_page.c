@@ -36,6 +36,8 @@ static struct wire_snapshot full_snapshot(void)
 		.reaped_services = 1,
 		.reaped_orphans = 4711,
 		.monitor_restarts = 3,
+		.reload_successful = 1,
+		.reload_success_ns = INT64_C(1760000000500000000),
 	};
 
 	snapshot.signals_received[SIGHUP] = 2;

@@ -31,6 +31,9 @@ static const size_t sizes[] = {
 	[WIRE_CHANGED] = sizeof(struct wire_changed),
 	[WIRE_LOOK] = sizeof(struct wire_look),
 	[WIRE_SECRET] = sizeof(struct wire_secret),
+	[WIRE_ORDER] = sizeof(struct wire_order),
+	[WIRE_CLIENT] = sizeof(struct wire_client),
+	[WIRE_ORDERED] = sizeof(struct wire_ordered),
 };
 static_assert(COUNT(sizes) == WIRE_TYPE_COUNT, "a size for every type");
 
@@ -54,6 +57,9 @@ static_assert(WIRE_EXITS_MAX == 8, "a range for every exit");
 
 static const struct range ranges[] = {
 	FIELD(WIRE_SNAPSHOT, wire_snapshot, state, WIRE_STATE_INIT_COUNT - 1),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reload_successful, 1),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reserved, 0),
+	FIELD(WIRE_SNAPSHOT, wire_snapshot, reload_said, 0),
 	FIELD(WIRE_SERVICE, wire_service, state, WIRE_STATE_COUNT - 1),
 	FIELD(WIRE_SERVICE, wire_service, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_SERVICE, wire_service, reserved, 0),
@@ -63,6 +69,12 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SECRET, wire_secret, secret, MODEL_SECRETS_MAX - 1),
 	FIELD(WIRE_SECRET, wire_secret, action, SECRET_ACTION_COUNT - 1),
 	FIELD(WIRE_SECRET, wire_secret, name, 0),
+	FIELD(WIRE_ORDER, wire_order, command, WIRE_COMMAND_COUNT - 1),
+	FIELD(WIRE_ORDER, wire_order, service, MODEL_SERVICES_MAX - 1),
+	FIELD(WIRE_ORDER, wire_order, signal, WIRE_SIGNALS - 1),
+	FIELD(WIRE_ORDER, wire_order, reserved, 0),
+	FIELD(WIRE_ORDERED, wire_ordered, result, WIRE_RESULT_COUNT - 1),
+	FIELD(WIRE_ORDERED, wire_ordered, reserved, 0),
 	FIELD(WIRE_CHECK, wire_check, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_CHECK, wire_check, reserved, 0),
 	FIELD(WIRE_SERVICE, wire_service, main_pid, INT32_MAX),
@@ -447,9 +459,10 @@ static void defaults_ask_for_no_new_privs_and_nothing_else(void **state)
 	assert_false(model_wants_monitor(&model));
 }
 
-static void checks_and_addresses_want_the_monitor(void **state)
+static void checks_and_addresses_and_several_services_want_the_monitor(void **state)
 {
 	static struct model model;
+	static struct service other;
 
 	(void)state;
 	model.main.check_count = 1;
@@ -459,6 +472,10 @@ static void checks_and_addresses_want_the_monitor(void **state)
 	assert_true(model_wants_monitor(&model));
 	model.main.check_count = 1;
 	assert_true(model_wants_monitor(&model));
+	model.main.check_count = model.listen_count = 0;
+	model.more = &other;
+	model.more_count = 1;
+	assert_true(model_wants_monitor(&model)); /* several services are asked about, and told to stop and to start */
 }
 
 int main(void)
@@ -478,7 +495,7 @@ int main(void)
 		cmocka_unit_test(names_layers_and_kinds),
 		cmocka_unit_test(counts_exits_by_cause_and_code),
 		cmocka_unit_test(defaults_ask_for_no_new_privs_and_nothing_else),
-		cmocka_unit_test(checks_and_addresses_want_the_monitor),
+		cmocka_unit_test(checks_and_addresses_and_several_services_want_the_monitor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
