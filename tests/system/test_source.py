@@ -79,7 +79,7 @@ def test_a_pure_file_includes_nothing_that_acts(path):
 
 
 def test_the_format_is_clang_formats():
-    files = SOURCES + sorted((ROOT / "tests").glob("**/*.[ch]"))
+    files = SOURCES + sorted((ROOT / "tests").glob("**/*.[ch]")) + sorted((ROOT / "packaging/completions").glob("*.[ch]"))
     run = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
 
