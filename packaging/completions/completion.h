@@ -31,7 +31,8 @@ struct choice {
 	const char *name; /* without its dashes; NULL behind the last */
 	char letter;      /* a second name, -o; 0: none */
 	uint8_t takes;    /* enum option_value */
-	struct value value;
+	enum value_kind kind;
+	const char *words;
 	const char *help;
 };
 
@@ -41,8 +42,9 @@ struct choice {
 struct context {
 	const char *name; /* "seccomp explain"; "" for a run */
 	const char *help;
-	int options_end; /* it takes the options of a run before this one */
-	struct value operand;
+	int options_end;      /* it takes the options of a run before this one */
+	enum value_kind kind; /* what stands behind its options */
+	const char *words;
 	struct choice choices[CHOICES_MAX];
 };
 

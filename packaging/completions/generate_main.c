@@ -58,9 +58,10 @@ static void for_each_option(const struct context *context,
 {
 	for (int i = 0; i < context->options_end; i++) {
 		const struct option_row *row = &option_rows[i];
+		const struct value value = value_of_option((enum option)i);
 		/* --help takes its topic as a word behind it, and may go without. */
-		const struct choice choice = { row->name, 0, i == OPTION_HELP ? VALUE_NEEDED : row->value,
-			value_of_option((enum option)i), row->help };
+		const uint8_t takes = i == OPTION_HELP ? VALUE_NEEDED : row->value;
+		const struct choice choice = { row->name, 0, takes, value.kind, value.words, row->help };
 
 		write(context, &choice, out);
 	}
@@ -83,18 +84,16 @@ static void bash_begin(FILE *out)
 
 static void bash_option(const struct context *context, const struct choice *choice, FILE *out)
 {
-	const char *takes = takes_names[choice->takes], *kind = kind_names[choice->value.kind];
+	const char *takes = takes_names[choice->takes], *kind = kind_names[choice->kind];
 
-	fprintf(out, "\t['%s/--%s']='%s %s %s'\n", context->name, choice->name, takes, kind, choice->value.words);
+	fprintf(out, "\t['%s/--%s']='%s %s %s'\n", context->name, choice->name, takes, kind, choice->words);
 	if (choice->letter != '\0')
-		fprintf(out, "\t['%s/-%c']='%s %s %s'\n", context->name, choice->letter, takes, kind,
-			choice->value.words);
+		fprintf(out, "\t['%s/-%c']='%s %s %s'\n", context->name, choice->letter, takes, kind, choice->words);
 }
 
 static void bash_operand(const struct context *context, FILE *out)
 {
-	fprintf(out, "\t['%s/']='operand %s %s'\n", context->name, kind_names[context->operand.kind],
-		context->operand.words);
+	fprintf(out, "\t['%s/']='operand %s %s'\n", context->name, kind_names[context->kind], context->words);
 }
 
 static void bash_end(FILE *out)
@@ -124,7 +123,7 @@ static void zsh_begin_context(const struct context *context, FILE *out)
 	fprintf(out, "\t'%s') specifications=(\n", context->name);
 }
 
-static void zsh_write_action(const struct value *value, FILE *out)
+static void zsh_write_action(enum value_kind kind, const char *words, FILE *out)
 {
 	static const char actions[VALUE_KIND_COUNT][20] = {
 		[VALUE_IS_FREE] = " ",
@@ -138,8 +137,8 @@ static void zsh_write_action(const struct value *value, FILE *out)
 		[VALUE_IS_COMMAND] = "->command",
 	};
 
-	fputs(actions[value->kind], out);
-	write_escaped(value->words, ":", out);
+	fputs(actions[kind], out);
+	write_escaped(words, ":", out);
 }
 
 static void zsh_write_option(const struct choice *choice, const char *dashes_and_name, FILE *out)
@@ -151,7 +150,7 @@ static void zsh_write_option(const struct choice *choice, const char *dashes_and
 	fputc(']', out);
 	if (choice->takes != VALUE_NONE) {
 		fprintf(out, "%s%s:", choice->takes == VALUE_OPTIONAL ? "::" : ":", choice->name);
-		zsh_write_action(&choice->value, out);
+		zsh_write_action(choice->kind, choice->words, out);
 	}
 	fputs("'\n", out);
 }
@@ -170,9 +169,9 @@ static void zsh_option(const struct context *context, const struct choice *choic
 
 static void zsh_operand(const struct context *context, FILE *out)
 {
-	if (context->operand.kind != VALUE_IS_FREE) {
-		fprintf(out, "\t\t'*%s:operand:", context->operand.kind == VALUE_IS_COMMAND ? ":" : "");
-		zsh_write_action(&context->operand, out);
+	if (context->kind != VALUE_IS_FREE) {
+		fprintf(out, "\t\t'*%s:operand:", context->kind == VALUE_IS_COMMAND ? ":" : "");
+		zsh_write_action(context->kind, context->words, out);
 		fputs("'\n", out);
 	}
 	fputs("\t) ;;\n", out);
@@ -212,7 +211,7 @@ static void fish_begin(FILE *out)
 	}
 }
 
-static void fish_write_value(const struct value *value, FILE *out)
+static void fish_write_value(enum value_kind kind, const char *words, FILE *out)
 {
 	static const char *const calls[VALUE_KIND_COUNT] = {
 		[VALUE_IS_DIRECTORY] = "(__fish_complete_directories)",
@@ -222,12 +221,12 @@ static void fish_write_value(const struct value *value, FILE *out)
 		[VALUE_IS_COMMAND] = "(__nest_init_command)",
 	};
 
-	if (value->kind == VALUE_IS_LIST)
-		fprintf(out, " -a '(__fish_complete_list , \"string split \\' \\' \\'%s\\'\")'", value->words);
-	else if (calls[value->kind] != NULL)
-		fprintf(out, " -a '%s'", calls[value->kind]);
-	else if (*value->words != '\0')
-		fprintf(out, " -a '%s'", value->words);
+	if (kind == VALUE_IS_LIST)
+		fprintf(out, " -a '(__fish_complete_list , \"string split \\' \\' \\'%s\\'\")'", words);
+	else if (calls[kind] != NULL)
+		fprintf(out, " -a '%s'", calls[kind]);
+	else if (*words != '\0')
+		fprintf(out, " -a '%s'", words);
 }
 
 static void fish_option(const struct context *context, const struct choice *choice, FILE *out)
@@ -238,8 +237,8 @@ static void fish_option(const struct context *context, const struct choice *choi
 	if (choice->takes == VALUE_NEEDED)
 		fputs(" -r", out);
 	if (choice->takes != VALUE_NONE) {
-		fputs(choice->value.kind == VALUE_IS_FILE ? " -F" : " -f", out);
-		fish_write_value(&choice->value, out);
+		fputs(choice->kind == VALUE_IS_FILE ? " -F" : " -f", out);
+		fish_write_value(choice->kind, choice->words, out);
 	}
 	fputs(" -d '", out);
 	write_escaped(choice->help, "", out);
@@ -248,11 +247,11 @@ static void fish_option(const struct context *context, const struct choice *choi
 
 static void fish_operand(const struct context *context, FILE *out)
 {
-	if (context->operand.kind == VALUE_IS_FREE)
+	if (context->kind == VALUE_IS_FREE)
 		return;
 	fprintf(out, "complete -c nest-init -n '__nest_init_in \"%s\"'%s", context->name,
-		context->operand.kind == VALUE_IS_FILE ? " -F" : " -f");
-	fish_write_value(&context->operand, out);
+		context->kind == VALUE_IS_FILE ? " -F" : " -f");
+	fish_write_value(context->kind, context->words, out);
 	fputc('\n', out);
 }
 

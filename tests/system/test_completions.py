@@ -82,6 +82,9 @@ CAPABILITIES = {"net_bind_service", "net_broadcast"}
     ("nest-init seccomp compile node --output al", {"alpha.json", "alphabet"}),
     ("nest-init seccomp compile node -o al", {"alpha.json", "alphabet"}),
     ("nest-init seccomp diff node --arch ", {"amd64", "arm64"}),
+    ("nest-init ctl ", {"start", "stop", "restart", "signal", "reload"}),
+    ("nest-init ctl signal U", {"USR1", "USR2"}),
+    ("nest-init ctl restart --timeout 3s --n", {"--no-wait"}),
     ("nest-init probe --wait 3s tc", {"tcp:"}),
     ("nest-init health --live=un", {"unix:"}),
     ("nest-init exec --stop", set()),
@@ -107,13 +110,19 @@ def subcommands():
     return set(re.findall(r"^  nest-init ([a-z]+) ", shown, re.M))
 
 
+def options_of(*words):
+    shown = subprocess.run([NEST_INIT, *words], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown, re.M))
+
+
 def test_each_subcommand_of_the_help_is_offered(shell):
     assert {"check", "exec", "seccomp"} < subcommands() <= offers(shell, "nest-init ")
 
 
-def options_of(*words):
-    shown = subprocess.run([NEST_INIT, *words], capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown, re.M))
+@pytest.mark.skipif("ctl" not in subcommands(), reason="this nest-init has no ctl")
+@pytest.mark.parametrize("words", ["ctl start", "ctl stop", "ctl restart", "ctl reload"])
+def test_the_options_of_ctl_are_those_of_its_help(shell, words):
+    assert offers(shell, f"nest-init {words} --") == options_of("ctl", "--help")
 
 
 def test_the_options_of_a_run_are_those_of_the_help(shell):
