@@ -1,5 +1,6 @@
 """The manual pages: they render, say what the program has and no more, and their examples are true."""
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from examples import NEST_INIT
 from test_config_schema import ROWS, object_of, schema_of
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("NEST_INIT_GLIBC", ROOT / "build/debug/nest-init")).parent
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "packaging/man").glob("*.scd"))}
 MAIN, CONFIGURATION = PAGES["nest-init.1"], PAGES["nest-init.json.5"]
 
@@ -51,8 +53,12 @@ def test_a_page_renders_without_a_warning(page, tmp_path):
     assert max(map(len, text.splitlines())) <= 80 and "SEE ALSO" in text
 
 
-def test_meson_installs_every_page():
-    assert set(re.findall(r"'(nest-init[\w.-]*\.\d)'", (ROOT / "packaging/man/meson.build").read_text())) == set(PAGES)
+def test_meson_installs_the_pages_and_the_completions(tmp_path):
+    subprocess.run(["meson", "install", "--no-rebuild", "--quiet", "--destdir", tmp_path], cwd=BUILD, check=True, stdout=subprocess.DEVNULL)
+    share = tmp_path / "usr/local/share"
+    assert {str(path.relative_to(share)) for path in share.rglob("*") if path.is_file()} == {
+        f"man/man{page[-1]}/{page}" for page in PAGES} | {
+        "bash-completion/completions/nest-init", "fish/vendor_completions.d/nest-init.fish", "zsh/site-functions/_nest-init"}
 
 
 def test_the_pages_are_of_the_subcommands_there_are():
@@ -116,6 +122,13 @@ def test_no_text_of_the_page_names_a_variable_that_does_not_exist():
     variables = {"NEST_INIT_" + re.match(r"--([a-z-]+)", usage)[1].replace("-", "_").upper() for usage in OPTIONS}
     for text in PAGES.values():
         assert set(re.findall(r"NEST_INIT_[A-Z]+(?:_[A-Z]+)*", text)) - variables == set()
+
+
+def test_the_settings_of_a_target_are_those_that_a_check_takes():
+    names = re.search(r"key_names\[\]\[KEY_SIZE\] = \{(.*?)\}", (ROOT / "base/check.c").read_text(), re.S)[1]
+    settings = PAGES["nest-init-probe.1"].split("# SETTINGS")[1].split("# OPTIONS")[0]
+    documented = re.findall(r"^\|[ \[] ([a-z_]+)$", settings, re.M)
+    assert set(documented) == set(re.findall(r'"(\w+)"', names)) - {"bearer_file"}  # that is a page's
 
 
 # ---- keys ----
