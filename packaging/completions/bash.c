@@ -5,6 +5,7 @@ static const char kind_names[VALUE_KIND_COUNT][10] = {
 	[VALUE_IS_FREE] = "free",
 	[VALUE_IS_WORD] = "word",
 	[VALUE_IS_LIST] = "list",
+	[VALUE_IS_TARGET] = "target",
 	[VALUE_IS_FILE] = "file",
 	[VALUE_IS_DIRECTORY] = "directory",
 	[VALUE_IS_USER] = "user",

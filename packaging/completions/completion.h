@@ -6,10 +6,11 @@
 
 /* How a value is completed. */
 enum value_kind {
-	VALUE_IS_FREE, /* a time, a number: nothing is offered */
-	VALUE_IS_WORD, /* one of the words; behind one that ends with = : or / something follows */
-	VALUE_IS_LIST, /* some of the words, with commas between */
-	VALUE_IS_FILE, /* a file, or one of the words */
+	VALUE_IS_FREE,   /* a time, a number: nothing is offered */
+	VALUE_IS_WORD,   /* one of the words; behind one that ends with = : or / something follows */
+	VALUE_IS_LIST,   /* some of the words, with commas between */
+	VALUE_IS_TARGET, /* a word; behind file: and unix: a path */
+	VALUE_IS_FILE,   /* a file, or one of the words */
 	VALUE_IS_DIRECTORY,
 	VALUE_IS_USER,
 	VALUE_IS_GROUP,

@@ -6,7 +6,7 @@
 #define FILE_NAME VALUE_IS_FILE, ""
 #define CAPABILITIES VALUE_IS_LIST, "all none"
 #define ARCHITECTURES VALUE_IS_WORD, "amd64 arm64"
-#define TARGETS VALUE_IS_WORD, "http:// http+unix: tcp:// unix: file: exec:"
+#define TARGETS VALUE_IS_TARGET, "http:// http+unix: tcp:// unix: file: exec:"
 #define PROFILES "default logger monitor nginx node"
 /* Choices that several have. */
 #define HELP "help", 0, VALUE_NONE, NOTHING, "show what there is"

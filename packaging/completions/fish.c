@@ -38,7 +38,9 @@ static void fish_write_value(enum value_kind kind, const char *words, FILE *out)
 		[VALUE_IS_COMMAND] = "(__nest_init_command)",
 	};
 
-	if (kind == VALUE_IS_LIST)
+	if (kind == VALUE_IS_TARGET)
+		fprintf(out, " -a '%s (__nest_init_path)'", words);
+	else if (kind == VALUE_IS_LIST)
 		fprintf(out, " -a '(__fish_complete_list , \"string split \\' \\' \\'%s\\'\")'", words);
 	else if (calls[kind] != NULL)
 		fprintf(out, " -a '%s'", calls[kind]);

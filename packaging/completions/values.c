@@ -111,12 +111,12 @@ static struct value value_of_setter(uint8_t setter)
 		add_word("none stop restart", "");
 		return made_of(VALUE_IS_WORD, add_signals);
 	case ADD_READY:
-		return (struct value){ VALUE_IS_WORD, TARGETS " notify" };
+		return (struct value){ VALUE_IS_TARGET, TARGETS " notify" };
 	case ADD_LIVE:
 	case ADD_STARTUP:
-		return (struct value){ VALUE_IS_WORD, TARGETS };
+		return (struct value){ VALUE_IS_TARGET, TARGETS };
 	case ADD_LISTEN:
-		return (struct value){ VALUE_IS_WORD, "127.0.0.1: 0.0.0.0: unix:/ fd:" };
+		return (struct value){ VALUE_IS_TARGET, "127.0.0.1: 0.0.0.0: unix: fd:" };
 	case ADD_MERGE:
 		return (struct value){ VALUE_IS_WORD, "http:// http+unix:" };
 	case SET_TRACE_ENDPOINT:

@@ -27,6 +27,7 @@ static void zsh_write_action(enum value_kind kind, const char *words, FILE *out)
 		[VALUE_IS_FREE] = " ",
 		[VALUE_IS_WORD] = " _nest_init_word ",
 		[VALUE_IS_LIST] = " _nest_init_list ",
+		[VALUE_IS_TARGET] = " _nest_init_target ",
 		[VALUE_IS_FILE] = " _nest_init_file ",
 		[VALUE_IS_DIRECTORY] = "_files -/",
 		[VALUE_IS_USER] = "_users",

@@ -33,7 +33,7 @@ def shell(request, tmp_path_factory):
 def offers(shell, line):
     """What may stand in the place of the last word, or of the last item of its list: shells differ in how much of a
     word they name, and fish tells where a value may follow."""
-    return {re.sub(r"^(--[\w-]+=)?(.*,)?(?=.)", "", offer).rstrip("/") for offer in shell.ask(line) if not
+    return {re.sub(r"^(--[\w-]+=)?((file|unix):|.*,)?(?=.)", "", offer).rstrip("/") for offer in shell.ask(line) if not
             re.match(r"--[\w-]+=$", offer)}
 
 
@@ -70,6 +70,10 @@ CAPABILITIES = {"net_bind_service", "net_broadcast"}
     ("nest-init --group-add daemo", {"daemon"}),
     ("nest-init --drain ", set()),
     # Files where files belong, directories where these do.
+    ("nest-init probe file:al", {"alpha.json", "alphabet"}),
+    ("nest-init --live unix:be", {"beta.json"}),
+    ("nest-init --ready=file:al", {"alpha.json", "alphabet"}),
+    ("nest-init --metrics unix:al", {"alpha.json", "alphabet"}),
     ("nest-init --config be", {"beta.json"}),
     ("nest-init --seccomp ", {"node", "nginx", "default", "unconfined", "alpha.json", "beta.json", "alphabet"}),
     ("nest-init --seccomp=al", {"alpha.json", "alphabet"}),
