@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import examples
+
 ROOT = Path(__file__).resolve().parents[2]
 NEST_INIT = os.environ.get("NEST_INIT", str(ROOT / "build/release/nest-init"))
 ROOMS = ["base", "init", "health", "metrics", "logs", "seccomp-profiles"]
@@ -79,7 +81,7 @@ def test_a_pure_file_includes_nothing_that_acts(path):
 
 
 def test_the_format_is_clang_formats():
-    files = SOURCES + sorted((ROOT / "tests").glob("**/*.[ch]"))
+    files = SOURCES + sorted((ROOT / "tests").glob("**/*.[ch]")) + sorted((ROOT / "packaging/completions").glob("*.[ch]"))
     run = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
 
@@ -99,18 +101,12 @@ def test_the_release_is_one_small_static_file():
 
 
 README = (ROOT / "README.md").read_text()
-SHELL_EXAMPLES = [re.match(r"(.*?)\s+#\s*(\d+)$", line).groups()
-                  for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.strip().splitlines()]
+SHELL_EXAMPLES = [example for block in re.findall(r"```sh\n(.*?)```", README, re.S) for example in examples.commands(block)]
 
 
 @pytest.mark.parametrize("command,status", SHELL_EXAMPLES)
 def test_a_command_of_the_readme_ends_as_it_says(command, status, tmp_path):
-    (tmp_path / "nest-init").symlink_to(NEST_INIT)
-    run = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
-                          f"exec {command}" if command.startswith("nest-init ") else command], capture_output=True, text=True,
-                         timeout=60, cwd=tmp_path,
-                         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    assert run.returncode == int(status), run.stderr
+    examples.check(command, status, tmp_path)
 
 
 def test_the_readmes_list_of_subcommands_is_the_programs():
