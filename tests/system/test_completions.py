@@ -123,7 +123,6 @@ def test_each_subcommand_of_the_help_is_offered(shell):
     assert {"check", "exec", "seccomp"} < subcommands() <= offers(shell, "nest-init ")
 
 
-@pytest.mark.skipif("ctl" not in subcommands(), reason="this nest-init has no ctl")
 @pytest.mark.parametrize("words", ["ctl start", "ctl stop", "ctl restart", "ctl reload"])
 def test_the_options_of_ctl_are_those_of_its_help(shell, words):
     assert offers(shell, f"nest-init {words} --") == options_of("ctl", "--help")
