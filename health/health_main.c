@@ -95,22 +95,34 @@ static bool refuse_word(const char *word)
 	return false;
 }
 
+static bool set_timeout(const char *value, struct request *request)
+{
+	if (value == NULL) {
+		fputs("nest-init health: --timeout: a value is missing\n", stderr);
+		return false;
+	}
+	if (duration_parse(value, &request->timeout_ns) < 0 || request->timeout_ns == 0)
+		return refuse("--timeout:", value);
+	return true;
+}
+
 static bool parse_words(int argc, char **argv, struct request *request)
 {
+	static const char timeout[] = "--timeout=";
+
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			request->help = true;
 			return true;
 		}
-		if (strcmp(argv[i], "--timeout") == 0 && i + 1 == argc) {
-			fputs("nest-init health: --timeout: a value is missing\n", stderr);
-			return false;
-		}
 		if (strcmp(argv[i], "--json") == 0) {
 			request->json = true;
-		} else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
-			if (duration_parse(argv[++i], &request->timeout_ns) < 0 || request->timeout_ns == 0)
-				return refuse("--timeout:", argv[i]);
+		} else if (strcmp(argv[i], "--timeout") == 0) {
+			if (!set_timeout(argv[++i], request)) /* argv ends with NULL */
+				return false;
+		} else if (strncmp(argv[i], timeout, strlen(timeout)) == 0) {
+			if (!set_timeout(argv[i] + strlen(timeout), request))
+				return false;
 		} else if (!parse_kind(argv[i], request)) {
 			return refuse_word(argv[i]);
 		}

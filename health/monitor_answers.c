@@ -32,6 +32,7 @@ static void fill_verdict(struct monitor *monitor, enum check_kind kind, struct w
 bool monitor_knows_verdict(void *context, const struct wire_ask *ask, bool begins)
 {
 	struct monitor *monitor = context;
+
 	if (ask->question != WIRE_ASK_HEALTH)
 		return true;
 	if (begins)

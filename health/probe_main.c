@@ -117,11 +117,26 @@ static int take_options(int argc, char **argv, struct request *request)
 	return r;
 }
 
+/* What only a check that is run again and again has: here it would say what is not done. */
+static int refuse_repetition(const struct check *check)
+{
+	static const enum check_key keys[] = { CHECK_INTERVAL, CHECK_START_PERIOD, CHECK_START_INTERVAL, CHECK_RETRIES,
+		CHECK_SUCCESS_THRESHOLD, CHECK_JITTER };
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if ((check->given >> keys[i] & 1) != 0)
+			return refuse(check_key_name(keys[i]),
+				"is for a check of PID 1's monitor: a probe looks once, or until --wait is over");
+	return 0;
+}
+
 static int take_check(const struct check *check, struct request *request)
 {
 	struct check *own = &request->check[request->count];
 	struct check_timing timing = check_default_timing;
 
+	if (refuse_repetition(check) != 0)
+		return EXIT_USAGE;
 	if (check->target.kind == TARGET_NOTIFY)
 		return refuse("TARGET", "notify is what a workload tells PID 1: nothing that can be asked for");
 	if (request->count == PROBE_RUN_MAX)

@@ -28,6 +28,8 @@ int seccomp_main(int argc, char **argv)
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return command_help(help);
+	if (argc > 2 && strcmp(argv[2], "-h") == 0)
+		argv[2] = (char *)"--help";
 	for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
 		if (strcmp(name, subcommands[i].name) == 0)
 			return subcommands[i].main(argc - 1, argv + 1);

@@ -184,7 +184,7 @@ def test_targets_of_its_own_win_over_the_variables():
 def test_one_that_hangs_is_cut_at_the_timeout_and_the_others_are_told():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         checks = f"name=hangs http://127.0.0.1:{listener.getsockname()[1]}/ name=root file:/"
-        status, text = alone("--json", "--timeout", "300ms", NEST_INIT_READY=checks)
+        status, text = alone("--json", "--timeout=300ms", NEST_INIT_READY=checks)
     known = json.loads(text)["checks"]
     assert status == 1
     assert {name: found[0]["status"] for name, found in known.items()} == {"ready:hangs": "fail", "ready:root": "pass"}
@@ -268,6 +268,7 @@ def test_statuses_are_those_of_an_httpget_probe(redirecting, status, good):
     (["--reddy"], "unknown option '--reddy' (nest-init health --help)"),
     (["--timeout", "0"], "--timeout: '0': expected a duration above zero, such as 500ms or 5s"),
     (["--timeout"], "--timeout: a value is missing"),
+    (["--timeout=0"], "--timeout: '0': expected a duration above zero, such as 500ms or 5s"),
     (["--ready=fil:/"], "--ready: 'fil:/': "),
 ])
 def test_bad_usage_is_125(words, sentence):

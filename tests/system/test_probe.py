@@ -369,6 +369,8 @@ def test_wait_ends(closed_port):
     (["http://127.0.0.1/\r\nX: y"], "control byte 0x0d"),
     (["notify"], "TARGET: notify is what a workload tells PID 1"),
     (["expect=200"], "TARGET: a TARGET is missing"),
+    (["interval=3s tcp://127.0.0.1:1"], "interval: is for a check of PID 1's monitor: a probe looks once"),
+    (["jitter=10%", "tcp://127.0.0.1:1"], "jitter: is for a check of PID 1's monitor"),
     (["colour=red tcp://127.0.0.1:1"], "TARGET: unknown setting 'colour'"),
     (["header=Authorization: Bearer abc", "http://127.0.0.1/"], "(what holds blanks stands in quotes: header='Name: value'"),
     ([" "], "TARGET is missing"),

@@ -225,6 +225,7 @@ def test_what_is_neither_json_nor_a_filter_is_called_so(tmp_path, content):
 @pytest.mark.parametrize("subcommand", ["compile", "explain", "diff"])
 def test_help(subcommand):
     text = said(subcommand, "--help")
+    assert said(subcommand, "-h") == text
     assert text.startswith(f"Usage: nest-init seccomp {subcommand} ")
     assert subcommand in said("--help")
 
