@@ -247,8 +247,10 @@ static void take_entry(struct loop *loop, size_t number, const struct reload_ent
 		change(loop, number, entry);
 	else
 		unit_keep(unit, entry->definition);
-	if (entry->fate != RELOAD_SAME)
+	if (entry->fate != RELOAD_SAME) {
 		unit_schedule(unit);
+		confine_hide_own(entry->definition->spawn.plan); /* prctl(2) does not block */
+	}
 	unit->changed = true;
 }
 

@@ -2,13 +2,10 @@
 #include "init/commands.h"
 
 #include "base/clock.h"
-#include "base/dependencies.h"
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
 #include "base/version.h"
-#include "init/afresh.h"
-#include "init/definition.h"
 #include "init/help.h"
 #include "init/landlock.h"
 #include "init/loop.h"
@@ -18,6 +15,7 @@
 #include "init/report.h"
 #include "init/signals.h"
 #include "init/termination_log.h"
+#include "init/units.h"
 #include "seccomp-profiles/denial_reports.h"
 
 #include <assert.h>
@@ -31,17 +29,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define PRE_STOP_NS (10 * NS_PER_S)
-#define FOR_EVER "8760h"
-
 extern char **environ;
 
 /* Static: PID 1 allocates nothing for them, and pages that are never touched cost nothing. */
 static struct model model;
-static struct confine_plan first_plan;
 static struct loop loop;
 static struct personality personality;
-static bool is_reload; /* the units are prepared in a child, for PID 1 */
 
 /* --rewrite of the model and dumb-init's -r are one table: the two rooms name its marks alike. */
 static_assert(PERSONALITY_DROPPED == MODEL_REWRITE_NOTHING && PERSONALITY_SIGNALS + 1 == MODEL_SIGNALS,
@@ -103,59 +96,6 @@ static bool give_up_terminal(void)
 	return true;
 }
 
-static enum supervise_main_end main_end(void)
-{
-	switch (personality.main_end) {
-	case MAIN_END_AT_ONCE:
-		return SUPERVISE_END_AT_ONCE;
-	case MAIN_END_TERM_GROUP:
-		return SUPERVISE_TERM_AND_END;
-	default:
-		return SUPERVISE_ASK_LEFTOVERS;
-	}
-}
-
-/* What is not said: as long as the stop signal itself has at the least. */
-static int64_t pre_stop_time(const struct stop_policy *stop)
-{
-	int64_t half = (stop->timeout_ns - stop->drain_ns) / 2;
-
-	if (stop->pre_stop_timeout_ns > 0)
-		return stop->pre_stop_timeout_ns;
-	return half < PRE_STOP_NS ? half : PRE_STOP_NS;
-}
-
-/* What asks for a stop asks all of them. */
-static uint64_t stop_signals(void)
-{
-	uint64_t set = 0;
-
-	for (size_t i = 0; i < model_service_count(&model); i++)
-		set |= model_service(&model, i)->stop.on;
-	return set;
-}
-
-static void set_policy(const struct service *service, struct supervise *ret_machine)
-{
-	const struct stop_policy *stop = &service->stop;
-	const uint64_t on = stop_signals();
-	struct supervise_policy policy;
-
-	supervise_default_policy(&policy);
-	policy.main_end = main_end();
-	if (on != 0)
-		policy.stop_signals = on;
-	policy.stop_signal = stop->signal;
-	policy.drain_ns = stop->drain_ns;
-	policy.timeout_ns = stop->timeout_ns;
-	policy.pre_stop = stop->pre_stop != NULL;
-	policy.pre_stop_ns = pre_stop_time(stop);
-	memcpy(policy.clean_exit, stop->clean_exit, sizeof policy.clean_exit);
-	policy.restart = service->restart;
-	policy.watches = service->watch.count > 0 && personality.kind == NULL;
-	supervise_init(ret_machine, &policy);
-}
-
 /* Whoever says when the service is ready speaks for it. Under another name that is the workload itself, as under the
  * program that we stand in for, unless a check says so. */
 static void speak_for_service(void)
@@ -163,14 +103,6 @@ static void speak_for_service(void)
 	if ((personality.kind == NULL || service_has_ready_check(&model.main) || model_wants_notify(&model)) &&
 		notify_take(&loop.watchdog_ns) < 0)
 		warn("WATCHDOG_USEC is no number of microseconds: the service manager hears no WATCHDOG=1");
-}
-
-static bool has_exec_check(const struct service *service)
-{
-	for (size_t i = 0; i < service->check_count; i++)
-		if (service->check[i].command != NULL)
-			return true;
-	return false;
 }
 
 /* What the monitor reads again: our own words, or none of another program's. Its configuration is then in the
@@ -212,300 +144,8 @@ static int prepare_monitor(char **argv, struct complaint *ret_why)
 	return 0;
 }
 
-/* ---- the units ---- */
-
-/* A unit is not the only one: its messages have its name, and what it mounts is for it alone. */
-static bool is_one_of_several(void)
-{
-	return loop.unit_count > 1;
-}
-
-/* What a unit borrows; of the first one static, as it may be the only one. */
-struct preparation {
-	struct confine_plan plan;
-	struct personality personality;
-};
-
-/* Its words of a stop are its own; all else is the same for all. */
-static void set_personality(const struct service *service, struct personality *ret_personality)
-{
-	*ret_personality = personality;
-	ret_personality->command = service->command;
-	memcpy(ret_personality->rewrite, service->stop.rewrite, sizeof ret_personality->rewrite);
-}
-
-/* How its messages call it. */
-static int set_words(struct unit *unit, const struct service *service)
-{
-	static char nothing[] = "";
-	char *prefix = nothing;
-
-	unit->called = *unit->spawn.argv != NULL ? personality_basename(*unit->spawn.argv) : nothing;
-	if (is_one_of_several()) {
-		unit->called = service_name(service);
-		if (asprintf(&prefix, "%s: ", unit->called) < 0)
-			return -ENOMEM;
-	}
-	unit->prefix = prefix;
-	return 0;
-}
-
-static int prepare_logs(struct log_link *logs, const struct service *service, const struct confine_plan *plan,
-	struct complaint *ret_why)
-{
-	int error = log_link_plan(logs, &model, service, ret_why), executable;
-
-	if (error < 0 || is_reload)
-		return error; /* PID 1 opens them, who has them then */
-	executable = afresh_open("logs", ret_why);
-	if (executable < 0)
-		return executable;
-	error = log_link_open(logs, executable, plan);
-	return error < 0 ? complain(ret_why, -error, "--service-log: %s", strerror(-error)) : 0;
-}
-
-/* personality, plan: its own, borrowed. */
-static int prepare_unit(struct unit *unit, const struct service *service, const struct personality *own,
-	struct confine_plan *plan, uint32_t first_check, uint64_t entry_mask, struct complaint *ret_why)
-{
-	int error;
-
-	plan->command = own->command[0];
-	error = confine_plan(&service->confinement, warn, plan, ret_why);
-	if (error < 0)
-		return error;
-	if (is_one_of_several())
-		plan->is_pid_1 = false; /* what it mounts is for it alone */
-	if (loop.wants_monitor)
-		confine_read_capabilities(plan);
-	log_link_none(&unit->logs);
-	if (service->logging.format != LOGGING_NONE)
-		error = prepare_logs(&unit->logs, service, plan, ret_why);
-	if (error < 0)
-		return error;
-	unit->personality = own;
-	unit->spawn = (struct spawn_request){
-		.argv = own->command,
-		.signal_mask = entry_mask,
-		.plan = plan,
-		.personality = own,
-		.again = is_one_of_several(),
-		.watchdog = service->watchdog_ns > 0,
-		.silent = is_one_of_several() && !service_wants_notify(service),
-	};
-	unit->secrets.plan = plan;
-	unit->pre_stop = unit->spawn;
-	unit->pre_stop.argv = service->stop.pre_stop;
-	unit->pre_stop.again = true;
-	unit->pre_stop.beside = true;
-	unit->checks = (struct exec_checks){ .request = unit->pre_stop,
-		.check = service->check,
-		.count = has_exec_check(service) ? service->check_count : 0,
-		.first = first_check };
-	definition_place_own(unit);
-	unit->ready_follows_health = service_has_ready_check(service);
-	unit->on_unhealthy = service->on_unhealthy;
-	unit->unhealthy_signal = service->unhealthy_signal;
-	set_policy(service, &unit->machine);
-	error = set_words(unit, service);
-	return error < 0 ? complain(ret_why, -error, "%s", strerror(-error)) : 0;
-}
-
-/* Puts the place of the file before the sentence, if it begins like that. */
-static bool blame_place(const char *place, const char *begins, struct complaint *why)
-{
-	const struct complaint plain = *why;
-
-	if (place == NULL || strncmp(plain.text, begins, strlen(begins)) != 0)
-		return false;
-	complain(why, EINVAL, "%s%.450s", place, strchr(plain.text, ' ') + 1);
-	return true;
-}
-
-/* The message names the file's key, or else the service where there are several. */
-static int blame_service(const struct service *service, int error, struct complaint *why)
-{
-	struct complaint plain = *why;
-
-	if (blame_place(service->user_place, "user: user ", why) ||
-		blame_place(service->seccomp_place, "seccomp: ", why))
-		return error;
-	return !is_one_of_several() ? error : complain(why, -error, "%s: %.450s", service_name(service), plain.text);
-}
-
-/* Tasks have their times. */
-static int prepare_task(struct unit *unit, const struct service *service, struct complaint *ret_why)
-{
-	unit->run_ns = service->run_ns;
-	unit->scheduled = service->kind == SERVICE_SCHEDULED;
-	return unit->scheduled ? cron_parse(service->schedule, &unit->cron, ret_why) : 0;
-}
-
-static int prepare_service(size_t index, uint32_t first_check, uint64_t entry_mask, struct complaint *ret_why)
-{
-	const struct service *service = model_service(&model, index);
-	struct preparation *own = index == 0 ? NULL : calloc(1, sizeof *own);
-	int error;
-
-	if (index > 0 && own == NULL)
-		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	if (own != NULL)
-		set_personality(service, &own->personality);
-	error = prepare_unit(&loop.unit[index], service, own != NULL ? &own->personality : &personality,
-		own != NULL ? &own->plan : &first_plan, first_check, entry_mask, ret_why);
-	if (error == 0)
-		error = prepare_task(&loop.unit[index], service, ret_why);
-	loop.coordinator.unit[index].kind = service->kind;
-	loop.coordinator.unit[index].essential = service->essential;
-	return error < 0 ? blame_service(service, error, ret_why) : 0;
-}
-
-/* ---- what waits for targets ---- */
-
-static size_t count_waits(void)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < model_service_count(&model); i++)
-		count += model_service(&model, i)->wait_for != NULL;
-	return count;
-}
-
-/* Our own `nest-init probe`, as the service's user, and with no more than that takes. */
-static struct service *make_wait(const struct service *service)
-{
-	struct service *wait = calloc(1, sizeof *wait);
-	size_t count = 0, targets = 0;
-	char *name;
-
-	while (service->wait_for[targets] != NULL)
-		targets++;
-	if (wait == NULL || asprintf(&name, "%s.wait_for", service_name(service)) < 0)
-		return NULL;
-	service_defaults(wait);
-	wait->name = name;
-	wait->command = calloc(targets + 5, sizeof *wait->command);
-	if (wait->command == NULL)
-		return NULL;
-	wait->kind = SERVICE_ONCE;
-	wait->essential = service->essential;
-	wait->confinement.user = service->confinement.user;
-	wait->confinement.cap_given = true;
-	wait->confinement.cap_drop = UINT64_MAX;
-	wait->command[count++] = (char *)"/proc/self/exe";
-	wait->command[count++] = (char *)"probe";
-	wait->command[count++] = (char *)"--wait";
-	wait->command[count++] = (char *)FOR_EVER;
-	memcpy(wait->command + count, service->wait_for, targets * sizeof *wait->command);
-	return wait;
-}
-
-static int prepare_wait(size_t index, const struct service *service, uint64_t entry_mask, struct complaint *ret_why)
-{
-	const struct service *wait = make_wait(service);
-	struct preparation *own = calloc(1, sizeof *own);
-	int error;
-
-	if (wait == NULL || own == NULL)
-		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	set_personality(wait, &own->personality);
-	error = prepare_unit(&loop.unit[index], wait, &own->personality, &own->plan, 0, entry_mask, ret_why);
-	loop.unit[index].run_ns = service->run_ns;
-	loop.unit[index].spawn.streams[0] = STDERR_FILENO; /* what it says is ours: standard output is the services' */
-	loop.coordinator.unit[index].kind = wait->kind;
-	loop.coordinator.unit[index].essential = wait->essential;
-	return error < 0 ? blame_service(wait, error, ret_why) : 0;
-}
-
-/* Who waits for whom: as the file says, and each service with targets for its wait. */
-static int prepare_order(struct complaint *ret_why)
-{
-	struct dependency_edge *edge = NULL, *longer;
-	size_t count = 0, next = model_service_count(&model);
-	int error = dependencies_list(&model, &edge, &count);
-
-	longer = error < 0 ? NULL : realloc(edge, (count + count_waits() + 1) * sizeof *longer);
-	if (longer == NULL)
-		return complain(ret_why, ENOMEM, "%s", strerror(ENOMEM));
-	for (size_t i = 0; i < model_service_count(&model); i++)
-		if (model_service(&model, i)->wait_for != NULL)
-			longer[count++] = (struct dependency_edge){ (uint16_t)i, (uint16_t)next++, DEPENDS_COMPLETED };
-	loop.coordinator.edge = longer;
-	loop.coordinator.edge_count = count;
-	return 0;
-}
-
-/* Where nobody acts on a change there is nothing to compare. A file may have secrets later; its board stays. */
-static int prepare_board(void)
-{
-	struct secret_board *board = NULL;
-	int error;
-
-	if (model.config == NULL || !loop.wants_monitor || loop.secrets.board != NULL)
-		return 0;
-	error = secret_board_make(&board);
-	return error < 0 ? error : secret_rotation_prepare(&loop.secrets, board, &loop);
-}
-
-static int prepare_secrets(struct complaint *ret_why)
-{
-	bool may_rotate = false;
-	int error;
-
-	for (size_t i = 0; i < model.secret_count; i++)
-		may_rotate = may_rotate || model.secret[i].action != SECRET_NOTHING;
-	loop.secrets.list = (struct secret_list){ .secret = model.secret, .count = model.secret_count };
-	error = prepare_board();
-	if (error < 0)
-		return complain(ret_why, -error, "secrets: %s", strerror(-error));
-	for (size_t i = 0; i < model_service_count(&model); i++) {
-		loop.unit[i].may_rotate = may_rotate;
-		if (model_has_secrets(&model, i))
-			loop.unit[i].secrets = (struct secret_source){
-				.list = &loop.secrets.list, .service = i, .board = loop.secrets.board
-			};
-	}
-	return 0;
-}
-
-/* One service alone takes no memory but what is static. */
-static int make_units(size_t count, struct complaint *ret_why)
-{
-	static struct unit first_unit;
-	static struct coordinate_unit first_coordinated;
-
-	loop.unit_count = loop.coordinator.unit_count = count;
-	/* With room for what a reload may bring: what is not touched is none. */
-	loop.unit = count == 1 ? &first_unit : calloc(MODEL_UNITS_MAX, sizeof *loop.unit);
-	loop.coordinator.unit = count == 1 ? &first_coordinated
-					   : calloc(MODEL_UNITS_MAX, sizeof *loop.coordinator.unit);
-	return loop.unit == NULL || loop.coordinator.unit == NULL ? complain(ret_why, ENOMEM, "%s", strerror(ENOMEM))
-								  : 0;
-}
-
-static int prepare_units(uint64_t entry_mask, struct complaint *ret_why)
-{
-	const size_t services = model_service_count(&model);
-	size_t next = services;
-	uint32_t check = 0;
-	int error = make_units(services + count_waits(), ret_why);
-
-	if (error == 0 && is_one_of_several())
-		error = prepare_order(ret_why);
-	if (error == 0)
-		error = prepare_secrets(ret_why);
-	for (size_t i = 0; error == 0 && i < services; i++) {
-		error = prepare_service(i, check, entry_mask, ret_why);
-		check += (uint32_t)model_service(&model, i)->check_count;
-	}
-	for (size_t i = 0; error == 0 && i < services; i++)
-		if (model_service(&model, i)->wait_for != NULL)
-			error = prepare_wait(next++, model_service(&model, i), entry_mask, ret_why);
-	return error;
-}
-
 static char **own_argv;
-static uint64_t own_entry_mask;
+static struct units_request request = { .loop = &loop, .model = &model, .personality = &personality };
 
 /* In the child of a reload, in whose memory all of this is its own. */
 static int read_again(const struct model **ret_model, struct complaint *ret_why)
@@ -513,10 +153,7 @@ static int read_again(const struct model **ret_model, struct complaint *ret_why)
 	enum options_wish wish;
 	int error;
 
-	is_reload = true;
 	memset(&model, 0, sizeof model);
-	memset(&first_plan, 0, sizeof first_plan);
-	memset(loop.unit, 0, sizeof *loop.unit);
 	error = options_parse(own_argv, environ, CONFIG_DEFAULT, &model, &wish, ret_why);
 	if (error == 0 && model.config == NULL)
 		return complain(ret_why, ENOENT, "the configuration is gone");
@@ -525,11 +162,12 @@ static int read_again(const struct model **ret_model, struct complaint *ret_why)
 	personality.command = model.main.command;
 	memcpy(personality.rewrite, model.main.stop.rewrite, sizeof personality.rewrite);
 	*ret_model = &model;
-	return prepare_units(own_entry_mask, ret_why);
+	request.is_reload = true;
+	return units_prepare(&request, ret_why);
 }
 
 /* Everything that may fail. Returns 0, or -errno with a sentence. */
-static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
+static int prepare(char **argv, struct complaint *ret_why)
 {
 	char **otel_env;
 	int error;
@@ -539,7 +177,7 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.wants_monitor = model_wants_monitor(&model);
 	error = otel_prepare(&model, personality.command[0], warn, &otel_env, ret_why);
 	if (error == 0)
-		error = prepare_units(entry_mask, ret_why);
+		error = units_prepare(&request, ret_why);
 	if (error == 0)
 		error = prepare_monitor(argv, ret_why);
 	if (error < 0)
@@ -547,7 +185,6 @@ static int prepare(char **argv, uint64_t entry_mask, struct complaint *ret_why)
 	loop.monitor.otel = otel_env;
 	loop.unit->spawn.hand_over_terminal = give_up_terminal();
 	own_argv = argv;
-	own_entry_mask = entry_mask;
 	loop.reload.model = &model;
 	if (model.config != NULL && personality.kind == NULL)
 		loop.reload.read = read_again;
@@ -643,27 +280,20 @@ static void take_log_format(void)
 			log_set(format, LOG_LEVEL_NOTICE);
 }
 
-/* What waits for targets is no service of the model: nobody asks for its name. */
-static const char *unit_name(size_t index)
-{
-	return index < model_service_count(&model) ? service_name(model_service(&model, index)) : "";
-}
-
 int run_main(int argc, char **argv)
 {
 	const struct personality_kind *kind = personality_find(argv[0]);
 	struct complaint why;
-	uint64_t entry_mask;
 	int status;
 
-	signals_block_all(&entry_mask);
+	signals_block_all(&request.entry_mask);
 	loop.start_time_ns = clock_wall_ns();
 	take_log_format();
 	hold_standard_descriptors();
 	status = kind != NULL ? parse_as(kind, argc, argv) : parse_own(argv);
 	if (status >= 0)
 		return status;
-	if (prepare(argv, entry_mask, &why) < 0)
+	if (prepare(argv, &why) < 0)
 		return refuse(&why);
 	become_reaper();
 	log_never_block();
@@ -671,6 +301,6 @@ int run_main(int argc, char **argv)
 		confine_hide_own(loop.unit[i].spawn.plan);
 	loop_init(&loop);
 	for (size_t i = 0; i < loop.unit_count; i++)
-		unit_init(&loop.unit[i], &loop, i, unit_name(i));
+		unit_init(&loop.unit[i], &loop, i, units_name(&model, i));
 	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

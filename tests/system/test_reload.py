@@ -289,6 +289,19 @@ def test_another_user_may_not(nest_init, tmp_path):
         assert "read again" not in n.errors()
 
 
+def test_what_is_confined_by_a_reload_finds_pid_1_closed(either, public):
+    """As one of its own user: a process that is not dumpable is root's (proc(5))."""
+    def owner(n):
+        return os.stat(f"/proc/{n.pid}/mem").st_uid
+
+    with Configured(either, public, services(db=SLEEP, app=SLEEP), wrap=AS_1234) as n:
+        running(n, "db", "app")
+        assert owner(n) == 1234
+        assert n.reload(services(db=SLEEP, app={"command": SLEEP, "seccomp": {"profile": "node"}}))[0] == 0
+        wait_until(lambda: n.states()["app"] == ("running", 2))
+        assert owner(n) == 0
+
+
 # --- what goes wrong meanwhile ------------------------------------------------------------------------------------
 
 def test_a_file_that_hangs_holds_nobody_up(either, tmp_path):
