@@ -65,8 +65,7 @@ def rendered(kubectl):
 
 
 def node(script, text, modules):
-    return subprocess.run(["node", SCHEMAS / script], input=text, capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "NODE_PATH": str(modules)})
+    return subprocess.run(["node", SCHEMAS / script, modules], input=text, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
-// Standard input, a JSON array of Kubernetes objects, against what is published of them: each by the JSON Schema of its kind
-// (patterns, enumerations, ranges), and all by TypeScript's types, which refuse a field that is not there. A line for each
-// thing that is wrong, and status 1.
+// kubernetes.cjs NODE_MODULES: standard input, a JSON array of Kubernetes objects, against what is published of them. Each by
+// the JSON Schema of its kind (patterns, enumerations, ranges), and all by TypeScript's types, which refuse a field that is not
+// there. A line for each thing that is wrong, and status 1.
 const { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const ts = require('typescript');
 
-const MODULES = process.env.NODE_PATH;
+const MODULES = process.argv[2];
+const load = createRequire(MODULES);
+const ts = load('typescript');
+
 const packageOf = (group) => (group === 'monitoring.coreos.com' ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models');
 
 // apps/v1 is a module of that name, v1 is the core group.
@@ -14,7 +17,7 @@ const moduleOf = (object) => `${packageOf(object.apiVersion.split('/')[0])}/${ob
 
 function byTheSchema(object) {
   try {
-    new (require(moduleOf(object))[object.kind])(object).validate();
+    new (load(moduleOf(object))[object.kind])(object).validate();
     return [];
   } catch (error) {
     return [`${object.kind} ${object.metadata.name}: ${error.message}`];
