@@ -12,8 +12,9 @@ def installed(source, into):
         wanted = (source / "package-lock.json").read_text()
         stamp = into / "stamp"
         if not stamp.exists() or stamp.read_text() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(source / name, into)
+            for name in ("package.json", "package-lock.json", ".npmrc"):
+                if (source / name).exists():
+                    shutil.copy(source / name, into)
             subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=into,
                            check=True, timeout=300, stdout=subprocess.DEVNULL)
             stamp.write_text(wanted)

@@ -236,7 +236,7 @@ def test_kubernetes_finds_it_by_its_annotations(tmp_path):
 
 
 def test_the_pod_monitor_has_the_operators_shape():
-    monitor = yaml.safe_load((RULES / "podmonitor.yml").read_text())
+    monitor = yaml.safe_load((REPO / "packaging/kubernetes/monitoring/podmonitor.yml").read_text())
     assert (monitor["apiVersion"], monitor["kind"]) == ("monitoring.coreos.com/v1", "PodMonitor")
     assert monitor["metadata"]["name"] and set(monitor["spec"]) == {"selector", "namespaceSelector", "podMetricsEndpoints"}
     endpoint, = monitor["spec"]["podMetricsEndpoints"]
