@@ -641,6 +641,24 @@ static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
 	coordinate(loop, info);
 }
 
+/* Where a file is the configuration HUP has that read again, unless a service is told what becomes of it. */
+static void take_hangup(struct loop *loop, struct supervise_event event, const siginfo_t *info)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < loop->unit_count; i++) {
+		const uint8_t becomes = loop->unit[i].personality->rewrite[SIGHUP];
+
+		if (becomes == 0 || becomes == PERSONALITY_DROPPED ||
+			loop->coordinator.unit[i].kind != SERVICE_LASTING)
+			continue;
+		any = true;
+		unit_step(&loop->unit[i], event, info);
+	}
+	if (!any)
+		reload_start(loop, true);
+}
+
 static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 {
 	const struct supervise_event event = { .type = SUPERVISE_EVENT_SIGNAL, .signal = signal };
@@ -654,7 +672,7 @@ static void take_signal(struct loop *loop, int signal, const siginfo_t *info)
 		return;
 	loop->snapshot.signals_received[signal]++;
 	if (signal == SIGHUP && loop->reload.read != NULL && !supervise_asks_for_stop(&loop->unit->machine, signal))
-		reload_start(loop, true);
+		take_hangup(loop, event, info);
 	else if (!supervise_asks_for_stop(&loop->unit->machine, signal))
 		pass_on(loop, event, info);
 	else if (loop->coordinator.stopping)

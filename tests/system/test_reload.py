@@ -103,6 +103,31 @@ def test_hup_does_it_and_reaches_no_service(either, tmp_path):
         n.wait_for("hup")
 
 
+def test_hup_is_its_service_s_where_that_says_so(either, tmp_path):
+    says = ["sh", "-c", "trap 'echo hup' HUP; trap 'echo usr1' USR1; echo up; while :; do sleep 0.02; done"]
+
+    def all_of(becomes, seconds=1000):
+        return services(db=["sleep", str(seconds)], app={"command": says, "stop": {"rewrite": {"HUP": becomes}}})
+
+    with Configured(either, tmp_path, all_of("HUP")) as n:
+        n.wait_for("up")
+        n.write(all_of("USR1", 1001))
+        n.kill(signal.SIGHUP)
+        n.wait_for("hup")
+        assert n.states()["db"] == ("running", 1) and "read again" not in n.errors()
+        assert ctl(n, "reload")[0] == 0
+        wait_until(lambda: n.lines().count("up") == 2)
+        n.kill(signal.SIGHUP)
+        n.wait_for("usr1")
+        # One that is to hear nothing of it leaves it to the file.
+        assert n.reload(all_of(0, 1001))[0] == 0
+        wait_until(lambda: n.lines().count("up") == 3)
+        n.write(all_of(0, 1002))
+        n.kill(signal.SIGHUP)
+        wait_until(lambda: n.states()["db"] == ("running", 3))
+        assert n.lines().count("hup") == 1 and n.lines().count("usr1") == 1
+
+
 def test_without_a_file_hup_is_the_services(either):
     with Namespace(either, "sh", "-c", "trap 'echo hup; exit 3' HUP; echo up; while :; do sleep 0.02; done",
                    options=["--live", "file:/"]) as n:
