@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/monitor_fds.h"
 #include "base/options.h"
-#include "health/monitor.h"
+#include "health/monitor_main.h"
 #include "health/verdict_log.h"
 #include "metrics/app_pages_main.h"
 #include "seccomp-profiles/embedded.h"

@@ -649,8 +649,7 @@ static void take_hangup(struct loop *loop, struct supervise_event event, const s
 	for (size_t i = 0; i < loop->unit_count; i++) {
 		const uint8_t becomes = loop->unit[i].personality->rewrite[SIGHUP];
 
-		if (becomes == 0 || becomes == PERSONALITY_DROPPED ||
-			loop->coordinator.unit[i].kind != SERVICE_LASTING)
+		if (becomes == 0 || becomes == PERSONALITY_DROPPED || loop->coordinator.unit[i].kind != SERVICE_LASTING)
 			continue;
 		any = true;
 		unit_step(&loop->unit[i], event, info);

@@ -40,7 +40,7 @@ def includes(path):
 
 
 def is_main(path):
-    return path.name == "main.c" or path.name.endswith("_main.c")
+    return path.name == "main.c" or path.name.endswith(("_main.c", "_main.h"))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -1,5 +1,5 @@
 /* What clients of the control socket are told, and who is handed over to PID 1. */
-#include "health/monitor.h"
+#include "health/monitor_main.h"
 
 #include "base/fdio.h"
 #include "base/monitor_fds.h"

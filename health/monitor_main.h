@@ -1,5 +1,6 @@
-/* The monitor's own state, which its files share: health/monitor_main.c with the start and the loop, monitor_channel.c
- * with what PID 1 tells and is told, monitor_pages.c and monitor_answers.c with what others ask for. */
+/* The monitor's own state, which its files share: health/monitor_main.c with the start and the loop,
+ * monitor_channel_main.c with what PID 1 tells and is told, monitor_pages_main.c and monitor_answers_main.c with what
+ * others ask for. */
 #pragma once
 
 #include "base/control.h"
@@ -54,7 +55,7 @@ struct monitor {
 	struct wire_health *told; /* of each service: what PID 1 was told last */
 };
 
-/* ---- PID 1 (health/monitor_channel.c) ---- */
+/* ---- PID 1 (health/monitor_channel_main.c) ---- */
 
 /* Takes what PID 1 has sent, all of it: only the last one counts. */
 void monitor_drain(struct monitor *monitor);

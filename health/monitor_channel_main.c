@@ -1,5 +1,5 @@
 /* What the monitor hears from PID 1, and tells it; and what follows from that for all who ask. */
-#include "health/monitor.h"
+#include "health/monitor_main.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"

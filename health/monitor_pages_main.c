@@ -1,5 +1,5 @@
 /* The HTTP pages: what they are made of is gathered when somebody looks. */
-#include "health/monitor.h"
+#include "health/monitor_main.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
