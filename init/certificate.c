@@ -69,9 +69,8 @@ static void fill_certificate(const struct unit *unit, struct death *ret_death)
 		.stop_signal = unit->asked_signal,
 		.unhealthy = machine->unhealthy,
 		.late = machine->late,
-		.changed = machine->changed && !unit->by_hand,
-		.by_hand = unit->by_hand,
-		.renewed = unit->renewed,
+		.stopped_by = unit->stopped_by == STOPPED_BY_NOBODY && machine->changed ? STOPPED_BY_CHANGE
+											: unit->stopped_by,
 		.stopping_ns = end_ns - unit->stop_began_at_ns,
 		.asked_ns = end_ns - unit->asked_at_ns,
 		.passed = unit->passed,

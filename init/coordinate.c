@@ -82,7 +82,7 @@ bool coordinate_hold(struct coordinator *coordinator, size_t number)
 {
 	struct coordinate_unit *unit = &coordinator->unit[number];
 
-	if (coordinator->stopping || is_over(unit) || unit->phase == COORDINATE_STOPPING)
+	if (coordinator->stopping || is_over(unit) || (unit->phase == COORDINATE_STOPPING && !unit->renews))
 		return false;
 	unit->held = true;
 	unit->renews = false;

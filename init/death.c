@@ -5,6 +5,7 @@
 #include "base/signame.h"
 #include "init/last_words.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +31,17 @@ static void say(struct text *text, const char *format, ...)
 		text->length = text->size - 1;
 }
 
+static const struct {
+	char name[10], sentence[40];
+} stoppers[] = {
+	[STOPPED_BY_CHANGE] = { "change", "a change of its files" },
+	[STOPPED_BY_SECRET] = { "secret", "a change of a secret" },
+	[STOPPED_BY_HAND] = { "hand", "it was stopped by hand" },
+	[STOPPED_BY_RELOAD] = { "reload", "a reload stopped it" },
+	[STOPPED_BY_CONTAINER] = { "container", "another service's end stopped it" },
+};
+static_assert(sizeof stoppers / sizeof stoppers[0] == STOPPED_BY_COUNT, "each has its words");
+
 enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool filtered)
 {
 	if (!WIFSIGNALED(wait_status))
@@ -44,7 +56,7 @@ enum wire_cause death_cause(int wait_status, uint64_t oom_kills, bool ours, bool
 
 enum log_level death_level(const struct death *death)
 {
-	const bool asked = death->stop_signal != 0 || death->changed || death->by_hand || death->renewed;
+	const bool asked = death->stop_signal != 0 || death->stopped_by != STOPPED_BY_NOBODY;
 	const bool killed = death->ended && WIFSIGNALED(death->wait_status) && !asked;
 
 	if (death->refusal != NULL)
@@ -90,12 +102,8 @@ static void say_stop(struct text *text, const struct death *death)
 		say(text, ", %s after its time was over", time);
 	else if (death->unhealthy)
 		say(text, ", %s after a check found it unhealthy", time);
-	if (death->changed)
-		say(text, ", %s after a change of its files", time);
-	if (death->by_hand)
-		say(text, ", %s after it was stopped by hand", time);
-	if (death->renewed)
-		say(text, ", %s after a reload stopped it", time);
+	if (death->stopped_by != STOPPED_BY_NOBODY)
+		say(text, ", %s after %s", time, stoppers[death->stopped_by].sentence);
 	duration_format(death->asked_ns, time);
 	if (death->stop_signal != 0)
 		say(text, ", %s after SIG%s asked for a stop", time, signal_name(death->stop_signal, name));
@@ -221,12 +229,8 @@ void death_add(struct json_line *line, const void *context)
 	json_line_seconds(line, "lived_seconds", death->lived_ns);
 	if (death->unhealthy)
 		json_line_text(line, "stopped_by", death->late ? "timeout" : "check");
-	if (death->changed)
-		json_line_text(line, "stopped_by", "change");
-	if (death->by_hand)
-		json_line_text(line, "stopped_by", "hand");
-	if (death->renewed)
-		json_line_text(line, "stopped_by", "reload");
+	if (death->stopped_by != STOPPED_BY_NOBODY)
+		json_line_text(line, "stopped_by", stoppers[death->stopped_by].name);
 	if (death->stop_signal != 0) {
 		json_line_text(line, "stop_signal", signal_name(death->stop_signal, name));
 		json_line_seconds(line, "stop_seconds", death->asked_ns);

@@ -21,6 +21,17 @@ struct leftovers {
 	} some[LEFTOVER_NAMES_MAX]; /* the first of them */
 };
 
+/* What asked for its end, where neither a signal nor a check did. */
+enum stopped_by {
+	STOPPED_BY_NOBODY,
+	STOPPED_BY_CHANGE,    /* of its files: it is started again */
+	STOPPED_BY_SECRET,    /* one that it has is another one now: the same */
+	STOPPED_BY_HAND,      /* somebody did (nest-init ctl) */
+	STOPPED_BY_RELOAD,    /* of the configuration */
+	STOPPED_BY_CONTAINER, /* another service's end stops all */
+	STOPPED_BY_COUNT,
+};
+
 struct death {
 	const char *program; /* the workload's, without its directory; borrowed */
 	pid_t pid;
@@ -31,12 +42,10 @@ struct death {
 	const char *refusal;    /* EXEC and REFUSED: the sentence that says why, borrowed */
 	const char *last_words; /* lines of its standard error (init/last_words.h), or NULL; borrowed */
 	int64_t lived_ns;
-	int stop_signal;     /* that asked for a stop; 0: none did */
-	bool unhealthy;      /* a check did, before any signal */
-	bool late;           /* or its time was over */
-	bool changed;        /* a change of its files did: it is started again */
-	bool by_hand;        /* somebody did (nest-init ctl) */
-	bool renewed;        /* a reload of the configuration did */
+	int stop_signal; /* that asked for a stop; 0: none did */
+	bool unhealthy;  /* a check did, before any signal */
+	bool late;       /* or its time was over */
+	enum stopped_by stopped_by;
 	int64_t stopping_ns; /* since the first of these asked for its end */
 	int64_t asked_ns;    /* since the stop signal did */
 	unsigned passed;     /* a bit for each enum wire_deadline that did */

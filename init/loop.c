@@ -210,12 +210,14 @@ static void stop_unit(struct loop *loop, struct unit *unit, const siginfo_t *inf
 	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = loop->stop_signal }, info);
 }
 
-/* That is why it stops, and not the container. */
-static bool is_reloaded(const struct loop *loop, size_t number)
+/* Who stops one by hand has said so already. */
+static enum stopped_by who_stops(const struct loop *loop, size_t number)
 {
 	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
 
-	return !loop->coordinator.stopping && (coordinated->renews || coordinated->removed);
+	if (loop->coordinator.stopping)
+		return loop->stop_asked ? STOPPED_BY_NOBODY : STOPPED_BY_CONTAINER;
+	return coordinated->renews || coordinated->removed ? STOPPED_BY_RELOAD : loop->unit[number].stopped_by;
 }
 
 static void act(struct loop *loop, const struct coordinate_action *action, const siginfo_t *info)
@@ -225,7 +227,7 @@ static void act(struct loop *loop, const struct coordinate_action *action, const
 		unit_start(&loop->unit[action->unit]);
 		break;
 	case COORDINATE_STOP:
-		loop->unit[action->unit].renewed = is_reloaded(loop, action->unit);
+		loop->unit[action->unit].stopped_by = who_stops(loop, action->unit);
 		stop_unit(loop, &loop->unit[action->unit], info);
 		break;
 	default:
@@ -636,6 +638,7 @@ static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
 	if (loop->unit_count > 1)
 		log_line(LOG_LEVEL_NOTICE, "SIG%s: stopping", signal_name(signal, name));
 	loop->stop_signal = signal;
+	loop->stop_asked = true;
 	coordinate_stop(&loop->coordinator);
 	loop_tell_stopping(loop); /* one that is stopped by hand hears of nothing new */
 	coordinate(loop, info);

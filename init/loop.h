@@ -36,7 +36,8 @@ struct loop {
 	bool ended;
 	bool coordinating;      /* what is to be started and stopped is being done */
 	bool unsent;            /* the monitor's channel was full */
-	int stop_signal;        /* that asked for the stop of all */
+	int stop_signal;        /* that asked for the stop of all, or the usual one where none did */
+	bool stop_asked;        /* one did */
 	bool ready_told;        /* READY=1 goes out once */
 	bool stopping_told;     /* and so does STOPPING=1 */
 	bool reap_again;        /* waitpid(2) failed: there may be somebody to reap without a SIGCHLD */

@@ -67,11 +67,12 @@ static enum wire_result stop(struct loop *loop, struct unit *unit, size_t number
 
 	if (unit->machine.policy.stop_signals == 0)
 		return WIRE_RESULT_FOREIGN;
-	if (coordinated->phase == COORDINATE_STOPPING)
+	if (coordinated->phase == COORDINATE_STOPPING && !coordinated->renews)
 		return WIRE_RESULT_TAKEN;
 	if (!coordinate_hold(&loop->coordinator, number))
 		return WIRE_RESULT_NEEDLESS;
-	unit->by_hand = unit->main_pid > 0;
+	if (unit->main_pid > 0)
+		unit->stopped_by = STOPPED_BY_HAND;
 	return WIRE_RESULT_TAKEN;
 }
 
@@ -87,7 +88,8 @@ static enum wire_result restart(struct loop *loop, struct unit *unit, size_t num
 		return WIRE_RESULT_BUSY;
 	if (!unit_can_start_again(unit))
 		return WIRE_RESULT_NO_START;
-	unit->by_hand = unit->machine.state == SUPERVISE_RUNNING;
+	if (unit->machine.state == SUPERVISE_RUNNING)
+		unit->stopped_by = STOPPED_BY_HAND;
 	unit_step(
 		unit, (struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_AGAIN }, NULL);
 	return WIRE_RESULT_TAKEN;

@@ -42,6 +42,11 @@ static bool is_pending(const struct loop *loop)
 	return false;
 }
 
+static bool is_wanted_again(const struct loop *loop)
+{
+	return loop->reload.again && !loop->coordinator.stopping && !is_pending(loop);
+}
+
 static void forget(struct reload_image **image)
 {
 	if (*image != NULL)
@@ -94,15 +99,16 @@ enum wire_result reload_start(struct loop *loop, bool later)
 
 	if (reload->read == NULL)
 		return WIRE_RESULT_NO_FILE;
-	if (reload->pid != 0 && later)
-		reload->again = true;
-	if (reload->pid != 0)
+	if (loop->coordinator.stopping)
+		return WIRE_RESULT_ENDING;
+	if (reload->pid == 0 && later && !reload->again && is_pending(loop))
+		log_line(LOG_LEVEL_NOTICE,
+			"the configuration is read again once the service that has changed has stopped");
+	if (reload->pid != 0 || is_pending(loop)) {
+		reload->again = reload->again || later;
 		return later ? WIRE_RESULT_TAKEN : WIRE_RESULT_BUSY;
-	if (is_pending(loop)) {
-		log_line(LOG_LEVEL_WARNING,
-			"the configuration is not read again: a service that has changed still stops");
-		return WIRE_RESULT_BUSY;
 	}
+	reload->again = false;
 	if (begin(loop))
 		return WIRE_RESULT_TAKEN;
 	log_line(LOG_LEVEL_ERROR, "the configuration is not read again: %s", strerror(errno));
@@ -123,7 +129,7 @@ int64_t reload_deadline_ns(const struct loop *loop)
 	const struct reload *reload = &loop->reload;
 
 	if (reload->pid == 0)
-		return TIME_NEVER;
+		return is_wanted_again(loop) ? 0 : TIME_NEVER;
 	if (reload->ended || (loop->coordinator.stopping && reload->deadline_ns != TIME_NEVER))
 		return 0;
 	return reload->deadline_ns; /* TIME_NEVER: it was killed, and is to be reaped */
@@ -362,8 +368,11 @@ void reload_run(struct loop *loop, int64_t now)
 {
 	struct reload *reload = &loop->reload;
 
-	if (reload->pid == 0)
+	if (reload->pid == 0) {
+		if (is_wanted_again(loop))
+			reload_start(loop, true);
 		return;
+	}
 	if (!reload->ended) {
 		if (now >= reload->deadline_ns || loop->coordinator.stopping) {
 			kill(reload->pid, SIGKILL);
@@ -376,8 +385,4 @@ void reload_run(struct loop *loop, int64_t now)
 		return;
 	}
 	finish(loop);
-	if (reload->again) {
-		reload->again = false;
-		reload_start(loop, false);
-	}
 }

@@ -1,6 +1,7 @@
 #include "init/secret_read.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fdio.h"
 #include "init/capabilities.h"
 #include "init/secret_env.h"
@@ -20,6 +21,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
@@ -27,6 +29,7 @@
 
 #define VARIABLES_MAX 256
 #define GROUPS_MAX 256
+#define LOOK_AGAIN_NS (20 * NS_PER_MS)
 
 extern char **environ;
 
@@ -214,6 +217,18 @@ static ssize_t read_bytes(const struct confine_plan *plan, const char *path, str
 	return length;
 }
 
+/* The same, once there is something to read. */
+static ssize_t read_patiently(const struct secret_source *source, const char *path, struct complaint *ret_why)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_NS };
+	const int64_t until = clock_now_ns() + source->patience_ns;
+	ssize_t length;
+
+	while (((length = read_bytes(source->plan, path, ret_why)) == 0 || length == -ENOENT) && clock_now_ns() < until)
+		nanosleep(&pause, NULL);
+	return length;
+}
+
 /* NAME and NAME_FILE are one thing said twice, unless it is the very same file. */
 static int check_unset(
 	const struct secret_source *source, const char *name, const char *path, struct complaint *ret_why)
@@ -282,7 +297,7 @@ static int give_file(const struct secret_source *source, enum secret_form form, 
 	ssize_t length = check_unset(source, name, path, &plain);
 
 	if (length == 0)
-		length = read_bytes(source->plan, path, &plain);
+		length = read_patiently(source, path, &plain);
 	if (length >= 0) {
 		*ret_hash = secret_hash(&text, (size_t)length);
 		length = form == SECRET_MEMORY ? give_memory(name, (size_t)length, &plain)

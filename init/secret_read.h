@@ -30,6 +30,8 @@ struct secret_source {
 	size_t service;                  /* its index */
 	const struct confine_plan *plan; /* borrowed: who it is */
 	struct secret_board *board;      /* borrowed; NULL: nobody compares them */
+	int64_t patience_ns; /* how long a file that is empty or not there is waited for, as one that is being replaced
+			      */
 };
 
 /* Before the point of no return: the memory, and the key of the hashes. Returns 0 or -errno. */

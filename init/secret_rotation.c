@@ -237,10 +237,12 @@ static void start_again(struct loop *loop)
 
 	for (size_t i = 0; i < loop->unit_count; i++)
 		describe(loop, i, &rotation->service[i]);
-	if (rotation_next(rotation, &next))
-		unit_step(&loop->unit[next],
-			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_ROTATED },
-			NULL);
+	if (!rotation_next(rotation, &next))
+		return;
+	if (loop->unit[next].machine.state == SUPERVISE_RUNNING)
+		loop->unit[next].stopped_by = STOPPED_BY_SECRET;
+	unit_step(&loop->unit[next],
+		(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_ROTATED }, NULL);
 }
 
 /* ---- events ---- */

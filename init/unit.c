@@ -19,6 +19,8 @@
 /* How long the last words of a life are waited for before its end is told. */
 #define LAST_WORDS_NS (100 * NS_PER_MS)
 #define PEEK_NS (5 * NS_PER_MS)
+/* A stop waits no longer for a child that waits for a secret. */
+#define SECRET_PATIENCE_NS (5 * NS_PER_S)
 
 /* Of its filter, once it is planned. */
 static void report_filter(struct unit *unit)
@@ -112,6 +114,8 @@ static void act_spawn(struct unit *unit)
 	unit_tell_end(unit); /* of the life before this one */
 	if (log_link_is_there(&unit->logs))
 		log_link_begin_life(&unit->logs);
+	if (unit->record.starts > 0) /* what it had then may be on its way to be another one */
+		unit->secrets.patience_ns = SECRET_PATIENCE_NS;
 	/* fork(2) does not wait for anything; the child does all that may take time. */
 	error = spawn_workload(&unit->spawn, &unit->main_pid, &unit->news_fd);
 	if (error < 0) {
@@ -155,7 +159,7 @@ static void forget_life(struct unit *unit)
 	unit->main_pid = 0;
 	unit->not_enforced = 0;
 	unit->executed = unit->refused = unit->was_ready = unit->was_unhealthy = false;
-	unit->by_hand = unit->renewed = false;
+	unit->stopped_by = STOPPED_BY_NOBODY;
 	unit->live = true;
 	unit->signal_trouble_told = unit->orphans_trouble_told = false;
 	unit->signals_sent = 0;
@@ -202,20 +206,22 @@ void unit_start(struct unit *unit)
 
 static void act_not_ready(struct unit *unit, int signal)
 {
-	const bool by_hand = (unit->by_hand || unit->renewed) && unit->stop_began_at_ns == 0;
+	const bool by_ourselves = unit->stopped_by != STOPPED_BY_NOBODY && unit->stop_began_at_ns == 0;
 	const int64_t now = clock_now_ns();
 
 	if (unit->stop_began_at_ns == 0)
 		unit->stop_began_at_ns = now;
-	if (signal != 0 && !by_hand)
+	if (signal != 0 && !by_ourselves)
 		unit->asked_at_ns = now;
-	unit->asked_signal = by_hand ? 0 : signal; /* nobody has sent one */
+	unit->asked_signal = by_ourselves ? 0 : signal; /* nobody has sent one */
 	unit->record.stop_deadline_ns = wall_of(unit->machine.kill_at_ns);
 	unit->changed = true;
 	if (!unit->machine.restart)
 		loop_tell_stopping(unit->loop);
 	loop_send(unit->loop); /* before the workload hears of it: no request is to come to one that is leaving */
-	if (by_hand)
+	if (unit->stopped_by == STOPPED_BY_SECRET)
+		log_line(LOG_LEVEL_INFO, "a secret has changed: %s is started again", unit->called);
+	else if (by_ourselves)
 		log_line(LOG_LEVEL_INFO, "%sstopping", unit->prefix);
 	else if (signal == 0 && unit->machine.changed)
 		log_line(LOG_LEVEL_INFO, "files have changed: %s is started again", unit->called);

@@ -33,19 +33,18 @@ struct unit {
 	int unhealthy_signal; /* of UNHEALTHY_SIGNAL */
 
 	/* Its own: */
-	struct loop *loop;     /* borrowed */
-	pid_t main_pid;        /* 0 while there is none */
-	int news_fd;           /* -1 unless a child is between fork and exec */
-	int exit_status;       /* once it ended for good, and nothing of it is left */
-	uint32_t not_enforced; /* a bit for each enum layer */
-	bool executed;         /* the child is the workload: all that was asked for is in force */
-	bool refused;          /* the child said that it will not execute the workload */
-	bool was_ready;        /* in this life */
-	bool live;             /* the verdict; in a new life the service is not dead yet */
-	bool was_unhealthy;    /* and acted upon; in this life, or since it was healthy last */
-	bool renewed;          /* a reload has ended this life */
-	bool by_hand;          /* somebody has ended this life by `ctl`, to start another or not */
-	uint64_t signals_sent; /* in this life: a bit for each, as supervise_signal_bit() has it */
+	struct loop *loop;          /* borrowed */
+	pid_t main_pid;             /* 0 while there is none */
+	int news_fd;                /* -1 unless a child is between fork and exec */
+	int exit_status;            /* once it ended for good, and nothing of it is left */
+	uint32_t not_enforced;      /* a bit for each enum layer */
+	bool executed;              /* the child is the workload: all that was asked for is in force */
+	bool refused;               /* the child said that it will not execute the workload */
+	bool was_ready;             /* in this life */
+	bool live;                  /* the verdict; in a new life the service is not dead yet */
+	bool was_unhealthy;         /* and acted upon; in this life, or since it was healthy last */
+	enum stopped_by stopped_by; /* who has ended this life, to start another or not */
+	uint64_t signals_sent;      /* in this life: a bit for each, as supervise_signal_bit() has it */
 	bool signal_trouble_told;
 	bool orphans_trouble_told;
 	bool changed;    /* the monitor was not told of the record as it is */

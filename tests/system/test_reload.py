@@ -593,3 +593,60 @@ def test_a_schedule_changes_and_ends(minutes, tmp_path):
         assert n.lines().count("tick") == ran and "not started" not in n.errors()
         n.kill(signal.SIGTERM)
         n.wait()
+
+
+# --- a stop by hand, HUP and secrets meanwhile --------------------------------------------------------------------
+
+def slow(word):
+    """It takes half a second to stop."""
+    return {"command": ["sh", "-c", f"trap 'sleep 0.5; exit' TERM; echo {word}; while :; do sleep 0.02; done"]}
+
+
+def test_one_that_a_reload_stops_stays_down_if_somebody_stops_it_by_hand(either, tmp_path):
+    with Configured(either, tmp_path, services(db=SLEEP, app=slow("one"))) as n:
+        n.wait_for("one")
+        assert n.reload(services(db=SLEEP, app=slow("two")))[0] == 0
+        assert ctl(n, "stop", "app")[0] == 0
+        assert n.states()["app"] == ("ended", 1) and "two" not in n.lines()
+        assert ctl(n, "start", "app")[0] == 0
+        n.wait_for("two")
+
+
+def test_a_hup_while_one_stops_is_not_lost(either, tmp_path):
+    with Configured(either, tmp_path, services(db=SLEEP, app=slow("one"))) as n:
+        n.wait_for("one")
+        n.write(services(db=SLEEP, app=slow("two")))
+        n.kill(signal.SIGHUP)
+        n.wait_for_error("read again; changed: app\n")
+        for word in ("three", "four"):
+            n.write(services(db=SLEEP, app=slow(word)))
+            n.kill(signal.SIGHUP)
+        n.wait_for("four")
+        assert "three" not in n.lines() and n.states()["db"] == ("running", 1)
+        assert n.errors().count("is read again once the service that has changed has stopped") == 1
+        n.kill(signal.SIGHUP)
+        n.kill(signal.SIGTERM)
+        n.wait()
+
+
+def test_a_secret_that_is_being_written_anew_ends_nobody(either, public):
+    """A writer that empties the file first, and one that takes a link away before it makes it again."""
+    path = public / "key"
+    path.write_text("one\n")
+    secret = {"secrets": {"KEY": {"file": str(path), "services": ["app"]}}}
+    with Configured(either, public, {**services(db=SLEEP, app=shown("app")), **secret}) as n:
+        n.wait_for("app x one")
+        for gap in (lambda: path.write_text(""), path.unlink):
+            gap()
+            assert ctl(n, "restart", "--no-wait", "app")[0] == 0
+            time.sleep(0.5)
+            assert n.lines()[-1] != f"app x {gap.__name__}"
+            path.write_text(f"{gap.__name__}\n")
+            n.wait_for(f"app x {gap.__name__}")
+        # One that stays away: the service cannot do without.
+        path.unlink()
+        assert ctl(n, "restart", "--no-wait", "app")[0] == 0
+        assert n.wait() == 125
+        assert f"app: secret KEY: {path}: No such file or directory" in n.errors()
+        assert "db (pid 2) was killed by SIGTERM" in n.errors() and "after another service's end stopped it" in n.errors()
+        assert "SIGTERM asked" not in n.errors()

@@ -291,7 +291,8 @@ static void a_change_of_files_was_asked_for(void **state)
 	struct death death = death_of(SIGTERM, 143);
 
 	(void)state;
-	death.changed = death.again = true;
+	death.stopped_by = STOPPED_BY_CHANGE;
+	death.again = true;
 	death.stopping_ns = 20 * NS_PER_MS;
 	assert_string_equal(said(&death),
 		"node (pid 7) was killed by SIGTERM after 3m12s, 20ms after a change of its files; starting it again");
@@ -324,15 +325,21 @@ static void a_stop_by_hand_was_asked_for(void **state)
 	struct death death = death_of(SIGTERM, 143);
 
 	(void)state;
-	death.by_hand = true;
+	death.stopped_by = STOPPED_BY_HAND;
 	death.stopping_ns = 20 * NS_PER_MS;
 	assert_string_equal(
 		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after it was stopped by hand");
 	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
-	death.by_hand = false;
-	death.renewed = true;
+	death.stopped_by = STOPPED_BY_RELOAD;
 	assert_string_equal(
 		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after a reload stopped it");
+	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
+	death.stopped_by = STOPPED_BY_SECRET;
+	assert_string_equal(
+		said(&death), "node (pid 7) was killed by SIGTERM after 3m12s, 20ms after a change of a secret");
+	death.stopped_by = STOPPED_BY_CONTAINER;
+	assert_string_equal(said(&death),
+		"node (pid 7) was killed by SIGTERM after 3m12s, 20ms after another service's end stopped it");
 	assert_int_equal(death_level(&death), LOG_LEVEL_NOTICE);
 }
 
