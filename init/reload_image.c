@@ -282,6 +282,15 @@ static bool lacks_capabilities(const struct work *work, const struct unit *unit)
 	return (wanted.permitted & ~now.permitted) != 0;
 }
 
+/* Nobody is stopped for what would not come up: what its child would refuse, PID 1 is told before. */
+static int can_begin(const struct reload_entry *entry, const struct unit *unit, struct complaint *ret_why)
+{
+	struct complaint plain;
+	int error = entry->waits ? 0 : spawn_rehearse(&unit->spawn, &plain);
+
+	return error < 0 ? complain(ret_why, -error, "%s: %.440s", entry->name, plain.text) : 0;
+}
+
 static int may_be(
 	const struct work *work, const struct reload_entry *entry, const struct unit *unit, struct complaint *ret_why)
 {
@@ -302,7 +311,7 @@ static int may_be(
 			"%s: PID 1 has given up capabilities that it would have: that takes a new "
 			"container",
 			entry->name);
-	return 0;
+	return can_begin(entry, unit, ret_why);
 }
 
 /* ---- the units ---- */

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define SHELL_ARGS_MAX 1024
 
@@ -131,6 +132,28 @@ int spawn_exec(char **argv, int *ret_error, struct complaint *ret_why)
 		read_head(tried, head, sizeof head), THIS_MACHINE, ret_why);
 }
 
+/* As far as can be told without executing it: that it is there, and may be executed. Returns 0, or a status and a
+ * sentence. */
+static int rehearse_exec(char **argv, struct complaint *ret_why)
+{
+	const bool has_slash = strchr(argv[0], '/') != NULL;
+	int error = ENOENT;
+
+	if (has_slash && access(argv[0], X_OK) < 0)
+		error = errno;
+	else if (has_slash)
+		return 0;
+	for (const char *path = has_slash ? NULL : program_path(); path != NULL;) {
+		path = program_next(path, argv[0], file, sizeof file);
+		if (access(file, X_OK) == 0)
+			return 0;
+		if (errno == EACCES)
+			error = errno;
+	}
+	/* Any other reason may be the filter's, which binds us already. */
+	return error == ENOENT || error == EACCES ? exec_reason(argv[0], error, 0, "", 0, THIS_MACHINE, ret_why) : 0;
+}
+
 /* ---- the child ---- */
 
 /* A libc would try again for ever, and nobody would ever hear of it. */
@@ -229,6 +252,12 @@ static _Noreturn void become_workload(const struct spawn_request *request, pid_t
 		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
 	if (request->secrets != NULL && secret_put(&why) < 0)
 		refuse(news_fd, SPAWN_STATUS_REFUSED, &why);
+	if (request->rehearsal) {
+		status = rehearse_exec(request->argv, &why);
+		if (status != 0)
+			refuse(news_fd, status, &why);
+		spawn_leave(0);
+	}
 	place_signals(personality, request->signal_mask);
 	status = spawn_exec(request->argv, &error, &why);
 	if (personality->kind == NULL)
@@ -269,6 +298,27 @@ int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret
 	*ret_pid = pid;
 	*ret_news_fd = news[0];
 	return 0;
+}
+
+int spawn_rehearse(const struct spawn_request *request, struct complaint *ret_why)
+{
+	struct spawn_request rehearsal = *request;
+	struct spawn_news news;
+	cleanup_close int fd = -1;
+	bool refused = false;
+	int error, status;
+	pid_t pid;
+
+	rehearsal.rehearsal = rehearsal.beside = rehearsal.again = true;
+	rehearsal.hand_over_terminal = false;
+	error = spawn_workload(&rehearsal, &pid, &fd);
+	if (error < 0)
+		return complain(ret_why, -error, "%s", strerror(-error));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	while (!refused && spawn_read_news(fd, &news, NULL) == 1)
+		refused = news.type == SPAWN_REFUSED;
+	return refused ? complain(ret_why, EINVAL, "%s", news.text.text) : 0;
 }
 
 int spawn_read_news(int fd, struct spawn_news *ret_news, int *ret_listener)

@@ -24,6 +24,7 @@ struct spawn_request {
 	int output;     /* where standard output and error go, and nothing comes in; 0: PID 1's own streams */
 	int streams[2]; /* what its standard output and error are, for it and who runs beside it; 0: PID 1's own */
 	bool beside;    /* it still runs: nothing is reported of this one */
+	bool rehearsal; /* the child does all but execute: what it would refuse it refuses, else it ends with 0 */
 };
 
 enum spawn_news_type {
@@ -53,6 +54,10 @@ bool spawn_is_reported(const struct spawn_request *request);
  * without SPAWN_REFUSED means that it is the workload now. Returns 0, the child's pid and the pipe's reading end
  * (non-blocking, the caller's), or -errno of pipe2(2) or fork(2). */
 int spawn_workload(const struct spawn_request *request, pid_t *ret_pid, int *ret_news_fd);
+
+/* Whether a child of this request would come to executing: a rehearsal, waited for. Returns 0, or -EINVAL with the
+ * sentence of its refusal, or -errno with one. Blocks. */
+int spawn_rehearse(const struct spawn_request *request, struct complaint *ret_why);
 
 /* Reads one message. Returns 1, 0 at the end of the pipe, or -EAGAIN when there is nothing yet. Bytes that are no
  * message count as the end. ret_listener: NULL where no listener is asked for; else *ret_listener is the one that came

@@ -289,6 +289,27 @@ def test_what_cannot_be_done_is_refused_whole(nest_init, tmp_path, configuration
         assert n.states() == before
 
 
+@pytest.mark.parametrize("wrong, said", [
+    ({"command": ["/no/such", "x"]}, "/no/such"),
+    ({"command": ["no-such"]}, "no-such"),
+    ({"command": SLEEP, "working_dir": "/no/dir"}, "workdir: cannot enter '/no/dir': No such file or directory"),
+    ({"command": SLEEP, "filesystem": {"tmpfs": ["/no/dir"]}}, "tmpfs: cannot mount a tmpfs on '/no/dir'"),
+    ({"command": SLEEP, "secret": "/no/secret"}, "secret KEY: /no/secret: No such file or directory"),
+])
+@pytest.mark.parametrize("name", ["app", "new"])
+def test_nobody_is_stopped_for_what_would_not_come_up(nest_init, tmp_path, name, wrong, said):
+    with Configured(nest_init, tmp_path, services(db=SLEEP, app=SLEEP)) as n:
+        running(n, "db", "app")
+        before = n.states()
+        wrong = dict(wrong)
+        secret = wrong.pop("secret", None)
+        more = {"secrets": {"KEY": {"file": secret, "services": [name]}}} if secret else {}
+        code, out, err = n.reload({**services(**{"db": SLEEP, "app": SLEEP, name: wrong}), **more})
+        assert (code, out) == (1, "")
+        assert err.startswith(f"nest-init ctl: the configuration stays as it was: {name}: ") and said in err
+        assert n.states() == before
+
+
 def test_what_takes_a_new_container_is_told(nest_init, tmp_path):
     with Configured(nest_init, tmp_path, services(db=SLEEP, app=SLEEP)) as n:
         running(n, "db", "app")
