@@ -108,7 +108,7 @@ def test_the_unit_tests_ran_on_both_architectures(packages):
 INSTALLED = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-exec 2>&1 3>&1 >/var/log/apt-output
+exec 3>&1 >/var/log/apt-output 2>&1
 trap '[ $? = 0 ] || tail -n 40 /var/log/apt-output >&3' EXIT
 say() { echo "$@" >&3; }
 names() { for name in catatonit dumb-init tini; do say "$1 $name: $(readlink -f /usr/lib/nest-init/bin/$name || echo none)"; done; }
