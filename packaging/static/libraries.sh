@@ -1,21 +1,22 @@
 #!/bin/bash
-# libraries.sh DIRECTORY (build/static, say): what meson needs to make the one static-PIE musl binary.
+# libraries.sh [--fetch-only] DIRECTORY [ARCHITECTURE] (build/static, say): what meson needs to make the one static-PIE musl binary.
 #
 #   packaging/static/libraries.sh build/static
 #   meson setup build/release --cross-file build/static/musl.ini
+#
+# For an architecture that is not the machine's own (arm64 on amd64, in Debian's names) the cross file is
+# DIRECTORY/musl-ARCHITECTURE.ini. musl itself is built then, too, and cmocka for the unit tests, which run under QEMU.
 #
 # Compiles libseccomp, libcap-ng, cJSON, libmicrohttpd and libxcrypt's bcrypt from Debian's source packages into
 # DIRECTORY/KEY, where KEY stands for their versions, the compiler and the flags: built once, and again when one of them changes. Prints a line
 # for each library and the path of the cross file as the last one. DIRECTORY/sources keeps what was downloaded (remove it
 # to look for newer versions; nothing is fetched while it is complete), DIRECTORY/logs how each library was built.
 PACKAGES='musl-tools gcc binutils make dpkg-dev apt linux-libc-dev pkgconf'
+CROSS_PACKAGES='gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross qemu-user-static'
 set -euo pipefail
 unset CC CFLAGS CPPFLAGS LDFLAGS LIBS CONFIG_SITE MAKEFLAGS MFLAGS PKG_CONFIG_PATH "${!MHD_@}"
 export LC_ALL=C
 
-TRIPLET=x86_64-linux-gnu
-MUSL_LIB=/usr/lib/x86_64-linux-musl
-MUSL_INCLUDE=/usr/include/x86_64-linux-musl
 JOBS=$(nproc)
 
 # The compiler sees libraries and program as one (-flto), so that what is called once, or always alike, costs no call. Code
@@ -23,7 +24,6 @@ JOBS=$(nproc)
 # program, for C++ exceptions that it does not have. The linker's gcc must be told again.
 FLAGS='-fPIE -flto=auto -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong'
 CFLAGS="-Oz $FLAGS -Werror=implicit-function-declaration"
-CONFIGURE='--disable-shared --disable-dependency-tracking AR=gcc-ar NM=gcc-nm RANLIB=gcc-ranlib'
 
 declare -A PURPOSE=(
     [libseccomp]='compiles and explains seccomp profiles'
@@ -31,8 +31,38 @@ declare -A PURPOSE=(
     [cjson]='reads the configuration and the profiles'
     [libmicrohttpd]='serves health and metrics'
     [libxcrypt]='compares passwords'
+    [musl]='is the libc'
+    [cmocka]='runs the unit tests'
 )
 ORDER=(libmicrohttpd libseccomp libxcrypt libcap-ng cjson)   # the slowest first: they are built side by side
+
+# choose_architecture ARCHITECTURE: the names of things for it. Where it is the machine's own, musl is Debian's package.
+choose_architecture() {
+    case $1 in
+    amd64) CPU=x86_64 ;;
+    arm64) CPU=aarch64 ;;
+    *) fail "$1: unknown architecture, expected amd64 or arm64" ;;
+    esac
+    TRIPLET=$CPU-linux-gnu
+    if [ "$1" = "$(dpkg --print-architecture)" ]; then
+        MUSL_LIB=/usr/lib/$CPU-linux-musl
+        MUSL_INCLUDE=/usr/include/$CPU-linux-musl
+        KERNEL=/usr/include
+        KERNEL_ASM=/usr/include/$TRIPLET/asm
+        CROSS_FILE=musl.ini
+        WRAPPER=
+    else
+        MUSL_LIB='' MUSL_INCLUDE=''
+        KERNEL=/usr/$TRIPLET/include
+        KERNEL_ASM=$KERNEL/asm
+        CROSS_FILE=musl-$1.ini
+        WRAPPER="exe_wrapper = 'qemu-$CPU-static'"
+        ORDER+=(cmocka)
+        PACKAGES+=" $CROSS_PACKAGES"
+    fi
+    local gcc=$TRIPLET-gcc
+    CONFIGURE="--host=$TRIPLET --disable-shared --disable-dependency-tracking AR=$gcc-ar NM=$gcc-nm RANLIB=$gcc-ranlib"
+}
 
 say() { printf 'libraries.sh: %s\n' "$@" >&2; }
 fail() { say "$@"; exit 1; }
@@ -54,6 +84,24 @@ Version: ${version%-*}
 Libs: -L\${libdir} -l${name#lib}
 Cflags: -I\${includedir}
 EOF
+}
+
+# keep_facts NAME SOURCE SOURCE-VERSION VERSION FILE...: for the bill of materials, from which source package of Debian a
+# library comes, and what that says of licences.
+keep_facts() {
+    mkdir -p "$prefix/facts"
+    echo "$2 $3 $4" >"$prefix/facts/$1.source"
+    cat "${@:5}" >"$prefix/facts/$1.copyright"
+}
+
+# keep_debians NAME FILE: the same of a library that is linked as Debian has built it.
+keep_debians() {
+    local package
+    package=$(dpkg-query -S "$(realpath "$2")")
+    package=${package%%: *}
+    # shellcheck disable=SC2016,SC2046  # dpkg's variables; words on purpose
+    keep_facts "$1" $(dpkg-query -W -f '${source:Package} ${source:Version} ${Version}' "$package") \
+        "/usr/share/doc/${package%%:*}/copyright"
 }
 
 # build_*: in the unpacked source; $compiler, $prefix, $include and $version are set.
@@ -89,7 +137,7 @@ build_libcap-ng() {
 build_cjson() {
     # shellcheck disable=SC2086  # words on purpose
     $compiler $CFLAGS -std=c99 -c cJSON.c
-    gcc-ar rcsD libcjson.a cJSON.o
+    "$TRIPLET-gcc-ar" rcsD libcjson.a cJSON.o
     include=$prefix/include/cjson
     mkdir "$include"
     keep_library libcjson "$version" 'JSON parser' libcjson.a cJSON.h
@@ -130,9 +178,29 @@ build_libxcrypt() {
         cd lib
         # shellcheck disable=SC2086  # words on purpose
         $compiler $CFLAGS -DHAVE_CONFIG_H -c crypt-bcrypt.c crypt.c
-        gcc-ar rcsD ../libxcrypt.a crypt-bcrypt.o crypt.o
+        "$TRIPLET-gcc-ar" rcsD ../libxcrypt.a crypt-bcrypt.o crypt.o
     )
     keep_library libxcrypt "$version" 'bcrypt' libxcrypt.a "$here/crypt.h"
+}
+
+# As the release is: small. What is linked with it must be as its objects are.
+build_musl() {
+    ./configure --prefix="$prefix/musl" --disable-shared --target="$TRIPLET" CROSS_COMPILE="$TRIPLET-" CC="$TRIPLET-gcc" CFLAGS="-Os -fPIC"
+    make
+    make install
+}
+
+build_cmocka() {
+    # What its configure script would find out.
+    printf '#define %s 1\n' HAVE_{INTTYPES,MALLOC,SETJMP,SIGNAL,STDINT,STRINGS,TIME,UNISTD}_H HAVE_STRUCT_TIMESPEC \
+        HAVE_STRSIGNAL HAVE_CLOCK_GETTIME HAVE_CLOCK_REALTIME HAVE_GCC_THREAD_LOCAL_STORAGE >config.h
+    # Its header defines uintptr_t unless that is there already, which it cannot see of musl.
+    local seen='-D_UINTPTR_T -include stdint.h'
+    # shellcheck disable=SC2086  # words on purpose
+    $compiler $CFLAGS $seen -DHAVE_CONFIG_H -I. -Iinclude -c src/cmocka.c
+    "$TRIPLET-gcc-ar" rcsD libcmocka.a cmocka.o
+    keep_library cmocka "$version" 'unit tests' libcmocka.a include/cmocka.h
+    sed -i "/^Cflags/s/\$/ $seen/" "$prefix/lib/pkgconfig/cmocka.pc"
 }
 
 # write_if_new FILE: a cross file that is touched makes meson configure again.
@@ -142,30 +210,32 @@ write_if_new() {
 }
 
 # The compiler: gcc with our specs, and the kernel's headers, which musl does not have. /usr/include as a whole would
-# bring glibc's own.
+# bring glibc's own. A musl that we have built is in PREFIX.
 write_compiler() {
-    local directory=$1
+    local directory=$1 prefix=$2
     mkdir -p "$directory/kernel"
-    ln -sfn /usr/include/linux "$directory/kernel/linux"
-    ln -sfn /usr/include/asm-generic "$directory/kernel/asm-generic"
-    ln -sfn "/usr/include/$TRIPLET/asm" "$directory/kernel/asm"
-    sed -e "s|@MUSL_LIB@|$MUSL_LIB|g" -e "s|@MUSL_INCLUDE@|$MUSL_INCLUDE|g" -e "s|@KERNEL_HEADERS@|$directory/kernel|g" \
+    ln -sfn "$KERNEL/linux" "$directory/kernel/linux"
+    ln -sfn "$KERNEL/asm-generic" "$directory/kernel/asm-generic"
+    ln -sfn "$KERNEL_ASM" "$directory/kernel/asm"
+    sed -e "s|@MUSL_LIB@|${MUSL_LIB:-$prefix/musl/lib}|g" -e "s|@MUSL_INCLUDE@|${MUSL_INCLUDE:-$prefix/musl/include}|g" \
+        -e "s|@KERNEL_HEADERS@|$directory/kernel|g" \
         "$here/musl.specs.in" | write_if_new "$directory/musl.specs"
 }
 
 write_cross_file() {
     local flags="'${FLAGS// /\', \'}'"
-    write_if_new "$1" <<EOF
-# Written by packaging/static/libraries.sh: static-PIE musl programs for amd64.
+    write_if_new "$2" <<EOF
+# Written by packaging/static/libraries.sh: static-PIE musl programs for $1.
 [binaries]
 c = ['$TRIPLET-gcc', '-specs=$current/musl.specs']
 ar = '$TRIPLET-gcc-ar'
 strip = '$TRIPLET-strip'
 objcopy = '$TRIPLET-objcopy'
 pkgconfig = 'pkg-config'
+$WRAPPER
 
 [properties]
-needs_exe_wrapper = false
+needs_exe_wrapper = $([ -n "$WRAPPER" ] && echo true || echo false)
 pkg_config_libdir = '$current/lib/pkgconfig'
 
 [built-in options]
@@ -179,8 +249,8 @@ default_library = 'static'
 
 [host_machine]
 system = 'linux'
-cpu_family = 'x86_64'
-cpu = 'x86_64'
+cpu_family = '$CPU'
+cpu = '$CPU'
 endian = 'little'
 EOF
 }
@@ -196,6 +266,8 @@ build() {
         # __FILE__ in the libraries' messages must not tell where they were built.
         CFLAGS="$CFLAGS -ffile-prefix-map=$PWD=$name"
         MAKEFLAGS=-j$JOBS "build_$name"
+        shopt -s nullglob
+        keep_facts "$name" "$name" "$version" "$version" debian/copyright* LICENSING*   # libxcrypt's own is made of the two
     ) >"$log" 2>&1
     status=$?
     set -e
@@ -207,18 +279,17 @@ build() {
 }
 
 main() {
-    [ $# = 1 ] && [ -n "$1" ] || fail 'usage: libraries.sh DIRECTORY'
+    local fetch_only=
+    if [ "${1:-}" = --fetch-only ]; then fetch_only=yes; shift; fi
+    { [ $# = 1 ] || [ $# = 2 ]; } && [ -n "$1" ] || fail 'usage: libraries.sh [--fetch-only] DIRECTORY [ARCHITECTURE]'
     here=$(cd "$(dirname "$0")" && pwd)
     directory=$(realpath -m -- "$1")
     case $directory in
     *[[:space:]\'\|\&]*) fail "$directory: configure scripts and gcc's specs cannot live with such a name, use another" ;;
     esac
+    local architecture=${2:-$(dpkg --print-architecture)}
+    choose_architecture "$architecture"
     mkdir -p "$directory/logs" "$directory/sources"
-
-    local tool
-    for tool in "$TRIPLET-gcc" "$MUSL_LIB/rcrt1.o" make dpkg-source flock "/usr/include/$TRIPLET/asm/unistd.h"; do
-        [ -e "$tool" ] || command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install $PACKAGES"
-    done
 
     # Two at once in one tree: the second waits and finds the work done. What it starts inherits the lock, so that an
     # interrupted run keeps it until its last make has ended.
@@ -227,7 +298,9 @@ main() {
 
     local name dsc missing=()
     declare -gA VERSION
-    for name in "${ORDER[@]}"; do
+    local all=("${ORDER[@]}")
+    [ -n "$MUSL_LIB" ] || all+=(musl)
+    for name in "${all[@]}"; do
         compgen -G "$directory/sources/${name}_*.dsc" >/dev/null || missing+=("$name")
     done
     if [ ${#missing[@]} -gt 0 ]; then
@@ -236,7 +309,12 @@ main() {
             fail "no sources of ${missing[*]}, see $directory/logs/fetch.log"
         }
     fi
-    for name in "${ORDER[@]}"; do
+    [ -z "$fetch_only" ] || return 0
+    local tool
+    for tool in "$TRIPLET-gcc" "${MUSL_LIB:-/usr}" make dpkg-source flock "$KERNEL_ASM/unistd.h"; do
+        [ -e "$tool" ] || command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install $PACKAGES"
+    done
+    for name in "${all[@]}"; do
         dsc=$(printf '%s\n' "$directory/sources/${name}"_*.dsc | sort -V | tail -n 1)
         dsc=${dsc##*_}
         VERSION[$name]=${dsc%.dsc}
@@ -244,12 +322,12 @@ main() {
 
     # Not this file as a whole: a comment is no reason to build again.
     key=$({
-        for name in "${ORDER[@]}"; do echo "$name ${VERSION[$name]}"; declare -f "build_$name"; done
-        declare -f keep_library
+        for name in "${all[@]}"; do echo "$name ${VERSION[$name]}"; declare -f "build_$name"; done
+        declare -f build keep_library keep_facts keep_debians
         echo "$CFLAGS $CONFIGURE"
         cat "$here"/musl.specs.in "$here"/*.awk "$here"/*.[ch]
         "$TRIPLET-gcc" --version
-        sha256sum "$MUSL_LIB/libc.a"
+        [ -z "$MUSL_LIB" ] || sha256sum "$MUSL_LIB/libc.a"
     } | sha256sum | cut -c 1-12)
     current=$directory/$key
 
@@ -259,22 +337,25 @@ main() {
         rm -rf "$work"
         prefix=$work/prefix
         mkdir -p "$prefix/lib/pkgconfig" "$prefix/include"
-        write_compiler "$work/compiler"
+        write_compiler "$work/compiler" "$prefix"
         compiler="$TRIPLET-gcc -specs=$work/compiler/musl.specs"
         local pids=() pid failed=
+        keep_debians libgcc "$("$TRIPLET-gcc" -print-libgcc-file-name)"
+        # The others need it.
+        if [ -n "$MUSL_LIB" ]; then keep_debians musl "$MUSL_LIB/libc.a"; else build musl; fi
         for name in "${ORDER[@]}"; do build "$name" & pids+=($!); done
         for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
         [ -z "$failed" ] || exit 1
         mv "$prefix" "$current"
         rm -rf "$work"
     else
-        for name in "${ORDER[@]}"; do printf '%s %s -> %s\n' "$name" "${VERSION[$name]}" "${PURPOSE[$name]}"; done
+        for name in "${all[@]}"; do printf '%s %s -> %s\n' "$name" "${VERSION[$name]}" "${PURPOSE[$name]}"; done
     fi
 
     # Absolute paths are in these alone, so a tree may be moved or copied with its prefix.
-    write_compiler "$current"
-    write_cross_file "$directory/musl.ini"
-    printf '%s\n' "$directory/musl.ini"
+    write_compiler "$current" "$current"
+    write_cross_file "$architecture" "$directory/$CROSS_FILE"
+    printf '%s\n' "$directory/$CROSS_FILE"
 }
 
 main "$@"

@@ -87,9 +87,6 @@ static const struct failure {
 	{ "/app/run", ENOEXEC, ELF_OF("\xb7"), 19, 126, "/app/run: neither a program nor a script with a #! line" },
 	{ "/app/run", ENOEXEC, HEAD("echo hello\n"), 126, "/app/run: neither a program nor a script with a #! line" },
 	{ "/app/run", ENOEXEC, NO_HEAD, 126, "/app/run: neither a program nor a script with a #! line" },
-	{ "/app/run", ETXTBSY, NO_HEAD, 126, "/app/run: Text file busy" },
-	{ "/app/run", E2BIG, NO_HEAD, 126, "/app/run: Argument list too long" },
-	{ "/app/run", ELOOP, NO_HEAD, 126, "/app/run: Too many levels of symbolic links" },
 };
 
 static void says_why(void **state)
@@ -102,6 +99,21 @@ static void says_why(void **state)
 
 		if (strcmp(why.text, failures[i].sentence) != 0 || status != failures[i].status)
 			fail_msg("%zu: %d, %s", i, status, why.text);
+	}
+}
+
+/* glibc's and musl's are not the same. */
+static void of_any_other_error_says_the_words_of_the_libc(void **state)
+{
+	static const int errors[] = { ETXTBSY, E2BIG, ELOOP };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		struct complaint why;
+
+		assert_int_equal(exec_reason("/app/run", errors[i], 0, NO_HEAD, EM_X86_64, &why), 126);
+		assert_memory_equal(why.text, "/app/run: ", strlen("/app/run: "));
+		assert_string_equal(why.text + strlen("/app/run: "), strerror(errors[i]));
 	}
 }
 
@@ -136,7 +148,8 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	name[0] = '/';
 	name[sizeof name - 1] = '\0';
 	assert_int_equal(exec_reason(name, ENAMETOOLONG, 0, NO_HEAD, EM_X86_64, &why), 126);
-	assert_non_null(strstr(why.text, "yyy...: File name too long"));
+	assert_non_null(strstr(why.text, "yyy...: "));
+	assert_string_equal(strstr(why.text, ": ") + 2, strerror(ENAMETOOLONG));
 }
 
 static void names_this_machine(void **state)
@@ -180,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_why),
+		cmocka_unit_test(of_any_other_error_says_the_words_of_the_libc),
 		cmocka_unit_test(looks_at_the_mode_of_what_is_denied),
 		cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
 		cmocka_unit_test(names_this_machine),
