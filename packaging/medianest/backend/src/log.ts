@@ -10,7 +10,10 @@ export function openLog(config: Config) {
     { level: 'trace' as const, stream: process.stdout },
     { level: 'trace' as const, stream: pino.destination({ dest: join(config.logs, 'backend.log'), sync: false }) },
   ];
-  return pino({ level: config.logLevel, base: { service: 'backend' } }, pino.multistream(streams));
+  return pino({
+    level: config.logLevel, base: { service: 'backend' }, messageKey: 'message', timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  }, pino.multistream(streams));
 }
 
 export type Log = ReturnType<typeof openLog>;
