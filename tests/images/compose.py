@@ -21,6 +21,9 @@ import stores
 from engine import LIMIT, MEDIANEST, STATE
 
 NO_TIMER = "DISABLE_HC_SYSTEMD"
+# Podman's CNI networks name the machine's own servers beside theirs, which know no container. glibc asks one behind the other,
+# musl all at once, and takes the first answer: here there is no second one.
+ONE_SERVER = '[containers]\ndns_servers = ["127.0.0.1"]'
 
 
 def wait_until(condition, limit=120, pause=0.1):
@@ -42,8 +45,9 @@ class Project:
         self.upstreams = self.folder / "upstreams"
         shutil.copytree(MEDIANEST / "nginx/upstreams", self.upstreams)
         subprocess.run([MEDIANEST / "make-secrets", self.folder / "secrets"], check=True)
+        (self.folder / "containers.conf").write_text(engine.CONTAINERS.replace("[containers]", ONE_SERVER))
         self.environment = {
-            **engine.environment(), NO_TIMER: "true", "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,
+            **engine.environment(), NO_TIMER: "true", "CONTAINERS_CONF": str(self.folder / "containers.conf"), "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,
             "UPSTREAMS": str(self.upstreams), "SECRETS": str(self.folder / "secrets"), "RATE_LIMIT": "0", "HTTP": "127.0.0.1:0",
             "PROMETHEUS": "127.0.0.1:0", "COMPOSE_HTTP_TIMEOUT": str(LIMIT), **stores.make(), **variables}
         self.profile = None

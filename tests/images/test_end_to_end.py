@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,12 @@ def test_prometheus_has_what_all_of_them_say(project):
     project.ready("monitoring")
 
     def query(expression):
-        status, text = project.get("monitoring", 9090, f"/api/v1/query?query={expression}")
+        status, text = project.get("monitoring", 9090, f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
         assert status == 200, text
         return {row["metric"].get("compose_service"): row["value"][1] for row in json.loads(text)["data"]["result"]}
     everybody = {"backend": "1", "frontend": "1", "nginx": "1"}
     for name in ("medianest_health_check_status", "medianest_readiness_check_status"):
-        wait_until(lambda: query(f'{name}{{compose_service!=""}}') == everybody, pause=1)
+        wait_until(lambda: query(name) == everybody, limit=180, pause=1)  # rules are evaluated once a minute
     # The backend's own page has come with it, by the token.
     assert query('nest_init_app_scrape_success{target="backend"}') == {"backend": "1"}
     assert query('medianest_jobs_total{result="completed"}') == {"backend": "1"}
