@@ -21,9 +21,9 @@ import stores
 from engine import LIMIT, MEDIANEST, STATE
 
 NO_TIMER = "DISABLE_HC_SYSTEMD"
-# Podman's CNI networks name the machine's own servers beside theirs, which know no container. glibc asks one behind the other,
-# musl all at once, and takes the first answer: here there is no second one.
-ONE_SERVER = '[containers]\ndns_servers = ["127.0.0.1"]'
+# Podman's CNI networks name the machine's own name servers beside theirs, which know no container. glibc asks one behind the
+# other, musl all at once, and takes the first answer: so there is to be no second one, as there is none under Docker.
+OVERRIDE = "networks: {{inside: {{external: true, name: {}}}}}\n"
 
 
 def wait_until(condition, limit=120, pause=0.1):
@@ -45,14 +45,20 @@ class Project:
         self.upstreams = self.folder / "upstreams"
         shutil.copytree(MEDIANEST / "nginx/upstreams", self.upstreams)
         subprocess.run([MEDIANEST / "make-secrets", self.folder / "secrets"], check=True)
-        (self.folder / "containers.conf").write_text(engine.CONTAINERS.replace("[containers]", ONE_SERVER))
+        self.subnet = f"10.92.{os.getpid() % 250}"
+        (self.folder / "override.yml").write_text(OVERRIDE.format(self.name))
+        (self.folder / "containers.conf").write_text(
+            engine.CONTAINERS.replace("[containers]", f'[containers]\ndns_servers = ["{self.subnet}.1"]'))
         self.environment = {
-            **engine.environment(), NO_TIMER: "true", "CONTAINERS_CONF": str(self.folder / "containers.conf"), "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,
-            "UPSTREAMS": str(self.upstreams), "SECRETS": str(self.folder / "secrets"), "RATE_LIMIT": "0", "HTTP": "127.0.0.1:0",
-            "PROMETHEUS": "127.0.0.1:0", "COMPOSE_HTTP_TIMEOUT": str(LIMIT), **stores.make(), **variables}
+            **engine.environment(), NO_TIMER: "true", "CONTAINERS_CONF": str(self.folder / "containers.conf"),
+            "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,
+            "COMPOSE_FILE": f"{MEDIANEST}/compose.yml:{self.folder}/override.yml", "UPSTREAMS": str(self.upstreams),
+            "SECRETS": str(self.folder / "secrets"), "RATE_LIMIT": "0", "HTTP": "127.0.0.1:0", "PROMETHEUS": "127.0.0.1:0",
+            "COMPOSE_HTTP_TIMEOUT": str(LIMIT), **stores.make(), **variables}
         self.profile = None
 
     def __enter__(self):
+        self.podman("network", "create", "--subnet", f"{self.subnet}.0/24", "--gateway", f"{self.subnet}.1", self.name)
         self.output = open(self.folder / "engine.log", "wb")
         self.service = subprocess.Popen(
             ["podman", "--tmpdir", STATE / "tmp", "system", "service", "--time=0", self.environment["DOCKER_HOST"]],
@@ -63,11 +69,12 @@ class Project:
     def __exit__(self, *_):
         try:
             if self.profile:
-                self.compose("down", "--volumes", "--timeout", "0")
+                self.compose("down", "--volumes", "--remove-orphans", "--timeout", "0")
         finally:
             self.service.terminate()
             self.service.wait(LIMIT)
             self.output.close()
+            self.podman("network", "rm", "--force", "--time", "0", self.name)
             shutil.rmtree(self.folder)
 
     def run(self, *words, status=0, **more):
