@@ -44,15 +44,17 @@ class Project:
         self.folder.chmod(0o755)
         self.upstreams = self.folder / "upstreams"
         shutil.copytree(MEDIANEST / "nginx/upstreams", self.upstreams)
-        subprocess.run([MEDIANEST / "make-secrets", self.folder / "secrets"], check=True)
         self.subnet = f"10.92.{os.getpid() % 250}"
+        (self.folder / "resolver.conf").write_text(f"resolver {self.subnet}.1 valid=2s ipv6=off;\n")
+        subprocess.run([MEDIANEST / "make-secrets", self.folder / "secrets"], check=True)
         (self.folder / "override.yml").write_text(OVERRIDE.format(self.name))
         (self.folder / "containers.conf").write_text(
             engine.CONTAINERS.replace("[containers]", f'[containers]\ndns_servers = ["{self.subnet}.1"]'))
         self.environment = {
             **engine.environment(), NO_TIMER: "true", "CONTAINERS_CONF": str(self.folder / "containers.conf"),
             "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,
-            "COMPOSE_FILE": f"{MEDIANEST}/compose.yml:{self.folder}/override.yml", "UPSTREAMS": str(self.upstreams),
+            "COMPOSE_FILE": f"{MEDIANEST}/compose.yml:{self.folder}/override.yml",
+            "UPSTREAMS": str(self.upstreams), "RESOLVER": f"{self.folder}/resolver.conf",
             "SECRETS": str(self.folder / "secrets"), "RATE_LIMIT": "0", "HTTP": "127.0.0.1:0", "PROMETHEUS": "127.0.0.1:0",
             "COMPOSE_HTTP_TIMEOUT": str(LIMIT), **stores.make(), **variables}
         self.profile = None

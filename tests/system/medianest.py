@@ -251,7 +251,7 @@ class Proxy(Application):
 
     def __init__(self, stores, init, servers):
         folder = new_folder("nginx")
-        for name in ("nginx.conf", "mime.types"):
+        for name in ("nginx.conf", "resolver.conf", "mime.types"):
             source = MEDIANEST / "nginx" / name
             shutil.copy(source if source.exists() else Path("/etc/nginx") / name, folder)
         self.upstreams = folder / "upstreams"
