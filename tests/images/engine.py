@@ -3,6 +3,7 @@
 Layers and base images stay there for the next run. What a test starts, it removes.
 """
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -72,7 +73,9 @@ def secrets():
 
 def build(*options, **more):
     """What packaging/medianest/build prints: the layers, and which of them were there."""
-    done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
+    with open(PLACE / "build.lock", "w") as lock:  # one at a time: what it makes, the next finds
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
     return done.stdout + done.stderr
 
 
