@@ -591,9 +591,12 @@ static void take_log_format(void)
 }
 
 /* What waits for targets is no service of the model: nobody asks for its name. */
-static const char *unit_name(size_t index)
+static void init_unit(size_t index)
 {
-	return index < model_service_count(&model) ? service_name(model_service(&model, index)) : "";
+	const struct service *service = index < model_service_count(&model) ? model_service(&model, index) : NULL;
+
+	unit_init(&loop.unit[index], &loop, index, service != NULL ? service_name(service) : "");
+	loop.unit[index].record.kind = service != NULL ? service->kind : SERVICE_ONCE;
 }
 
 int run_main(int argc, char **argv)
@@ -618,6 +621,6 @@ int run_main(int argc, char **argv)
 		confine_hide_own(loop.unit[i].spawn.plan);
 	loop_init(&loop);
 	for (size_t i = 0; i < loop.unit_count; i++)
-		unit_init(&loop.unit[i], &loop, i, unit_name(i));
+		init_unit(i);
 	_exit(personality.pause ? loop_pause(&loop) : loop_run(&loop));
 }

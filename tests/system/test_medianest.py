@@ -226,6 +226,8 @@ def test_the_page_of_the_backend_is_merged_by_its_token(backend):
     page = backend.http(f"{MONITOR}/metrics").text
     assert 'nest_init_app_scrape_success{target="backend"} 1\n' in page
     assert re.search(r'^medianest_http_request_duration_seconds_count\{.*route="/media".*\} 1$', page, re.M)
+    # The migration is over, and not a service that is down.
+    assert 'nest_init_service_up{service="backend"} 1\n' in page and 'service_up{service="migrate"}' not in page
     assert re.search(r"^nodejs_version_info\{", page, re.M) and re.search(r'^nest_init_ready\b.* 1$', page, re.M)
 
 
