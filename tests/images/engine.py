@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,15 @@ cgroup_manager = "cgroupfs"
 events_logger = "none"
 lock_type = "file"
 """
+
+
+sys.path.append(str(REPOSITORY / "tests/system"))
+import namespace  # noqa: E402
+
+
+def wait_until(condition, pause=0.2):
+    """As the system tests do it, for as long as a busy machine may take."""
+    return namespace.wait_until(condition, limit=LIMIT, pause=pause)
 
 
 def environment():

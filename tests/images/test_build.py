@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine import MEDIANEST, STAGES, inspect, podman
-from namespace import wait_until
+from engine import MEDIANEST, STAGES, inspect, wait_until
 from ports import free_port
 
 BUILD = MEDIANEST / "build"

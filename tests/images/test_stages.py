@@ -14,9 +14,8 @@ import pytest
 
 import engine
 from conftest import secrets_of
-from engine import Container, image, inspect, mounted, podman
+from engine import Container, image, inspect, mounted, podman, wait_until
 from medianest import SECRETS, Stores, signed
-from namespace import wait_until
 
 NAMES = ("base build-deps prod-deps dev-deps shared-builder backend-builder frontend-builder distroless-base backend-production "
          "frontend-production nginx-proxy development test-runner migration-runner security-scanner monitoring").split()
@@ -131,7 +130,7 @@ def test_levels_differ_in_who_may_read_the_application_and_in_what_is_in_force(b
         mode = {"standard": (0, 0, 0o644), "hardened": (0, 1001, 0o440)}[level]
         assert (served.st_uid, served.st_gid, served.st_mode & 0o7777) == mode
         with Container(*backend_options, image("backend-production", "dev" if level == "standard" else level), network=network) as c:
-            wait_until(c.healthy, pause=0.2)
+            wait_until(c.healthy)
             known = json.loads(c.exec("/sbin/nest-init", "status", "--json").stdout)
             layers[level] = {name for name, layer in known["services"][0]["confinement"].items() if layer["enforced"]}
     assert {"capabilities", "no_new_privs", "seccomp", "read_only"} <= layers["standard"]
@@ -245,7 +244,7 @@ def test_backend_migrates_serves_and_stops(built, backend_options, network, leve
     name = built("backend-production", level)
     with Container(*backend_options, "--read-only", "--volume", "/app/backend/logs", "--volume", "/app/backend/uploads",
                    name, network=network) as c:
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
         headers = [word for key, value in signed().items() for word in ("-H", f"{key}: {value}")]
         c.curl("-f", *headers, "-d", '{"title": "Nosferatu", "kind": "film"}', f"{API}/media")
         assert [medium["title"] for medium in json.loads(c.curl("-f", f"{API}/media").stdout)] == ["Nosferatu"]
@@ -259,7 +258,7 @@ def test_backend_migrates_serves_and_stops(built, backend_options, network, leve
 @pytest.mark.parametrize("level", ["standard", "hardened"])
 def test_frontend_serves_and_ends_with_0(built, level):
     with Container("--read-only", built("frontend-production", level)) as c:
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
         assert "<h1>MediaNest</h1>" in c.curl("-f", "http://127.0.0.1:3000/").stdout
         podman("stop", "--time", "20", c.name)
         assert c.state()["ExitCode"] == 0
@@ -286,7 +285,7 @@ def test_nginx_finishes_a_slow_download_on_stop(built, public, level):
     (public / "backend.conf").write_text("server 127.0.0.1:4000;\n")
     (public / "frontend.conf").write_text("server 127.0.0.1:4000;\n")
     with Container("--volume", f"{public}:/etc/nginx/upstreams:ro", "--read-only", built("nginx-proxy", level)) as c:
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
         enter = ["nsenter", "-t", str(c.pid()), "-n"]
         server = subprocess.Popen([*enter, "/usr/bin/python3", "-c", SLOW], stderr=subprocess.DEVNULL)
         download = None
@@ -337,19 +336,19 @@ def test_development_restarts_on_a_change(built, backend_options, network, publi
                    "JWT_SECRET": SECRETS["jwt_secret"], "METRICS_TOKEN": SECRETS["metrics_token"]}
     given = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
     with Container(*backend_options, *given, "--volume", f"{public}/src:/app/backend/src", built("development"), network=network) as c:
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
         before = c.curl("-f", f"{API}/health").stdout
         app = public / "src/app.ts"
         text = app.read_text()
         assert text.count("'/health'") == 1
         app.write_text(text.replace("'/health'", "['/health', '/changed']"))
-        wait_until(lambda: c.curl("-f", f"{API}/changed", status=None).returncode == 0, pause=0.2)
+        wait_until(lambda: c.curl("-f", f"{API}/changed", status=None).returncode == 0)
         assert before
         # A mistake does not end the container, and its correction goes on.
         app.write_text("this is no program")
-        wait_until(lambda: c.curl("-f", f"{API}/health", status=None).returncode != 0, pause=0.2)
+        wait_until(lambda: c.curl("-f", f"{API}/health", status=None).returncode != 0)
         app.write_text(text)
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
         assert c.state()["Status"] == "running"
 
 
@@ -359,14 +358,14 @@ ORPHANS = "i=0; while [ $i -lt 1000 ]; do (sleep 0.5 &) ; i=$((i+1)); done"
 def test_test_runner_runs_a_browser_and_leaves_no_orphan(built):
     script = f"{ORPHANS}; node --test /app/browser/; echo browser: $?; exec sleep 1000"
     with Container("--env", "NEST_INIT_METRICS=127.0.0.1:9911", "--pids-limit", "4000", built("test-runner"), "sh", "-c", script) as c:
-        wait_until(lambda: "browser: " in c.logs(), limit=300, pause=0.5)
+        wait_until(lambda: "browser: " in c.logs())
         assert "browser: 0" in c.logs() and "# fail 0" in c.logs() and "# pass 2" in c.logs()
 
         def processes():
             listed = c.exec("sh", "-c", "for p in /proc/[0-9]*; do cat $p/stat; done 2>/dev/null").stdout
             return [(line.split("(", 1)[1].rsplit(")", 1)[0], line.rsplit(")", 1)[1].split()[0]) for line in listed.splitlines()]
         wait_until(lambda: {name for name, _ in processes()} <= {"nest-init", "sleep", "sh", "cat"} and
-                   not [name for name, state in processes() if state == "Z"], pause=0.5)
+                   not [name for name, state in processes() if state == "Z"])
         assert len(processes()) <= 6
         reaped = re.search(r'^nest_init_reaped_processes_total\{origin="orphan"\} (\d+)$',
                            c.curl("-f", "http://127.0.0.1:9911/metrics").stdout, re.M)
@@ -432,13 +431,13 @@ def test_monitoring_is_a_prometheus_with_our_rules(built, network, stores, publi
     with Container(built("frontend-production"), network=network), \
             Container("--env", "NEST_INIT_METRICS=127.0.0.1:9912", "--volume",
                       f"{public}/prometheus.yml:/etc/prometheus/prometheus.yml:ro", name, network=network) as c:
-        wait_until(c.healthy, pause=0.2)
+        wait_until(c.healthy)
 
         def ask(path):
             return json.loads(c.curl("-f", f"http://127.0.0.1:9090/api/v1/{path}").stdout)["data"]
         groups = {group["name"] for group in ask("rules")["groups"]}
         assert {"medianest", "nest-init"} <= groups
         for name in ("medianest_health_check_status", "medianest_readiness_check_status"):
-            wait_until(lambda: [sample["value"][1] for sample in ask(f"query?query={name}")["result"]] == ["1"], pause=0.5)
+            wait_until(lambda: [sample["value"][1] for sample in ask(f"query?query={name}")["result"]] == ["1"])
         podman("stop", "--time", "20", c.name)
         assert c.state()["ExitCode"] == 0
