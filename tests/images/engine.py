@@ -3,11 +3,13 @@
 Layers and base images stay there for the next run. What a test starts, it removes.
 """
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -36,6 +38,15 @@ cgroup_manager = "cgroupfs"
 events_logger = "none"
 lock_type = "file"
 """
+
+
+sys.path.append(str(REPOSITORY / "tests/system"))
+import namespace  # noqa: E402
+
+
+def wait_until(condition, pause=0.2):
+    """As the system tests do it, for as long as a busy machine may take."""
+    return namespace.wait_until(condition, limit=LIMIT, pause=pause)
 
 
 def environment():
@@ -72,7 +83,9 @@ def secrets():
 
 def build(*options, **more):
     """What packaging/medianest/build prints: the layers, and which of them were there."""
-    done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
+    with open(PLACE / "build.lock", "w") as lock:  # one at a time: what it makes, the next finds
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
     return done.stdout + done.stderr
 
 

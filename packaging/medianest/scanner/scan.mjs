@@ -5,7 +5,7 @@
 //
 // SYS_ADMIN is for a mount and a PID namespace of the image's own. Status 1: something was found, 125: it could not look.
 import { spawnSync } from 'node:child_process';
-import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 const SHELLS = ['ash', 'bash', 'busybox', 'csh', 'dash', 'fish', 'ksh', 'mksh', 'sh', 'tcsh', 'toybox', 'zsh'];
@@ -75,14 +75,31 @@ function fail(message) {
   process.exit(125);
 }
 
-// As the image's service would be confined, nest-init looks around.
-function audit(root, level) {
-  const run = spawnSync('unshare', ['-m', '-p', '-f', `--mount-proc=${root}/proc`, 'chroot', root, '/sbin/nest-init', 'exec', '--',
-    '/sbin/nest-init', 'audit', '--fail-on', level], { encoding: 'utf8' });
+// nest-init looks around in there, confined as `file` says, the contents of a configuration.
+function audit(root, level, file) {
+  const configured = file ? ['--config', '/.scan.json'] : [];
+  if (file) writeFileSync(`${root}/.scan.json`, file);
+  const run = spawnSync('unshare', ['-m', '-p', '-f', `--mount-proc=${root}/proc`, 'chroot', root, '/sbin/nest-init', 'exec',
+    ...configured, '--', '/sbin/nest-init', 'audit', '--fail-on', level], { encoding: 'utf8' });
   process.stdout.write(run.stdout);
   process.stderr.write(run.stderr);
   if (run.status !== 0 && run.status !== 1) fail(`nest-init could not look (status ${run.status}): see above`);
   return run.status === 0;
+}
+
+const CONFINES = ['user', 'group_add', 'security_level', 'capabilities', 'securebits', 'no_new_privs', 'seccomp', 'filesystem',
+  'network', 'limits', 'umask'];
+
+// A file for each service and each task of the image, with what confines it. A container without one is as its engine made it.
+function audits(root, level) {
+  const path = `${root}/etc/nest-init.json`;
+  if (!existsSync(path)) return [audit(root, level)];
+  const { services, tasks } = JSON.parse(readFileSync(path, 'utf8'));
+  return Object.entries({ ...services, ...tasks }).map(([name, service]) => {
+    console.log(`\n${name}:`);
+    const confined = Object.fromEntries(Object.entries(service).filter(([key]) => CONFINES.includes(key)));
+    return audit(root, level, JSON.stringify({ services: { [name]: { command: service.command, ...confined } } }));
+  });
 }
 
 const [root = '/image', level = 'medium', ...more] = process.argv.slice(2);
@@ -96,5 +113,5 @@ try {
 if (scan.files === 0) fail(`${root} is empty: mount the image there, --mount type=image,source=IMAGE,destination=${root},rw=true`);
 for (const finding of scan.findings) console.log(finding);
 console.log(`${scan.files} files, ${scan.findings.length} findings`);
-const held = audit(scan.root, level);
+const held = audits(scan.root, level).every(Boolean);
 process.exit(held && scan.findings.length === 0 ? 0 : 1);
