@@ -7,7 +7,6 @@ import contextlib
 import json
 import re
 import subprocess
-import sys
 import urllib.parse
 from pathlib import Path
 
@@ -16,16 +15,15 @@ import pytest
 import engine
 import measure
 from compose import Project, wait_until
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
-from medianest import token  # noqa: E402
+from medianest import token
 
 PRODUCTION = ["backend", "frontend", "nginx", "postgres", "redis"]
 
 
 @pytest.fixture(scope="module")
-def project():
-    engine.build("--production", "--stage", "monitoring")
+def project(built):
+    for stage in ("backend-production", "frontend-production", "nginx-proxy", "migration-runner", "monitoring"):
+        built(stage)
     with Project() as installation:
         installation.up("prod")
         yield installation

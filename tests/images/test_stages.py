@@ -64,7 +64,7 @@ PROGRAMS = {"backend-production": {"usr/bin/node", "sbin/nest-init"}, "frontend-
             "migration-runner": {"usr/bin/node", "sbin/nest-init"}, "nginx-proxy": {"usr/sbin/nginx", "sbin/nest-init"}}
 # Every other file outside of the application: libraries, certificates, users, configuration.
 OTHERS = re.compile(r"(usr/)?lib(64|/[a-z0-9_]+-linux-gnu)?/(ld-[^/]+|lib[^/]+)\.so[0-9.]*|etc/(passwd|group|nsswitch\.conf|nest-init\.json)"
-                    r"|etc/ssl/certs/ca-certificates\.crt|etc/nginx/(mime\.types|nginx\.conf|upstreams/[a-z]+\.conf)")
+                    r"|etc/ssl/certs/ca-certificates\.crt|etc/nginx/(mime\.types|(nginx|resolver)\.conf|upstreams/[a-z]+\.conf)")
 APPLICATION = re.compile(r"app/(backend|frontend)/")
 SHELLS_AND_MANAGERS = {
     "sh", "bash", "dash", "ash", "busybox", "toybox", "zsh", "apt", "apt-get", "dpkg", "apk", "npm", "npx", "corepack", "yarn",

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 import bundle
 from medianest import (API, BACKSTOP, MEDIANEST, MONITOR, SECRETS, USER, Backend, Frontend, Proxy, Stores, beside_the_backend,
@@ -91,6 +92,45 @@ def test_lock_files_name_no_registry():
     for path in MEDIANEST.glob("*/package-lock.json"):
         assert '"resolved"' not in path.read_text(), path
         assert "omit-lockfile-registry-resolved=true" in (path.parent / ".npmrc").read_text()
+
+
+def test_compose_confines_all_that_is_ours_and_gives_it_more_time_than_it_takes():
+    """What nest-init can do within its own budget, no engine does for it."""
+    services = yaml.safe_load((MEDIANEST / "compose.yml").read_text())["services"]
+    ours = {name: service for name, service in services.items()
+            if set(service["profiles"]) & {"prod", "full"} and service["image"].startswith("localhost/medianest/")}
+    assert set(ours) == {"backend", "frontend", "nginx", "migration", "monitoring"}
+    for name, service in ours.items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"], name
+        assert "entrypoint" not in service and "command" not in service, name
+        if name != "migration":
+            assert service["healthcheck"]["test"] == ["CMD", "/sbin/nest-init", "health"], name
+    for name in ("backend", "frontend", "nginx"):
+        config = json.loads((MEDIANEST / f"nest-init/{name}.json").read_text())["services"][name]
+        assert seconds(ours[name]["stop_grace_period"]) > seconds(config["stop"]["timeout"]), name
+        assert ours[name]["user"] == config["user"], name
+
+
+def seconds(text):
+    return int(text.removesuffix("s"))
+
+
+def test_each_secret_is_made_once_and_for_its_owner_alone(public):
+    """By the names that compose.yml and nest-init's files have for them."""
+    wanted = set(yaml.safe_load((MEDIANEST / "compose.yml").read_text())["secrets"])
+
+    def made(directory):
+        subprocess.run([MEDIANEST / "make-secrets", directory], check=True, timeout=BACKSTOP)
+        assert directory.stat().st_mode & 0o777 == 0o700
+        return {path.name: path.read_text() for path in directory.iterdir()}
+    secrets = made(public / "secrets")
+    assert set(secrets) == wanted and len(set(secrets.values())) == len(wanted)
+    assert secrets["postgres_password"].strip() in secrets["database_url"]
+    assert made(public / "secrets") == secrets
+    assert made(public / "others")["jwt_secret"] != secrets["jwt_secret"]
+    files = {json.loads(path.read_text()).get("secrets", {}).get(name, {}).get("file") for path in (MEDIANEST / "nest-init").glob("*.json")
+             for name in ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "METRICS_TOKEN")} - {None}
+    assert {Path(file).name for file in files} == wanted - {"postgres_password"}
 
 
 # --- migrations ---------------------------------------------------------------------------------------------------
