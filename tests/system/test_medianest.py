@@ -97,6 +97,7 @@ def test_lock_files_name_no_registry():
 def test_compose_confines_all_that_is_ours_and_gives_it_more_time_than_it_takes():
     """What nest-init can do within its own budget, no engine does for it."""
     services = yaml.safe_load((MEDIANEST / "compose.yml").read_text())["services"]
+    assert [name for name, service in services.items() if "stop_grace_period" not in service] == []
     ours = {name: service for name, service in services.items()
             if set(service["profiles"]) & {"prod", "full"} and service["image"].startswith("localhost/medianest/")}
     assert set(ours) == {"backend", "frontend", "nginx", "migration", "monitoring"}
