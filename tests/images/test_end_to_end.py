@@ -29,6 +29,13 @@ def project(built):
         yield installation
 
 
+@pytest.fixture(scope="module")
+def full(project):
+    """The same with Prometheus."""
+    project.up("full")
+    return project
+
+
 def add(project, title):
     """A new medium, through the proxy."""
     secret = (project.folder / "secrets/jwt_secret").read_text().strip()
@@ -82,12 +89,11 @@ def test_a_container_can_write_where_it_is_to_and_nowhere_else(project):
 
 # --- metrics ------------------------------------------------------------------------------------------------------
 
-def test_prometheus_has_what_all_of_them_say(project):
-    project.up("full")
-    project.ready("monitoring")
+def test_prometheus_has_what_all_of_them_say(full):
+    full.ready(*PRODUCTION, "monitoring")
 
     def query(expression):
-        status, text = project.get("monitoring", 9090, f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
+        status, text = full.get("monitoring", 9090, f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
         assert status == 200, text
         return {row["metric"].get("compose_service"): row["value"][1] for row in json.loads(text)["data"]["result"]}
     everybody = {"backend": "1", "frontend": "1", "nginx": "1"}
@@ -96,7 +102,7 @@ def test_prometheus_has_what_all_of_them_say(project):
     # The backend's own page has come with it, by the token.
     assert query('nest_init_app_scrape_success{target="backend"}') == {"backend": "1"}
     assert query('medianest_jobs_total{result="completed"}') == {"backend": "1"}
-    assert project.get("backend", 4000, "/metrics")[0] == 401
+    assert full.get("backend", 4000, "/metrics")[0] == 401
 
 
 # --- replaced under load ------------------------------------------------------------------------------------------
@@ -164,29 +170,29 @@ def whole(project):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_who_is_stopped_ends_with_0_and_comes_back(project, service):
-    whole(project)
-    container = project.containers(service)[0]
-    project.podman("stop", container)
-    state = project.state(container)
-    assert (state["Status"], state["ExitCode"]) == ("exited", 0), project.logs(container)[-3000:]
-    project.podman("start", container)
-    whole(project)
+def test_who_is_stopped_ends_with_0_and_comes_back(full, service):
+    whole(full)
+    container = full.containers(service)[0]
+    full.podman("stop", container)
+    state = full.state(container)
+    assert (state["Status"], state["ExitCode"]) == ("exited", 0), full.logs(container)[-3000:]
+    full.podman("start", container)
+    whole(full)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("who", ["PID 1", "the service"])
-def test_who_is_killed_ends_with_137_and_is_started_again_by_the_engine(project, service, who):
-    whole(project)
-    container = project.containers(service)[0]
-    before = project.state(container)
-    waiting = subprocess.Popen(["podman", "--tmpdir", engine.STATE / "tmp", "wait", container], env=project.environment,
+def test_who_is_killed_ends_with_137_and_is_started_again_by_the_engine(full, service, who):
+    whole(full)
+    container = full.containers(service)[0]
+    before = full.state(container)
+    waiting = subprocess.Popen(["podman", "--tmpdir", engine.STATE / "tmp", "wait", container], env=full.environment,
                                stdout=subprocess.PIPE, text=True)
     pid = before["Pid"] if who == "PID 1" else workload(before["Pid"])
     subprocess.run(["kill", "-9", str(pid)], check=True)
     assert waiting.communicate(timeout=60)[0] == "137\n"
-    wait_until(lambda: project.state(container)["Pid"] not in (0, before["Pid"]))
-    whole(project)
+    wait_until(lambda: full.state(container)["Pid"] not in (0, before["Pid"]))
+    whole(full)
 
 
 def workload(init):
@@ -199,9 +205,9 @@ def workload(init):
 
 # --- what it costs ------------------------------------------------------------------------------------------------
 
-def test_targets_are_kept(project):
-    whole(project)
-    rows = measure.rows(project)
+def test_targets_are_kept(full):
+    whole(full)
+    rows = measure.rows(full)
     print(measure.table(rows))
     assert [row.service for row in rows] == measure.SERVICES
     for row in rows:
