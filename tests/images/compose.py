@@ -49,7 +49,8 @@ class Project:
         subprocess.run([MEDIANEST / "make-secrets", self.folder / "secrets"], check=True)
         (self.folder / "override.yml").write_text(OVERRIDE.format(self.name))
         (self.folder / "containers.conf").write_text(
-            engine.CONTAINERS.replace("[containers]", f'[containers]\ndns_servers = ["{self.subnet}.1"]'))
+            engine.CONTAINERS.replace("[containers]", f'[containers]\ndns_servers = ["{self.subnet}.1"]') +
+            f'[network]\nnetwork_config_dir = "{self.folder}/networks"\n')  # where nobody else prunes
         self.environment = {
             **engine.environment(), NO_TIMER: "true", "CONTAINERS_CONF": str(self.folder / "containers.conf"),
             "DOCKER_HOST": f"unix://{self.folder}/engine", "COMPOSE_PROJECT_NAME": self.name,

@@ -91,6 +91,7 @@ def test_a_container_can_write_where_it_is_to_and_nowhere_else(project):
 
 def test_prometheus_has_what_all_of_them_say(full):
     full.ready(*PRODUCTION, "monitoring")
+    add(full, "Faust")
 
     def query(expression):
         status, text = full.get("monitoring", 9090, f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
@@ -101,7 +102,7 @@ def test_prometheus_has_what_all_of_them_say(full):
         wait_until(lambda: query(name) == everybody, limit=180, pause=1)  # rules are evaluated once a minute
     # The backend's own page has come with it, by the token.
     assert query('nest_init_app_scrape_success{target="backend"}') == {"backend": "1"}
-    assert query('medianest_jobs_total{result="completed"}') == {"backend": "1"}
+    wait_until(lambda: int(query('medianest_jobs_total{result="completed"}').get("backend", 0)) >= 1, pause=1)
     assert full.get("backend", 4000, "/metrics")[0] == 401
 
 
