@@ -20,6 +20,7 @@ PLACE = REPOSITORY / "build/images"
 STATE = Path("/run") / f"medianest-{hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]}"
 CERTIFICATES = Path(os.environ.get("NODE_EXTRA_CA_CERTS", "/etc/ssl/certs/ca-certificates.crt"))
 LIMIT = 900  # seconds, for anything; what is expected is far below
+PATIENCE = 300  # for what a container is to come to
 STAGES = re.findall(r"^FROM .* AS (\S+)$", (MEDIANEST / "Dockerfile").read_text(), re.M)
 
 STORAGE = f"""
@@ -46,7 +47,7 @@ import namespace  # noqa: E402
 
 def wait_until(condition, pause=0.2):
     """As the system tests do it, for as long as a busy machine may take."""
-    return namespace.wait_until(condition, limit=LIMIT, pause=pause)
+    return namespace.wait_until(condition, limit=PATIENCE, pause=pause)
 
 
 def environment():
@@ -83,6 +84,7 @@ def secrets():
 
 def build(*options, **more):
     """What packaging/medianest/build prints: the layers, and which of them were there."""
+    PLACE.mkdir(parents=True, exist_ok=True)
     with open(PLACE / "build.lock", "w") as lock:  # one at a time: what it makes, the next finds
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
@@ -101,6 +103,14 @@ def mounted(of):
         yield Path(name)
     finally:
         podman("image", "unmount", of)
+
+
+def remove_cgroups():
+    """Podman leaves its own behind where there is no systemd. Those that somebody is in stay."""
+    for parent in [*Path("/sys/fs/cgroup").glob("libpod_parent"), *Path("/sys/fs/cgroup").glob("*/libpod_parent")]:
+        for cgroup in [*sorted(parent.glob("*"), reverse=True), parent]:
+            with contextlib.suppress(OSError):
+                cgroup.rmdir()
 
 
 class Container:
