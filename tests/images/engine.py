@@ -29,8 +29,9 @@ driver = "overlay"
 graphroot = "{PLACE}/storage"
 runroot = "{STATE}/run"
 """
-# What a machine without systemd and with both versions of cgroups takes.
-CONTAINERS = """
+# What a machine without systemd and with both versions of cgroups takes. Each podman is to have the same tmp_dir: one that finds
+# another there takes that for a restart of the machine, and the containers of the others for ended ones.
+CONTAINERS = f"""
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 [engine]
@@ -38,6 +39,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 lock_type = "file"
+tmp_dir = "{STATE}/tmp"
 """
 
 
@@ -68,7 +70,7 @@ def run(*words, status=0, timeout=LIMIT, **more):
 
 
 def podman(*words, **more):
-    return run("podman", "--tmpdir", STATE / "tmp", *words, **more).stdout
+    return run("podman", *words, **more).stdout
 
 
 def image(stage, tag="dev"):
@@ -127,11 +129,11 @@ class Container:
         podman("rm", "--force", "--time", "0", "--volumes", self.name)
 
     def logs(self):
-        done = run("podman", "--tmpdir", STATE / "tmp", "logs", self.name)
+        done = run("podman", "logs", self.name)
         return done.stdout + done.stderr
 
     def exec(self, *words, status=0):
-        return run("podman", "--tmpdir", STATE / "tmp", "exec", self.name, *words, status=status)
+        return run("podman", "exec", self.name, *words, status=status)
 
     def state(self):
         return json.loads(podman("inspect", self.name))[0]["State"]
@@ -148,4 +150,4 @@ class Container:
         return int(podman("wait", self.name))
 
     def healthy(self):
-        return run("podman", "--tmpdir", STATE / "tmp", "healthcheck", "run", self.name, status=None).returncode == 0
+        return run("podman", "healthcheck", "run", self.name, status=None).returncode == 0
