@@ -20,6 +20,7 @@ PLACE = REPOSITORY / "build/images"
 STATE = Path("/run") / f"medianest-{hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]}"
 CERTIFICATES = Path(os.environ.get("NODE_EXTRA_CA_CERTS", "/etc/ssl/certs/ca-certificates.crt"))
 LIMIT = 900  # seconds, for anything; what is expected is far below
+PATIENCE = 300  # for what a container is to come to
 STAGES = re.findall(r"^FROM .* AS (\S+)$", (MEDIANEST / "Dockerfile").read_text(), re.M)
 
 STORAGE = f"""
@@ -28,8 +29,9 @@ driver = "overlay"
 graphroot = "{PLACE}/storage"
 runroot = "{STATE}/run"
 """
-# What a machine without systemd and with both versions of cgroups takes.
-CONTAINERS = """
+# What a machine without systemd and with both versions of cgroups takes. Each podman is to have the same tmp_dir: one that finds
+# another there takes that for a restart of the machine, and the containers of the others for ended ones.
+CONTAINERS = f"""
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 [engine]
@@ -37,6 +39,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 lock_type = "file"
+tmp_dir = "{STATE}/tmp"
 """
 
 
@@ -46,7 +49,7 @@ import namespace  # noqa: E402
 
 def wait_until(condition, pause=0.2):
     """As the system tests do it, for as long as a busy machine may take."""
-    return namespace.wait_until(condition, limit=LIMIT, pause=pause)
+    return namespace.wait_until(condition, limit=PATIENCE, pause=pause)
 
 
 def environment():
@@ -67,7 +70,7 @@ def run(*words, status=0, timeout=LIMIT, **more):
 
 
 def podman(*words, **more):
-    return run("podman", "--tmpdir", STATE / "tmp", *words, **more).stdout
+    return run("podman", *words, **more).stdout
 
 
 def image(stage, tag="dev"):
@@ -83,6 +86,7 @@ def secrets():
 
 def build(*options, **more):
     """What packaging/medianest/build prints: the layers, and which of them were there."""
+    PLACE.mkdir(parents=True, exist_ok=True)
     with open(PLACE / "build.lock", "w") as lock:  # one at a time: what it makes, the next finds
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(MEDIANEST / "build", "--engine", "buildah", "--local-bases", "--network", "host", *secrets(), *options, **more)
@@ -103,6 +107,14 @@ def mounted(of):
         podman("image", "unmount", of)
 
 
+def remove_cgroups():
+    """Podman leaves its own behind where there is no systemd. Those that somebody is in stay."""
+    for parent in [*Path("/sys/fs/cgroup").glob("libpod_parent"), *Path("/sys/fs/cgroup").glob("*/libpod_parent")]:
+        for cgroup in [*sorted(parent.glob("*"), reverse=True), parent]:
+            with contextlib.suppress(OSError):
+                cgroup.rmdir()
+
+
 class Container:
     """Runs one, and removes it at the end. Its network is that of the test's own, or none."""
 
@@ -117,11 +129,11 @@ class Container:
         podman("rm", "--force", "--time", "0", "--volumes", self.name)
 
     def logs(self):
-        done = run("podman", "--tmpdir", STATE / "tmp", "logs", self.name)
+        done = run("podman", "logs", self.name)
         return done.stdout + done.stderr
 
     def exec(self, *words, status=0):
-        return run("podman", "--tmpdir", STATE / "tmp", "exec", self.name, *words, status=status)
+        return run("podman", "exec", self.name, *words, status=status)
 
     def state(self):
         return json.loads(podman("inspect", self.name))[0]["State"]
@@ -138,4 +150,4 @@ class Container:
         return int(podman("wait", self.name))
 
     def healthy(self):
-        return run("podman", "--tmpdir", STATE / "tmp", "healthcheck", "run", self.name, status=None).returncode == 0
+        return run("podman", "healthcheck", "run", self.name, status=None).returncode == 0

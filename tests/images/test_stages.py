@@ -26,7 +26,7 @@ API = "http://127.0.0.1:4000/api"
 
 def in_base(stage, *words, status=0):
     """Runs a command in a stage that builds, without a network."""
-    return engine.run("podman", "--tmpdir", engine.STATE / "tmp", "run", "--rm", "--network", "none", image(stage), *words, status=status)
+    return engine.run("podman", "run", "--rm", "--network", "none", image(stage), *words, status=status)
 
 
 # --- all of them --------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_production_has_the_service_what_it_loads_and_pid_1(built, stage, level)
 @pytest.mark.parametrize("stage", PRODUCTION)
 def test_production_has_no_shell_to_start(built, stage):
     for shell in ("/bin/sh", "sh", "/bin/bash", "/bin/busybox", "apt-get", "apk"):
-        asked = engine.run("podman", "--tmpdir", engine.STATE / "tmp", "run", "--rm", "--network", "none", "--entrypoint", shell,
+        asked = engine.run("podman", "run", "--rm", "--network", "none", "--entrypoint", shell,
                            built(stage), status=None)
         assert asked.returncode == 127, (shell, asked.stderr)
 
@@ -380,7 +380,7 @@ def test_test_runner_ends_with_the_status_of_the_tests(built, public):
 
 def scanned(name):
     """(status, output) of the scanner, looking at an image."""
-    done = engine.run("podman", "--tmpdir", engine.STATE / "tmp", "run", "--rm", "--network", "none", "--cap-add", "SYS_ADMIN",
+    done = engine.run("podman", "run", "--rm", "--network", "none", "--cap-add", "SYS_ADMIN",
                       "--security-opt", "seccomp=unconfined", "--mount", f"type=image,source={name},destination=/image,rw=true",
                       image("security-scanner"), status=None)
     return done.returncode, done.stdout + done.stderr
