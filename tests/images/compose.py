@@ -18,7 +18,7 @@ from pathlib import Path
 
 import engine
 import stores
-from engine import LIMIT, MEDIANEST, STATE
+from engine import LIMIT, MEDIANEST
 
 NO_TIMER = "DISABLE_HC_SYSTEMD"
 # Podman's CNI networks name the machine's own name servers beside theirs, which know no container. glibc asks one behind the
@@ -64,7 +64,7 @@ class Project:
         self.podman("network", "create", "--subnet", f"{self.subnet}.0/24", "--gateway", f"{self.subnet}.1", self.name)
         self.output = open(self.folder / "engine.log", "wb")
         self.service = subprocess.Popen(
-            ["podman", "--tmpdir", STATE / "tmp", "system", "service", "--time=0", self.environment["DOCKER_HOST"]],
+            ["podman", "system", "service", "--time=0", self.environment["DOCKER_HOST"]],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output)
         wait_until((self.folder / "engine").exists)
         return self
@@ -95,7 +95,7 @@ class Project:
         return self.run(*self.client, *words, **more)
 
     def podman(self, *words, **more):
-        return self.run("podman", "--tmpdir", STATE / "tmp", *words, **more)
+        return self.run("podman", *words, **more)
 
     def up(self, profile):
         self.profile = profile
