@@ -133,7 +133,7 @@ struct wire_service {
 	uint32_t layers_requested;             /* a bit for each enum layer */
 	uint32_t layers_enforced;
 	uint32_t securebits; /* asked for, SECBIT_* */
-	uint32_t reserved;   /* zero */
+	uint32_t kind;       /* enum service_kind: a service, or a task, which is to end */
 	char name[WIRE_SERVICE_NAME_SIZE];
 	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];           /* of the instructions, in hex */

@@ -79,6 +79,7 @@ struct wire_service *unit_report(struct unit *unit)
 	struct wire_service *record = &unit->record;
 
 	record->state = public_state(unit);
+	record->kind = unit->loop->coordinator.unit[unit - unit->loop->unit].kind;
 	record->main_pid = unit->main_pid;
 	record->layers_requested = plan->requested;
 	/* Nothing is in force before the child has said so by executing the workload. Between two lives it is what was.

@@ -122,7 +122,8 @@ static void write_forwarded(struct exposition *page, const struct wire_snapshot 
 
 static void write_up(struct exposition *page, const struct wire_service *service)
 {
-	exposition_u64(page, LABELS_OF(service), service->main_pid > 0);
+	if (service->kind == SERVICE_LASTING) /* of a task that is over nobody is to be told that it is down */
+		exposition_u64(page, LABELS_OF(service), service->main_pid > 0);
 }
 
 static void write_service_start(struct exposition *page, const struct wire_service *service)
@@ -454,7 +455,8 @@ static void write_each_service(struct exposition *page, const struct page_facts 
 
 static void write_services(struct exposition *page, const struct page_facts *facts)
 {
-	family(page, METRIC_GAUGE, PREFIX "service_up", NULL, "1 while the main process of the service is alive.");
+	family(page, METRIC_GAUGE, PREFIX "service_up", NULL,
+		"1 while the main process of the service is alive. Tasks, which are to end, have none.");
 	write_each_service(page, facts, write_up);
 	family(page, METRIC_GAUGE, PREFIX "service_start_time_seconds", "seconds",
 		"When the service was last started, seconds since the epoch.");

@@ -1,5 +1,10 @@
 #!/usr/bin/python3
-"""Runs every test and ends with one line, `N passed, M failed`. `./dev test` has installed what they need."""
+"""Runs tests and ends with one line, `N passed, M failed`. `./dev` has installed what they need.
+
+    run.py test [ARGUMENT...]     unit and system tests; arguments are pytest's
+    run.py images [ARGUMENT...]   what needs images of containers
+    run.py ci                     both, the one whatever becomes of the other, and their total
+"""
 
 import os
 import re
@@ -65,12 +70,12 @@ def unit_tests(name, environment, tally):
         say(output)
 
 
-def system_tests(arguments, tally):
+def pytest(arguments, tally):
     report = BUILD / "pytest.xml"
     report.unlink(missing_ok=True)
     # -c: Debian's pytest, two workers for two cores, and no file of its own in the tree.
     run = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2",
-                          f"--junitxml={report}", *(arguments or ["tests/system"])], cwd=ROOT,
+                          f"--junitxml={report}", *arguments], cwd=ROOT,
                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     if not report.exists():
         say(f"pytest ended with status {run.returncode} and no report")
@@ -89,24 +94,38 @@ def timed(title, function, *arguments):
     say(f"{title}: {time.monotonic() - start:.0f} s")
 
 
-def run_all(tally):
+def test(arguments, tally):
     timed("building with glibc", build, "debug")
     timed("building with AddressSanitizer and UndefinedBehaviorSanitizer", build, "sanitize",
           "-Db_sanitize=address,undefined", "-Db_lundef=false")
     timed("unit tests", unit_tests, "debug", {}, tally)
     timed("unit tests under the sanitizers", unit_tests, "sanitize", SANITIZE, tally)
-    timed("system tests", system_tests, sys.argv[1:], tally)
+    timed("system tests", pytest, arguments or ["tests/system"], tally)
+
+
+def images(arguments, tally):
+    # A file at a time for a worker, in its order: what is built for one test is there for the next.
+    timed("images", pytest, ["--dist", "loadfile", *(arguments or ["tests/images"])], tally)
+
+
+PARTS = {"test": [test], "images": [images], "ci": [test, images]}
 
 
 def main():
-    tally = Tally()
-    try:
-        run_all(tally)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        say(str(error))
-        tally.add(0, 1)
-    say(tally.line())
-    return 1 if tally.failed else 0
+    parts, arguments = PARTS[sys.argv[1]], sys.argv[2:]
+    total = Tally()
+    for part in parts:
+        tally = Tally()
+        try:
+            part(arguments, tally)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            say(str(error))
+            tally.add(0, 1)
+        if len(parts) > 1:
+            say(f"./dev {part.__name__}: {tally.line()}")
+        total.add(tally.passed, tally.failed, tally.skipped)
+    say(total.line())
+    return 1 if total.failed else 0
 
 
 if __name__ == "__main__":

@@ -580,6 +580,26 @@ static void several_services_are_listed(void **state)
 	assert_non_null(strstr(text, "<p>backend (pid 7) ended with status 1</p>"));
 }
 
+/* It would be down for ever, and somebody would be called for it. */
+static void a_task_that_is_over_is_not_down(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service services[2] = { full_service, full_service };
+	struct page_facts facts = { .snapshot = &snapshot, .services = services, .service_count = 2 };
+	cleanup_free char *text = NULL;
+	size_t length;
+
+	(void)state;
+	snprintf(services[1].name, sizeof services[1].name, "migrate");
+	services[1].kind = SERVICE_ONCE;
+	services[1].state = WIRE_STATE_ENDED;
+	services[1].main_pid = 0;
+	assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &text, &length), 0);
+	assert_non_null(strstr(text, "service_up{service=\"main\"} 1\n"));
+	assert_null(strstr(text, "service_up{service=\"migrate\"}"));
+	assert_non_null(strstr(text, "service_starts_total{service=\"migrate\"} "));
+}
+
 static void figures_of_several_services_have_their_names(void **state)
 {
 	struct wire_snapshot snapshot = full_snapshot();
@@ -702,6 +722,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_character_that_was_cut_is_taken_away),
 		cmocka_unit_test(the_front_page_is_the_golden_one),
 		cmocka_unit_test(several_services_are_listed),
+		cmocka_unit_test(a_task_that_is_over_is_not_down),
 		cmocka_unit_test(figures_of_several_services_have_their_names),
 		cmocka_unit_test(a_front_page_without_anything_is_one_too),
 		cmocka_unit_test(what_others_wrote_stays_text),
