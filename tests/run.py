@@ -108,7 +108,11 @@ def images(arguments, tally):
     timed("images", pytest, ["--dist", "loadfile", *(arguments or ["tests/images"])], tally)
 
 
-PARTS = {"test": [test], "images": [images], "ci": [test, images]}
+def packages(arguments, tally):
+    timed("packages", pytest, ["--dist", "loadfile", *(arguments or ["tests/packages"])], tally)
+
+
+PARTS = {"test": [test], "images": [images], "packages": [packages], "ci": [test, images]}
 
 
 def main():
