@@ -468,7 +468,7 @@ def test_the_example_of_the_readme(start):
     wait_until(lambda: len(n.lines()) == 3)
     assert sorted(n.lines()) == ["key", "other  u", "url u"]
     assert [(secret["name"], secret["on_change"]) for secret in n.status()["secrets"]] == [
-        ("DATABASE_URL", "restart"), ("SIGNING_KEY", "signal"), ("app", "command")]
+        ("DATABASE_URL", "restart"), ("SIGNING_KEY", "restart"), ("app", "command")]
 
 
 # ---- the whole ----
