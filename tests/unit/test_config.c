@@ -451,6 +451,11 @@ static const struct refusal {
 	{ SECRET("\"PORT\": \"/a\""), "f:2:14: secrets.PORT: web has this variable in its \"environment\" already" },
 	/* several services */
 	{ "{\"services\": {\"a\": {}, \"b\": {\"command\": \"x\"}}}", "f:1:1: \"command\" of a is missing" },
+	{ "{\"services\": {\"a\": {\"command\": [\"echo\", \"$A\"]}, \"b\": {\"command\": []}}, \"tasks\": {\"c\": "
+	  "{\"command\": 5}}}",
+		"f:1:41: services.a.command[1]: '$A': a variable is ${NAME}, a dollar sign is $$\n"
+		"f:1:66: services.b.command: names no command\n"
+		"f:1:99: tasks.c.command: expected an array of words, or a string that is split at blanks, not 5" },
 	{ "{\"services\": {\"a\": {\"command\": \"x\"}}, \"tasks\": {\"a\": {\"command\": \"x\"}}}",
 		"f:1:49: tasks.a: a service has this name already" },
 	{ "{\"services\": {\"web\": {\"command\": \"x\", \"depends_on\": [\"cahce\", 5]},\n\"cache\": {\"command\": "
