@@ -282,7 +282,7 @@ def test_a_log_process_that_is_killed_is_told_of(nest_init, folder):
         n.process.stdin.write(b"\n")
         n.process.stdin.close()
         assert n.wait() == 0
-        assert n.errors() == "nest-init: the log process was killed by SIGKILL; starting it again\n"
+        assert n.errors() == "nest-init: the log process of main was killed by SIGKILL; starting it again\n"
     assert texts(folder.read_text().splitlines()) == ["a", "b"]
 
 
@@ -365,7 +365,7 @@ def test_nobody_takes_our_output_and_the_end_comes_all_the_same(nest_init):
     with logged(nest_init, "tagged", "sh", "-c", "exec timeout 1 yes", stdout=writer) as n:
         os.close(writer)
         assert n.wait() == 124
-        assert "what is left could not be written in time" in n.errors()
+        assert "nest-init logger: warning: what is left of main could not be written in time\n" in n.errors()
     os.close(reader)
 
 
