@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NUMBER_SIZE 24
+#define SOME_LIMIT (UINT64_C(1) << 40) /* more than anybody takes something from */
 
 struct growing {
 	char *text;
@@ -52,17 +53,35 @@ static size_t name_length(const char *text)
 	return isdigit((unsigned char)*text) ? 0 : length;
 }
 
+/* Where there is no limit, what is wrong with the expression whatever the limit is goes before that. */
+static int compute(const char *text, const struct config_memory *memory, uint64_t *ret_value, struct complaint *ret_why)
+{
+	const struct config_memory some = { .limit = SOME_LIMIT, .total = SOME_LIMIT };
+	struct complaint form;
+	uint64_t value;
+	int error = config_arithmetic(text, memory, ret_value, ret_why), otherwise;
+
+	if (error != -ENOENT)
+		return error;
+	otherwise = config_arithmetic(text, &some, &value, &form);
+	if (otherwise != -EINVAL && otherwise != -EDOM)
+		return error; /* -ERANGE may be this limit's own */
+	*ret_why = form;
+	return otherwise;
+}
+
 static int put_number(
 	struct growing *to, const char **text, const struct config_memory *memory, struct complaint *ret_why)
 {
+	const char *whole = *text;
 	char number[NUMBER_SIZE];
 	struct complaint plain;
 	uint64_t value;
-	int error = config_arithmetic(*text + 2, memory, &value, &plain);
+	int error = compute(whole + 2, memory, &value, &plain);
 
+	*text = strchr(whole, '}') + 1;
 	if (error < 0)
-		return complain(ret_why, -error, "'%.*s' at %.150s", (int)strcspn(*text, "}") + 1, *text, plain.text);
-	*text = strchr(*text, '}') + 1;
+		return complain(ret_why, -error, "'%.*s' at %.150s", (int)(*text - whole), whole, plain.text);
 	snprintf(number, sizeof number, "%" PRIu64, value);
 	return put(to, number, strlen(number), ret_why);
 }
@@ -112,6 +131,8 @@ int config_expand(
 	const char *text, char **env, const struct config_memory *memory, char **ret_text, struct complaint *ret_why)
 {
 	struct growing to = { 0 };
+	struct complaint missing;
+	bool misses = false;
 	int error = put(&to, "", 0, ret_why);
 
 	while (error == 0 && *text != '\0') {
@@ -121,6 +142,15 @@ int config_expand(
 		text += plain;
 		if (error == 0 && *text == '$')
 			error = put_dollar(&to, &text, env, memory, ret_why);
+		if (error == -ENOENT) { /* another place may say it: what is wrong in any goes before it */
+			missing = misses ? missing : *ret_why;
+			misses = true;
+			error = 0;
+		}
+	}
+	if (error == 0 && misses) {
+		*ret_why = missing;
+		error = -ENOENT;
 	}
 	if (error < 0)
 		free(to.text);

@@ -352,6 +352,21 @@ static void refuse_options(struct config_reader *reader, const struct json_node 
 	}
 }
 
+/* What is wrong with one that is said has been told. */
+static bool says_command(const struct json_node *root, const char *name)
+{
+	static const char groups[][9] = { "services", "tasks" };
+
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+		const struct json_node *group = json_member(root, groups[i]);
+		const struct json_node *node = group != NULL ? json_member(group, name) : NULL;
+
+		if (node != NULL && json_member(node, "command") != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* The command line has none for several; and one that it has is nobody's. */
 static void refuse_commands(struct config_reader *reader, const struct json_node *root)
 {
@@ -362,11 +377,11 @@ static void refuse_commands(struct config_reader *reader, const struct json_node
 	if (reader->has_command)
 		config_refuse_value(reader, root, "several services, and a command on the command line: whose is it?");
 	for (size_t i = 0; i < count_of(reader); i++) {
-		char **command = model_service(reader->model, i)->command;
+		const struct service *service = model_service(reader->model, i);
 
-		if (command != NULL && *command != NULL)
+		if ((service->command != NULL && *service->command != NULL) || says_command(root, service->name))
 			continue;
-		json_complain(root, &why, "\"command\" of %s is missing", model_service(reader->model, i)->name);
+		json_complain(root, &why, "\"command\" of %s is missing", service->name);
 		config_refuse(reader, &why);
 	}
 }

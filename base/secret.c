@@ -27,14 +27,28 @@ static bool has_word(const char *name, size_t length)
 	return false;
 }
 
-/* Too short for that: as a whole part of a name, COMPASS is none. */
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+	return length >= strlen(end) && begins(text + length - strlen(end), end);
+}
+
+/* PASS, PGPASS, DBPASS; no COMPASS. */
+static bool is_pass(const char *part, size_t length)
+{
+	return ends_with(part, length, "PASS") && !ends_with(part, length, "COMPASS") &&
+		!ends_with(part, length, "BYPASS");
+}
+
+/* Too short for that: as a whole part of a name. */
 static bool has_part(const char *name, size_t length)
 {
-	static const char parts[][14] = { "PASS", "PW", "PWD", "AUTH", "AUTHORIZATION", "JWT", "SESSION", "COOKIE" };
+	static const char parts[][14] = { "PW", "PWD", "AUTH", "AUTHORIZATION", "JWT", "SESSION", "COOKIE" };
 
 	for (size_t at = 0, end; at < length; at = end + 1) {
 		for (end = at; end < length && isalnum((unsigned char)name[end]);)
 			end++;
+		if (is_pass(name + at, end - at))
+			return true;
 		for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 			if (end - at == strlen(parts[i]) && begins(name + at, parts[i]))
 				return true;

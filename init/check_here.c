@@ -6,6 +6,7 @@
 #include "seccomp-profiles/embedded.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,19 @@ static void look_for_profile(struct here *here, const char *profile)
 	warn(here, OPTION_SECCOMP, why.text);
 }
 
+/* With a slash behind it what is no directory is refused. */
+static void look_for_directory(struct here *here, const char *path)
+{
+	struct complaint why;
+	char directory[PATH_MAX];
+
+	if (path == NULL || snprintf(directory, sizeof directory, "%s/", path) >= (int)sizeof directory ||
+		access(directory, F_OK) == 0)
+		return;
+	complain(&why, ENOENT, "%.200s: %s", path, strerror(errno));
+	warn(here, OPTION_WORKDIR, why.text);
+}
+
 static void look_for_files(struct here *here, const struct model *model)
 {
 	static const uint8_t options[MODEL_FILE_BEARER] = { OPTION_METRICS_USERS, OPTION_METRICS_TOKENS,
@@ -105,6 +119,7 @@ int check_here(const struct model *model, struct config *config)
 
 		look_for_accounts(&here, asked);
 		look_for_profile(&here, asked->seccomp);
+		look_for_directory(&here, asked->workdir);
 	}
 	return here.error;
 }

@@ -26,6 +26,7 @@
 #define PIPE_SIZE (256 * 1024)
 #define NUMBER_SIZE 24
 #define FIRST_OWN_WORD 4 /* "nest-init logger FORMAT LEVEL" */
+#define SERVICE_WORD FIRST_OWN_WORD
 #define WORDS (FIRST_OWN_WORD + LOGGER_WORDS)
 
 static const struct restart_policy backoff = { .backoff_ns = 10 * NS_PER_MS, .max_backoff_ns = 2 * NS_PER_S };
@@ -278,11 +279,11 @@ void log_link_ended(struct log_link *link, int status, int64_t now)
 	if (is_finished(link) && !WIFSIGNALED(status))
 		return; /* it has done what there was to do, or has said why not */
 	if (WIFSIGNALED(status))
-		log_line(LOG_LEVEL_NOTICE, "the log process was killed by SIG%s; starting it again",
-			signal_name(WTERMSIG(status), name));
+		log_line(LOG_LEVEL_NOTICE, "the log process of %s was killed by SIG%s; starting it again",
+			link->argv[SERVICE_WORD], signal_name(WTERMSIG(status), name));
 	else
-		log_line(LOG_LEVEL_NOTICE, "the log process ended with status %d; starting it again",
-			WEXITSTATUS(status));
+		log_line(LOG_LEVEL_NOTICE, "the log process of %s ended with status %d; starting it again",
+			link->argv[SERVICE_WORD], WEXITSTATUS(status));
 	start_later(link, now - link->started_at_ns, now);
 }
 

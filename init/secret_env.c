@@ -33,7 +33,7 @@ bool secret_env_resolves(const char *list, const char *variable, char ret_name[s
 	const size_t length = strcspn(variable, "="), tail = strlen(suffix);
 	char name[SECRET_NAME_SIZE];
 
-	if (length <= tail || length - tail >= sizeof name || variable[length] != '=' ||
+	if (length <= tail || length - tail >= sizeof name || variable[length] != '=' || variable[length + 1] == '\0' ||
 		memcmp(variable + length - tail, suffix, tail) != 0)
 		return false;
 	memcpy(name, variable, length - tail);
@@ -52,7 +52,7 @@ const char *secret_env_value(char *const *environment, const char *name, const c
 	for (; environment != NULL && *environment != NULL; environment++)
 		if (strncmp(*environment, name, length) == 0 &&
 			strncmp(*environment + length, behind_name, behind) == 0 &&
-			(*environment)[length + behind] == '=')
+			(*environment)[length + behind] == '=' && (*environment)[length + behind + 1] != '\0')
 			return *environment + length + behind + 1;
 	return NULL;
 }

@@ -12,10 +12,13 @@
 #define SECRET_KEY_SIZE 32
 
 /* True if the variable, NAME_FILE=PATH, is to be read: its NAME is in the list (--file-env), or the list is "all" and
- * the path lies below /run/secrets or /var/run/secrets. Other programs' files are called so, too: SSL_CERT_FILE. */
+ * the path lies below /run/secrets or /var/run/secrets. Other programs' files are called so, too: SSL_CERT_FILE. An
+ * empty one is as one that is not set: a Dockerfile can set a variable that came from its base image, and not unset it.
+ */
 bool secret_env_resolves(const char *list, const char *variable, char ret_name[static SECRET_NAME_SIZE]);
 
-/* The value of NAME in a list of NAME=VALUE that ends with NULL, or is NULL; borrowed; NULL: it is not there. */
+/* The value of NAME in a list of NAME=VALUE that ends with NULL, or is NULL; borrowed; NULL: it is not there, or is
+ * empty. */
 const char *secret_env_value(char *const *environment, const char *name, const char *behind_name);
 
 /* What of the bytes (length of them, with room for one more) is the value: without one newline at the end, terminated.

@@ -106,14 +106,14 @@ static void set_personality(
 	memcpy(ret_personality->rewrite, service->stop.rewrite, sizeof ret_personality->rewrite);
 }
 
-/* How its messages call it. */
+/* How its messages call it: a task by its name, also where it is alone. */
 static int set_words(const struct units_request *request, struct unit *unit, const struct service *service)
 {
 	static char nothing[] = "";
 	char *prefix = nothing;
 
 	unit->called = *unit->spawn.argv != NULL ? personality_basename(*unit->spawn.argv) : nothing;
-	if (is_one_of_several(request)) {
+	if (is_one_of_several(request) || service->kind != SERVICE_LASTING) {
 		unit->called = service_name(service);
 		if (asprintf(&prefix, "%s: ", unit->called) < 0)
 			return -ENOMEM;

@@ -329,7 +329,8 @@ int logger_main(int argc, char **argv)
 	pass_on(now); /* what the last one left */
 	while (!is_done()) {
 		if (now >= logger.end_at_ns) {
-			log_line(LOG_LEVEL_WARNING, "what is left could not be written in time");
+			log_line(LOG_LEVEL_WARNING, "what is left of %s could not be written in time",
+				logger.stream->service);
 			return 1;
 		}
 		wait_for_something();

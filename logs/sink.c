@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define RETRY_NS NS_PER_S
+#define LOOK_NS NS_PER_S
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -33,6 +34,11 @@ static void fail(struct sink *sink, const char *what, int error, int64_t now)
 		log_line(LOG_LEVEL_ERROR, "log file %s: cannot %s: %s%s; trying again every second", sink->file, what,
 			strerror(error), error == EROFS ? " (--writable for its directory)" : "");
 	sink->told = true;
+}
+
+static bool is_in_line(const struct sink *sink)
+{
+	return sink->mark.tail > 0 && *ring_place(&sink->ring, sink->mark.tail - 1) != '\n';
 }
 
 /* ---- files ---- */
@@ -59,8 +65,26 @@ static bool open_file(struct sink *sink, int64_t now)
 		sink->mark.tail += (uint64_t)status.st_size - sink->mark.size;
 	sink->mark.size = (uint64_t)status.st_size;
 	sink->mark.opened = 1;
+	sink->dev = status.st_dev;
+	sink->ino = status.st_ino;
 	commit(sink);
 	return true;
+}
+
+/* Whoever has moved the file away, or removed it, wants a new one; between two lines, or the halves of one would come
+ * apart. What the new one holds is none of what was written. */
+static void leave_what_was_moved(struct sink *sink, int64_t now)
+{
+	struct stat status;
+
+	if (sink->file == NULL || sink->fd < 0 || now < sink->look_at_ns || is_in_line(sink))
+		return;
+	sink->look_at_ns = now + LOOK_NS;
+	if (stat(sink->file, &status) == 0 ? status.st_dev == sink->dev && status.st_ino == sink->ino : errno != ENOENT)
+		return;
+	close(sink->fd);
+	sink->fd = -1;
+	sink->mark.opened = 0;
 }
 
 static bool is_there(const char *name)
@@ -101,11 +125,6 @@ static bool rotate(struct sink *sink, int64_t now)
 }
 
 /* ---- writing ---- */
-
-static bool is_in_line(const struct sink *sink)
-{
-	return sink->mark.tail > 0 && *ring_place(&sink->ring, sink->mark.tail - 1) != '\n';
-}
 
 /* How much goes out in one call; 0: another file first. What others write to our standard output does not come in
  * between two halves of a line: up to PIPE_BUF bytes stay together (pipe(7)). */
@@ -200,6 +219,8 @@ bool sink_write(struct sink *sink, int64_t now)
 	if (sink->full || (sink->retry_at_ns != TIME_NEVER && now < sink->retry_at_ns))
 		return false;
 	sink->retry_at_ns = TIME_NEVER;
+	if (!sink_is_empty(sink))
+		leave_what_was_moved(sink, now);
 	if (sink->fd < 0 && !open_file(sink, now))
 		return false;
 	before = sink->mark.tail;

@@ -320,6 +320,14 @@ def test_a_user_that_nobody_can_be_is_wrong_everywhere(write):
     assert re.fullmatch(rf"{path}:1:\d+: services\.main\.user: user '-1': expected a number from 0 to 4294967294\n", errors)
 
 
+@pytest.mark.parametrize("path, why", [("/no/such", "No such file or directory"), ("/etc/passwd", "Not a directory")])
+def test_a_working_directory_that_is_none_here_is_a_warning(write, path, why):
+    code, _, errors = check(write({"command": "true", "working_dir": path}))
+    assert code == 0
+    assert re.fullmatch(rf"\S+:1:\d+: services\.main\.working_dir: {path}: {why} \(here; a start needs it\)\n", errors)
+    assert check(write({"command": "true", "working_dir": "/usr"}))[2] == ""
+
+
 def test_a_file_of_users_that_is_not_there_is_a_warning(write):
     path = write({"command": "true"}, metrics={"listen": "127.0.0.1:1", "users": "/nosuch"})
     code, _, errors = check(path)

@@ -170,6 +170,39 @@ def test_a_file_that_is_there_goes_on(nest_init, folder):
     assert folder.read_text().startswith("before\n") and folder.read_text().endswith(" | after\n")
 
 
+COUNTING = "n=0; while :; do n=$((n + 1)); echo line $n; sleep 0.02; done"
+
+
+def test_a_file_that_another_moves_away_is_made_anew(either, folder):
+    """And no line is lost on the way, or written twice."""
+    moved = folder.parent / "moved"
+    with logged(either, f"tagged,file={folder}", "sh", "-c", COUNTING) as n:
+        wait_until(lambda: folder.exists() and folder.read_text().count("\n") > 3)
+        folder.rename(moved)
+        wait_until(lambda: folder.exists() and folder.read_text().count("\n") > 3)
+        n.kill(signal.SIGTERM)
+        n.wait()
+    found = texts((moved.read_text() + folder.read_text()).splitlines())
+    assert found == [f"line {n}" for n in range(1, len(found) + 1)]
+
+
+def test_a_file_that_another_removes_or_puts_in_its_place_is_written_to(nest_init, folder):
+    with logged(nest_init, f"tagged,file={folder}", "sh", "-c", COUNTING) as n:
+        wait_until(lambda: folder.exists() and folder.read_text().count("\n") > 3)
+        folder.unlink()
+        wait_until(lambda: folder.exists() and folder.read_text().count("\n") > 3)
+        other = folder.parent / "other"
+        other.write_text("another one's " * 1000 + "\n")  # longer than what was written: none of it is taken for ours
+        os.rename(other, folder)
+        wait_until(lambda: folder.read_text().count("\n") > 3)
+        n.kill(signal.SIGTERM)
+        n.wait()
+    first, *lines = folder.read_text().splitlines()
+    numbers = [int(text.split()[1]) for text in texts(lines)]
+    assert first.startswith("another") and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert os.listdir(folder.parent) == ["app.log"]
+
+
 def kill_again_and_again(n, times, seconds):
     """Kills the log process whenever it is there; returns how often."""
     killed = 0
@@ -249,7 +282,7 @@ def test_a_log_process_that_is_killed_is_told_of(nest_init, folder):
         n.process.stdin.write(b"\n")
         n.process.stdin.close()
         assert n.wait() == 0
-        assert n.errors() == "nest-init: the log process was killed by SIGKILL; starting it again\n"
+        assert n.errors() == "nest-init: the log process of main was killed by SIGKILL; starting it again\n"
     assert texts(folder.read_text().splitlines()) == ["a", "b"]
 
 
@@ -332,7 +365,7 @@ def test_nobody_takes_our_output_and_the_end_comes_all_the_same(nest_init):
     with logged(nest_init, "tagged", "sh", "-c", "exec timeout 1 yes", stdout=writer) as n:
         os.close(writer)
         assert n.wait() == 124
-        assert "what is left could not be written in time" in n.errors()
+        assert "nest-init logger: warning: what is left of main could not be written in time\n" in n.errors()
     os.close(reader)
 
 

@@ -360,6 +360,10 @@ def test_the_same_file_said_twice_is_one(public):
     (["--env", "A_FILE=PUBLIC/a", "--file-env", "A"], {"A_FILE": "b"}, None),
     (["--env", "A_FILE=PUBLIC/a", "--file-env", "A"], {}, "1   unset unset unset"),
     ([], {"A_FILE": "a"}, "   PUBLIC/a unset unset"),
+    # An empty one is none, as for the images' own entry points: a Dockerfile cannot unset one.
+    (["--file-env", "A"], {"A": "", "A_FILE": "a"}, "1   unset unset unset"),
+    (["--env", "A=", "--file-env", "A"], {"A_FILE": "a"}, "1   unset unset unset"),
+    (["--file-env", "A"], {"A": "x", "A_FILE": ""}, "x    unset unset"),
 ])
 def test_name_file_is_read_where_that_is_asked_for(either, public, words, env, output):
     for number, name in enumerate("abc", 1):
@@ -464,7 +468,7 @@ def test_the_example_of_the_readme(start):
     wait_until(lambda: len(n.lines()) == 3)
     assert sorted(n.lines()) == ["key", "other  u", "url u"]
     assert [(secret["name"], secret["on_change"]) for secret in n.status()["secrets"]] == [
-        ("DATABASE_URL", "restart"), ("SIGNING_KEY", "signal"), ("app", "command")]
+        ("DATABASE_URL", "restart"), ("SIGNING_KEY", "restart"), ("app", "command")]
 
 
 # ---- the whole ----

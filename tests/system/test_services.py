@@ -316,6 +316,13 @@ def test_a_task_that_takes_too_long_is_stopped_with_all_it_has_started(run, work
         assert "nest-init: warning: long: its time is over: stopping\n" in n.errors()
 
 
+def test_a_task_alone_has_its_name_as_well(run):
+    """Whose time is over: the log may be of many containers."""
+    with run(tasks={"long": {"command": ["sleep", "1000"], "timeout": "300ms"}}) as n:
+        assert n.wait() == 124
+        assert "nest-init: warning: long: its time is over: stopping\n" in n.errors()
+
+
 def test_what_a_late_task_leaves_behind_is_gone_while_others_go_on(run, workload):
     with run({"web": {"command": sleeper("web")}},
              {"long": {"command": ["sh", "-c", f"{workload} stubborn child & sleep 1000"], "timeout": "500ms",

@@ -451,6 +451,11 @@ static const struct refusal {
 	{ SECRET("\"PORT\": \"/a\""), "f:2:14: secrets.PORT: web has this variable in its \"environment\" already" },
 	/* several services */
 	{ "{\"services\": {\"a\": {}, \"b\": {\"command\": \"x\"}}}", "f:1:1: \"command\" of a is missing" },
+	{ "{\"services\": {\"a\": {\"command\": [\"echo\", \"$A\"]}, \"b\": {\"command\": []}}, \"tasks\": {\"c\": "
+	  "{\"command\": 5}}}",
+		"f:1:41: services.a.command[1]: '$A': a variable is ${NAME}, a dollar sign is $$\n"
+		"f:1:66: services.b.command: names no command\n"
+		"f:1:99: tasks.c.command: expected an array of words, or a string that is split at blanks, not 5" },
 	{ "{\"services\": {\"a\": {\"command\": \"x\"}}, \"tasks\": {\"a\": {\"command\": \"x\"}}}",
 		"f:1:49: tasks.a: a service has this name already" },
 	{ "{\"services\": {\"web\": {\"command\": \"x\", \"depends_on\": [\"cahce\", 5]},\n\"cache\": {\"command\": "
@@ -676,7 +681,9 @@ static const struct expansion {
 		"'${memory.limit * }' at '}/x': expected a number, a size such as 64MiB, memory.limit, memory.total, "
 		"min(, max( or (" },
 	{ "${memory.limit", -EINVAL, "'${memory.limit': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
-	{ "${memory} ${memory.limit", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
+	{ "${memory} ${memory.limit", -EINVAL,
+		"'${memory.limit': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
+	{ "${memory} ${UNSET}", -ENOENT, "the variable memory is not set: set it, or write ${memory:-TEXT}" },
 	{ "${A:-${B}}", -EINVAL, "'${A:-${B}}': expected ${NAME} or ${NAME:-TEXT}; a dollar sign is $$" },
 };
 
@@ -690,6 +697,38 @@ static void variables_are_put_in(void **state)
 		if (error != expansions[i].error)
 			fail_msg("%s: %d", expansions[i].text, error);
 		assert_string_equal(error == 0 ? text : why.text, expansions[i].result);
+	}
+}
+
+/* Nobody who checks a file in a container without a limit is to learn of it at a start in one that has a limit. */
+static void what_is_wrong_under_any_limit_goes_before_a_limit_that_is_missing(void **state)
+{
+	static const struct config_memory unlimited = { .total = UINT64_C(8) << 30 };
+	static const struct {
+		const char *text;
+		int error;
+		const char *begins; /* of the sentence */
+	} rows[] = {
+		{ "${memory.limit / 2}", -ENOENT,
+			"'${memory.limit / 2}' at 'memory.limit / 2}': this container has no" },
+		{ "${memory.limit - 8TiB}", -ENOENT, "'${memory.limit - 8TiB}' at 'memory.limit - 8TiB}': this" },
+		{ "${1TiB / (memory.limit / 16GiB)}", -ENOENT,
+			"'${1TiB / (memory.limit / 16GiB)}' at 'memory.limit /" },
+		{ "${memory.limit * }", -EINVAL, "'${memory.limit * }' at '}': expected a number" },
+		{ "${memory.limits * 3}", -EINVAL, "'${memory.limits * 3}' at 's * 3}': expected an operator or }" },
+		{ "${memory.limit / 0}", -EDOM, "'${memory.limit / 0}' at '/ 0}': a division by zero" },
+		{ "${memory.limit} ${memory.limit / 0}", -EDOM, "'${memory.limit / 0}' at '/ 0}': a division" },
+		{ "${UNSET} $HOME", -EINVAL, "'$HOME': a variable is" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = NULL;
+		const int error = config_expand(rows[i].text, (char **)environment, &unlimited, &text, &why);
+
+		if (error != rows[i].error || strncmp(why.text, rows[i].begins, strlen(rows[i].begins)) != 0)
+			fail_msg("%s: %d, %s", rows[i].text, error, why.text);
+		assert_null(text);
 	}
 }
 
@@ -905,6 +944,7 @@ int main(void)
 		cmocka_unit_test(refuses_an_object_of_thousands),
 		cmocka_unit_test(an_unset_variable_is_a_warning_where_nothing_starts),
 		cmocka_unit_test(variables_are_put_in),
+		cmocka_unit_test(what_is_wrong_under_any_limit_goes_before_a_limit_that_is_missing),
 		cmocka_unit_test(what_is_put_in_has_an_end),
 		cmocka_unit_test(sizes_are_read_as_people_write_them),
 		cmocka_unit_test(what_is_written_means_the_same),

@@ -17,7 +17,8 @@ static const struct {
 } table[] = {
 	{ "PGPASSWORD", "PGPASSWORD_FILE=/etc/x", "PGPASSWORD" },
 	{ "A,PGPASSWORD", "PGPASSWORD_FILE=relative", "PGPASSWORD" },
-	{ "PGPASSWORD,A", "PGPASSWORD_FILE=", "PGPASSWORD" },
+	{ "PGPASSWORD,A", "PGPASSWORD_FILE=x", "PGPASSWORD" },
+	{ "PGPASSWORD,A", "PGPASSWORD_FILE=", NULL },
 	{ "PGPASSWOR", "PGPASSWORD_FILE=/run/secrets/x", NULL },
 	{ "PGPASSWORDS", "PGPASSWORD_FILE=/run/secrets/x", NULL },
 	{ "A", "A=/run/secrets/x", NULL },
@@ -56,14 +57,17 @@ static void a_listed_name_is_read_and_all_are_below_run_secrets(void **state)
 
 static void a_value_is_found_by_its_whole_name(void **state)
 {
-	char *environment[] = { (char *)"AB=1", (char *)"A=", (char *)"A_FILE=/x", (char *)"B", NULL };
+	char *environment[] = { (char *)"AB=1", (char *)"A=2", (char *)"A_FILE=/x", (char *)"B",
+		(char *)"C=", (char *)"C_FILE=", NULL };
 
 	(void)state;
-	assert_string_equal(secret_env_value(environment, "A", ""), "");
+	assert_string_equal(secret_env_value(environment, "A", ""), "2");
 	assert_string_equal(secret_env_value(environment, "A", "_FILE"), "/x");
 	assert_string_equal(secret_env_value(environment, "AB", ""), "1");
 	assert_null(secret_env_value(environment, "B", ""));
 	assert_null(secret_env_value(environment, "AB", "_FILE"));
+	assert_null(secret_env_value(environment, "C", ""));
+	assert_null(secret_env_value(environment, "C", "_FILE"));
 	assert_null(secret_env_value(NULL, "A", ""));
 }
 
