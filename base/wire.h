@@ -133,7 +133,7 @@ struct wire_service {
 	uint32_t layers_requested;             /* a bit for each enum layer */
 	uint32_t layers_enforced;
 	uint32_t securebits; /* asked for, SECBIT_* */
-	uint32_t reserved;   /* zero */
+	uint32_t kind;       /* enum service_kind */
 	char name[WIRE_SERVICE_NAME_SIZE];
 	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];           /* of the instructions, in hex */
@@ -271,6 +271,7 @@ enum wire_result {
 	WIRE_RESULT_FOREIGN,   /* under another program's name a stop is that program's */
 	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it, or fork */
 	WIRE_RESULT_NO_FILE,   /* no file is the configuration */
+	WIRE_RESULT_LATER,     /* a task for the container's end runs then */
 	WIRE_RESULT_COUNT,
 };
 

@@ -172,13 +172,19 @@ static int refuse_name(const char *name, struct complaint *ret_why)
 
 enum progress { UNDER_WAY, DONE, FAILED };
 
+/* It has its work to do, and to end well. */
+static bool is_task(const struct wire_service *service)
+{
+	return service->kind != SERVICE_LASTING;
+}
+
 /* life: as PID 1 counted before it was started. */
 static enum progress look_at_start(const struct wire_service *service, uint64_t life)
 {
 	if (service->starts <= life)
 		return UNDER_WAY;
 	if (service->state == WIRE_STATE_RUNNING)
-		return service->time_to_ready_ns >= 0 ? DONE : UNDER_WAY;
+		return !is_task(service) && service->time_to_ready_ns >= 0 ? DONE : UNDER_WAY;
 	if (service->state == WIRE_STATE_ENDED || service->state == WIRE_STATE_WAITING)
 		return service->last_status == 0 ? DONE : FAILED;
 	return service->state == WIRE_STATE_RESTARTING ? FAILED : UNDER_WAY;
@@ -220,7 +226,8 @@ static int wait_for(const struct wish *wish, uint32_t number, uint64_t life, str
 			return 0;
 		}
 		if (progress == FAILED)
-			return complain(ret_why, ECANCELED, "%s did not start: %.400s", service->name,
+			return complain(ret_why, ECANCELED, "%s %s: %.400s", service->name,
+				is_task(service) ? "has not ended well" : "did not start",
 				service->last_death[0] != '\0' ? service->last_death : "the log says why");
 		if (clock_now_ns() >= until)
 			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s", service->name,
@@ -244,6 +251,7 @@ static int refuse_result(const char *what, enum wire_result result, struct compl
 					 "--watch keep it",
 		[WIRE_RESULT_FOREIGN] = "PID 1 runs under another program's name, and stops as that does",
 		[WIRE_RESULT_FAILED] = "the kernel does not let PID 1 do it (is CAP_KILL left to the container?)",
+		[WIRE_RESULT_LATER] = "it is for the container's end, and runs then",
 		[WIRE_RESULT_NO_FILE] = "no file is the configuration of PID 1",
 	};
 
@@ -271,6 +279,10 @@ static int order(const struct wish *wish, const char *name, struct complaint *re
 		return refuse_result(name, (enum wire_result)ordered.result, ret_why);
 	if (wish->no_wait || wish->command == WIRE_COMMAND_SIGNAL)
 		return 0;
+	if (wish->command != WIRE_COMMAND_STOP && service->kind == SERVICE_AFTER) {
+		printf("%s will run when the container stops\n", name);
+		return 0;
+	}
 	return wait_for(wish, number, ordered.life, ret_why);
 }
 

@@ -56,9 +56,11 @@ static enum wire_result start(struct loop *loop, struct unit *unit, size_t numbe
 		return WIRE_RESULT_BUSY;
 	if (!unit_can_start_again(unit))
 		return WIRE_RESULT_NO_START;
-	if (!coordinate_release(&loop->coordinator, number) && !coordinate_due(&loop->coordinator, number))
-		return WIRE_RESULT_NEEDLESS;
-	return WIRE_RESULT_TAKEN;
+	if (coordinate_release(&loop->coordinator, number))
+		return WIRE_RESULT_TAKEN;
+	if (coordinated->kind == SERVICE_AFTER)
+		return WIRE_RESULT_LATER;
+	return coordinate_due(&loop->coordinator, number) ? WIRE_RESULT_TAKEN : WIRE_RESULT_NEEDLESS;
 }
 
 static enum wire_result stop(struct loop *loop, struct unit *unit, size_t number)
@@ -81,7 +83,7 @@ static enum wire_result restart(struct loop *loop, struct unit *unit, size_t num
 
 	if (unit->machine.policy.stop_signals == 0)
 		return WIRE_RESULT_FOREIGN;
-	if (is_over(coordinated))
+	if (is_over(coordinated) || coordinated->phase == COORDINATE_WAITING)
 		return start(loop, unit, number);
 	if (is_leaving(unit, coordinated))
 		return WIRE_RESULT_BUSY;

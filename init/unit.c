@@ -47,6 +47,11 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 
 /* ---- what others are told ---- */
 
+static const struct coordinate_unit *coordinated(const struct unit *unit)
+{
+	return &unit->loop->coordinator.unit[unit - unit->loop->unit];
+}
+
 static uint32_t public_state(const struct unit *unit)
 {
 	switch (unit->machine.state) {
@@ -77,6 +82,7 @@ struct wire_service *unit_report(struct unit *unit)
 	struct wire_service *record = &unit->record;
 
 	record->state = public_state(unit);
+	record->kind = coordinated(unit)->kind;
 	record->main_pid = unit->main_pid;
 	record->layers_requested = plan->requested;
 	/* Nothing is in force before the child has said so by executing the workload. Between two lives it is what was.

@@ -118,6 +118,51 @@ def test_a_task_runs_again(nest_init, tmp_path):
         assert (tmp_path / "log").read_text() == "ran\nran\n"
 
 
+def with_tasks(init, tmp_path, app=None, **tasks):
+    file = tmp_path / "nest-init.json"
+    file.write_text(json.dumps({"services": {"app": {"command": ["sleep", "1000"], **(app or {})}}, "tasks": tasks}))
+    return Namespace(init, options=["--config", file])
+
+
+def test_a_task_is_waited_for_until_it_has_ended_well(nest_init, tmp_path):
+    late = {"command": ["sh", "-c", "sleep 0.3; exit 6"], "schedule": "0 0 1 1 *"}
+    well = {"command": ["sh", "-c", "sleep 0.3"], "schedule": "0 0 1 1 *"}
+    with with_tasks(nest_init, tmp_path, late=late, well=well) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        for command in ("start", "restart"):
+            code, out, err = ctl(n, command, "late")
+            assert (code, out) == (1, "") and re.match(
+                r"nest-init ctl: late has not ended well: late \(pid \d+\) ended with status 6 after", err)
+            assert ctl(n, command, "well") == (0, "well has ended (status 0)\n", "")
+
+
+def test_a_task_that_fails_when_it_is_started_by_hand_does_not_end_the_container(either, tmp_path):
+    """Nor does it keep those from starting who waited for it once."""
+    marker = tmp_path / "marker"
+    before = {"command": ["sh", "-c", f"mkdir {marker} || exit 6"], "before": ["app"]}
+    with with_tasks(either, tmp_path, migrate=before) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        assert ctl(n, "start", "migrate")[0] == 1
+        assert ctl(n, "restart", "app")[0] == 0
+        assert ctl(n, "stop", "app")[0] == 0
+        assert ctl(n, "start", "app")[0] == 0
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 143
+
+
+def test_a_task_for_the_end_is_refused_at_once(nest_init, tmp_path):
+    with with_tasks(nest_init, tmp_path, last={"command": ["echo", "done"], "after": ["app"]}) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        for command in ("start", "restart"):
+            assert ctl(n, command, "last") == (
+                1, "", "nest-init ctl: last: it is for the container's end, and runs then\n")
+        assert ctl(n, "stop", "last") == (0, "last will not be started\n", "")
+        assert ctl(n, "start", "last") == (0, "last will run when the container stops\n", "")
+        n.kill(signal.SIGTERM)
+        n.wait()
+        assert "done" in n.lines()
+
+
 def test_a_signal_reaches_the_service_as_it_is(either, tmp_path):
     with several(either, tmp_path, cache={"command": ["sleep", "1000"]}, app={"command": ["sh", "-c", OBEYS]}) as n:
         n.wait_for("up")
