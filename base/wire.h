@@ -134,6 +134,7 @@ struct wire_service {
 	uint32_t layers_enforced;
 	uint32_t securebits; /* asked for, SECBIT_* */
 	uint32_t kind;       /* enum service_kind */
+	uint32_t removed;    /* 1: the configuration does not know it any more */
 	char name[WIRE_SERVICE_NAME_SIZE];
 	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];           /* of the instructions, in hex */
@@ -349,6 +350,9 @@ union wire_record {
 	struct wire_denial denial;
 	struct wire_end end;
 };
+
+/* It was removed and has ended: nobody is to be shown it. */
+bool wire_is_gone(const struct wire_service *service);
 
 /* Counts an end of the main process. */
 void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code);

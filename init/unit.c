@@ -83,6 +83,7 @@ struct wire_service *unit_report(struct unit *unit)
 
 	record->state = public_state(unit);
 	record->kind = coordinated(unit)->kind;
+	record->removed = coordinated(unit)->removed;
 	record->main_pid = unit->main_pid;
 	record->layers_requested = plan->requested;
 	/* Nothing is in force before the child has said so by executing the workload. Between two lives it is what was.

@@ -63,6 +63,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SERVICE, wire_service, state, WIRE_STATE_COUNT - 1),
 	FIELD(WIRE_SERVICE, wire_service, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_SERVICE, wire_service, kind, SERVICE_KIND_COUNT - 1),
+	FIELD(WIRE_SERVICE, wire_service, removed, 1),
 	FIELD(WIRE_SERVICE, wire_service, name, 0),
 	FIELD(WIRE_CHANGED, wire_changed, service, MODEL_SERVICES_MAX - 1),
 	FIELD(WIRE_CHANGED, wire_changed, reserved, 0),
