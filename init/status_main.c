@@ -52,7 +52,8 @@ static void take(void *context, const union wire_record *record)
 	} else if (record->header.type == WIRE_VERDICT) {
 		answer.verdict[record->verdict.kind] = record->verdict;
 	} else if (record->header.type == WIRE_SERVICE && answer.service_count < MODEL_SERVICES_MAX) {
-		answer.service[answer.service_count++] = record->service;
+		if (!wire_is_gone(&record->service))
+			answer.service[answer.service_count++] = record->service;
 	} else if (record->header.type == WIRE_NOTIFIED && answer.notified_count < MODEL_SERVICES_MAX) {
 		answer.notified[answer.notified_count++] = record->notified;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
@@ -116,6 +117,8 @@ static void print_verdict(void)
 	paint(well ? GREEN : dead || snapshot->state <= WIRE_STATE_RUNNING ? RED : YELLOW);
 	if (well)
 		printf("%s is ready", whose);
+	else if (!dead && snapshot->state == WIRE_STATE_RESTARTING)
+		printf("%s waits for the next start%s", whose, answer.service_count > 1 ? " of a service" : "");
 	else if (dead || snapshot->state <= WIRE_STATE_RUNNING)
 		printf("%s is %s", whose, dead ? live->reason : ready->reason);
 	else

@@ -103,8 +103,9 @@ def test_one_that_has_ended_is_started_by_a_restart(nest_init, tmp_path):
 def test_several_names_are_done_one_after_the_other(nest_init, tmp_path):
     with several(nest_init, tmp_path, a={"command": ["sleep", "1000"]}, b={"command": ["sleep", "1000"]}) as n:
         assert ctl(n, "stop", "b", "c", "a") == (
-            1, "b has ended (signal 15)\na has ended (signal 15)\n",
-            "nest-init ctl: no service is called 'c': did you mean 'a'?\n")
+            1, "", "nest-init ctl: no service is called 'c': did you mean 'a'?\n")
+        assert ctl(n, "stop", "b", "a", "--timeout", "50s") == (
+            0, "b has ended (signal 15)\na has ended (signal 15)\n", "")
         assert ctl(n, "start", "a", "b")[0] == 0
 
 
@@ -116,6 +117,41 @@ def test_a_task_runs_again(nest_init, tmp_path):
         wait_until(lambda: service(n, "migrate")["state"] == "ended")
         assert ctl(n, "start", "migrate") == (0, "migrate has ended (status 0)\n", "")
         assert (tmp_path / "log").read_text() == "ran\nran\n"
+
+
+def test_one_that_waits_for_its_next_start_is_started_at_once(nest_init, tmp_path):
+    crash = {"command": ["sh", "-c", f"test -e {tmp_path}/mended && exec sleep 1000; exit 3"],
+             "restart": {"policy": "always", "backoff": "1h", "max_backoff": "1h"}}
+    with several(nest_init, tmp_path, crash=crash, other={"command": ["sleep", "1000"]}) as n:
+        wait_until(lambda: service(n, "crash")["state"] == "restarting")
+        shown = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status"], capture_output=True,
+                               text=True, timeout=120).stdout
+        assert shown.splitlines()[0] == "the container waits for the next start of a service"
+        (tmp_path / "mended").touch()
+        code, out, err = ctl(n, "start", "crash")
+        assert (code, err) == (0, "") and out.startswith("crash is started (pid ")
+
+
+def test_one_that_runs_and_is_not_ready_is_waited_for(nest_init, tmp_path):
+    slow = {"command": ["sleep", "1000"], 
+            "health": {"start_interval": "20ms", "ready": [f"file:{tmp_path}/ready"]}}
+    with several(nest_init, tmp_path, slow=slow, other={"command": ["sleep", "1000"]}) as n:
+        wait_until(lambda: service(n, "slow")["state"] == "running")
+        assert ctl(n, "start", "slow", "--timeout", "200ms") == (
+            1, "", "nest-init ctl: slow: not within --timeout: it is running, and not ready\n")
+        (tmp_path / "ready").touch()
+        assert ctl(n, "start", "slow")[1].startswith("slow is started (pid ")
+
+
+def test_whose_word_it_was_is_told_before_what_comes_of_it(nest_init, tmp_path):
+    file = tmp_path / "nest-init.json"
+    file.write_text(json.dumps({"log": {"level": "info"}, "services": {
+        "app": {"command": ["sleep", "1000"]}, "other": {"command": ["sleep", "1000"]}}}))
+    with Namespace(nest_init, options=["--config", file]) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        assert ctl(n, "restart", "app")[0] == 0
+        n.wait_for_error("app: stopping")
+        assert n.errors().index("app is to be restarted: by hand") < n.errors().index("app: stopping")
 
 
 def with_tasks(init, tmp_path, app=None, **tasks):
