@@ -143,6 +143,7 @@ static bool service_in_range(const struct wire_service *service)
 		terminated(service->seccomp_sha256, sizeof service->seccomp_sha256) &&
 		terminated(service->seccomp_default_action, sizeof service->seccomp_default_action) &&
 		terminated(service->read_only_how, sizeof service->read_only_how) &&
+		terminated(service->waits_for, sizeof service->waits_for) &&
 		terminated(service->last_death, sizeof service->last_death);
 }
 

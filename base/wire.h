@@ -13,6 +13,7 @@
 #define WIRE_NAME_SIZE CHECK_TEXT_SIZE
 #define WIRE_REASON_SIZE 480
 #define WIRE_SERVICE_NAME_SIZE 64
+#define WIRE_WAITS_SIZE 156
 #define WIRE_DENIALS_MAX 65 /* records in one answer */
 #define WIRE_SYSCALL_SIZE 40
 #define WIRE_ACTION_SIZE 24
@@ -140,6 +141,7 @@ struct wire_service {
 	char seccomp_sha256[72];           /* of the instructions, in hex */
 	char seccomp_default_action[32];   /* "SCMP_ACT_ERRNO" */
 	char read_only_how[16];            /* "", "already", "remount", "landlock": how the root was made read-only */
+	char waits_for[WIRE_WAITS_SIZE];   /* of WIRE_STATE_WAITING: "db to be ready"; "": for its time alone */
 	char last_death[WIRE_REASON_SIZE]; /* how its last life ended, in a sentence; "": it has not */
 };
 

@@ -262,8 +262,9 @@ static int wait_for(const struct wish *wish, const char *name, uint64_t life, st
 				is_task(service) ? "has not ended well" : "did not start",
 				service->last_death[0] != '\0' ? service->last_death : "the log says why");
 		if (clock_now_ns() >= until)
-			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s", service->name,
-				wire_state_name(service->state),
+			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s%s%s", service->name,
+				wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "",
+				service->waits_for,
 				wish->command != WIRE_COMMAND_STOP && service->state == WIRE_STATE_RUNNING &&
 						!is_task(service)
 					? ", and not ready"

@@ -189,7 +189,8 @@ static void print_service(const struct wire_service *service)
 {
 	printf("\n%-16s", answer.service_count == 1 ? "service" : service->name);
 	if (answer.service_count > 1)
-		printf("%s", wire_state_name(service->state));
+		printf("%s%s%s", wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "",
+			service->waits_for);
 	if (service->main_pid > 0)
 		printf("%spid %d, up %s", answer.service_count > 1 ? ", " : "", service->main_pid,
 			since(service->start_time_ns).at);
@@ -384,6 +385,8 @@ static void json_service(struct json_writer *json, const struct wire_service *se
 	json_write_object(json, NULL);
 	json_write_text(json, "name", service->name);
 	json_write_text(json, "state", wire_state_name(service->state));
+	if (service->waits_for[0] != '\0')
+		json_write_text(json, "waits_for", service->waits_for);
 	json_write_i64(json, "pid", service->main_pid);
 	json_write_seconds(json, "start_time", service->start_time_ns);
 	json_write_u64(json, "starts", service->starts);

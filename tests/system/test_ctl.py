@@ -133,8 +133,8 @@ def test_one_that_waits_for_its_next_start_is_started_at_once(nest_init, tmp_pat
 
 
 def test_one_that_runs_and_is_not_ready_is_waited_for(nest_init, tmp_path):
-    slow = {"command": ["sleep", "1000"], 
-            "health": {"start_interval": "20ms", "ready": [f"file:{tmp_path}/ready"]}}
+    slow = {"command": ["sleep", "1000"], "health": {  # the service's user may look there, the monitor's not
+        "interval": "20ms", "start_interval": "20ms", "ready": [f"exec:test -e {tmp_path}/ready"]}}
     with several(nest_init, tmp_path, slow=slow, other={"command": ["sleep", "1000"]}) as n:
         wait_until(lambda: service(n, "slow")["state"] == "running")
         assert ctl(n, "start", "slow", "--timeout", "200ms") == (
@@ -152,6 +152,19 @@ def test_whose_word_it_was_is_told_before_what_comes_of_it(nest_init, tmp_path):
         assert ctl(n, "restart", "app")[0] == 0
         n.wait_for_error("app: stopping")
         assert n.errors().index("app is to be restarted: by hand") < n.errors().index("app: stopping")
+
+
+def test_what_a_service_waits_for_is_told(nest_init, tmp_path):
+    never = {"start_interval": "20ms", "retries": 1000, "ready": ["file:/no/such"]}
+    with several(nest_init, tmp_path, db={"command": ["sleep", "1000"], "health": never},
+                 app={"command": ["sleep", "1000"], "depends_on": {"db": "ready"}},
+                 web={"command": ["sleep", "1000"], "wait_for": [f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"]}) as n:
+        wait_until(lambda: service(n, "app").get("waits_for") == "db to be ready")
+        assert service(n, "web")["waits_for"] == f"unix:{tmp_path}/a, unix:{tmp_path}/b"[:155]
+        assert ctl(n, "start", "app", "--timeout", "100ms")[2] == (
+            "nest-init ctl: app: not within --timeout: it is waiting for db to be ready\n")
+        assert ctl(n, "stop", "app") == (0, "app will not be started\n", "")
+        assert service(n, "app")["state"] == "ended"
 
 
 def with_tasks(init, tmp_path, app=None, **tasks):

@@ -94,6 +94,7 @@ static const struct range ranges[] = {
 	FIELD(WIRE_SERVICE, wire_service, seccomp_sha256, 0),
 	FIELD(WIRE_SERVICE, wire_service, seccomp_default_action, 0),
 	FIELD(WIRE_SERVICE, wire_service, read_only_how, 0),
+	FIELD(WIRE_SERVICE, wire_service, waits_for, 0),
 	FIELD(WIRE_SERVICE, wire_service, last_death, 0),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_LIVE], 1),
 	FIELD(WIRE_HEALTH, wire_health, healthy[CHECK_READY], 1),
