@@ -42,6 +42,11 @@ const char *wire_state_name(uint32_t state)
 	return state < WIRE_STATE_COUNT ? state_names[state] : "unknown";
 }
 
+bool wire_is_gone(const struct wire_service *service)
+{
+	return service->removed == 1 && (service->state == WIRE_STATE_ENDED || service->state == WIRE_STATE_WAITING);
+}
+
 void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code)
 {
 	service->exits++;
@@ -132,11 +137,13 @@ static bool service_in_range(const struct wire_service *service)
 	return service->service < MODEL_SERVICES_MAX && exits_in_range(service) && service->state < WIRE_STATE_COUNT &&
 		service->main_pid >= 0 && service->layers_requested >> LAYER_COUNT == 0 &&
 		service->layers_enforced >> LAYER_COUNT == 0 && service->securebits >> SECUREBITS_COUNT == 0 &&
-		service->kind < SERVICE_KIND_COUNT && terminated(service->name, sizeof service->name) &&
+		service->kind < SERVICE_KIND_COUNT && service->removed <= 1 &&
+		terminated(service->name, sizeof service->name) &&
 		terminated(service->seccomp_profile, sizeof service->seccomp_profile) &&
 		terminated(service->seccomp_sha256, sizeof service->seccomp_sha256) &&
 		terminated(service->seccomp_default_action, sizeof service->seccomp_default_action) &&
 		terminated(service->read_only_how, sizeof service->read_only_how) &&
+		terminated(service->waits_for, sizeof service->waits_for) &&
 		terminated(service->last_death, sizeof service->last_death);
 }
 

@@ -13,6 +13,7 @@
 #define WIRE_NAME_SIZE CHECK_TEXT_SIZE
 #define WIRE_REASON_SIZE 480
 #define WIRE_SERVICE_NAME_SIZE 64
+#define WIRE_WAITS_SIZE 156
 #define WIRE_DENIALS_MAX 65 /* records in one answer */
 #define WIRE_SYSCALL_SIZE 40
 #define WIRE_ACTION_SIZE 24
@@ -134,11 +135,13 @@ struct wire_service {
 	uint32_t layers_enforced;
 	uint32_t securebits; /* asked for, SECBIT_* */
 	uint32_t kind;       /* enum service_kind: a service, or a task, which is to end */
+	uint32_t removed;    /* 1: the configuration does not know it any more */
 	char name[WIRE_SERVICE_NAME_SIZE];
 	char seccomp_profile[64];          /* as it was asked for: a name or a file; "" without one */
 	char seccomp_sha256[72];           /* of the instructions, in hex */
 	char seccomp_default_action[32];   /* "SCMP_ACT_ERRNO" */
 	char read_only_how[16];            /* "", "already", "remount", "landlock": how the root was made read-only */
+	char waits_for[WIRE_WAITS_SIZE];   /* of WIRE_STATE_WAITING: "db to be ready"; "": for its time alone */
 	char last_death[WIRE_REASON_SIZE]; /* how its last life ended, in a sentence; "": it has not */
 };
 
@@ -271,6 +274,7 @@ enum wire_result {
 	WIRE_RESULT_FOREIGN,   /* under another program's name a stop is that program's */
 	WIRE_RESULT_FAILED,    /* the kernel does not let PID 1 signal it, or fork */
 	WIRE_RESULT_NO_FILE,   /* no file is the configuration */
+	WIRE_RESULT_LATER,     /* a task for the container's end runs then */
 	WIRE_RESULT_COUNT,
 };
 
@@ -348,6 +352,9 @@ union wire_record {
 	struct wire_denial denial;
 	struct wire_end end;
 };
+
+/* It was removed and has ended: nobody is to be shown it. */
+bool wire_is_gone(const struct wire_service *service);
 
 /* Counts an end of the main process. */
 void wire_count_exit(struct wire_service *service, enum wire_cause cause, uint32_t code);

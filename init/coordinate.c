@@ -47,9 +47,15 @@ static void lose(struct coordinator *coordinator, const struct coordinate_unit *
 /* A task with a time of its own waits for that. */
 static void begin_anew(struct coordinate_unit *unit)
 {
-	unit->renews = unit->was_started = false;
+	unit->renews = unit->was_started = unit->by_hand = false;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = unit->kind != SERVICE_SCHEDULED;
+}
+
+/* Nobody else hears of it: who waited for it once had what he waited for, and who does now waits on for a hand. */
+static void fail_by_hand(struct coordinate_unit *unit)
+{
+	unit->held = unit->held || (unit->essential && !unit->done_before);
 }
 
 void coordinate_ended(struct coordinator *coordinator, size_t number, int status)
@@ -58,13 +64,16 @@ void coordinate_ended(struct coordinator *coordinator, size_t number, int status
 
 	if (!is_active(unit))
 		return;
-	unit->status = status;
 	unit->phase = COORDINATE_ENDED;
+	if (unit->by_hand && status != 0)
+		fail_by_hand(unit);
+	else
+		unit->status = status;
 	if (unit->renews && !coordinator->stopping)
 		begin_anew(unit);
 	else if (unit->kind == SERVICE_SCHEDULED && !coordinator->stopping && !unit->held)
 		unit->phase = COORDINATE_WAITING;
-	else if (!unit->held && (unit->kind == SERVICE_LASTING || status != 0))
+	else if (!unit->held && !unit->by_hand && (unit->kind == SERVICE_LASTING || status != 0))
 		lose(coordinator, unit);
 }
 
@@ -97,6 +106,8 @@ bool coordinate_release(struct coordinator *coordinator, size_t number)
 
 	if (coordinator->stopping || !is_over(unit) || unit->removed)
 		return false;
+	unit->by_hand = unit->kind == SERVICE_ONCE;
+	unit->done_before = unit->phase == COORDINATE_ENDED && unit->was_started && !unit->held && unit->status == 0;
 	unit->held = false;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = true;

@@ -32,6 +32,8 @@ struct coordinate_unit {
 	bool ever_ran;
 	bool due;         /* SERVICE_SCHEDULED: its time has come */
 	bool held;        /* somebody stopped it by hand: that it ends is no failure */
+	bool by_hand;     /* a task that somebody had started: what comes of it is said to him alone */
+	bool done_before; /* and had ended well before that */
 	bool removed;     /* held for good: the configuration does not know it any more */
 	bool renews;      /* it is to be stopped, and started again as what it is by now */
 	int status;       /* exit status, once it ended or is blocked */

@@ -83,6 +83,20 @@ static bool parse_option(char ***words, struct wish *wish, int *ret_error, struc
 	return true;
 }
 
+/* Options may stand behind names as well. */
+static int parse_services(char **words, struct wish *wish, struct complaint *ret_why)
+{
+	char **end = words;
+	int error = 0;
+
+	wish->services = words;
+	while (error == 0 && *words != NULL)
+		if (!parse_option(&words, wish, &error, ret_why))
+			*end++ = *words++;
+	*end = NULL;
+	return error;
+}
+
 static int parse_words(char **words, struct wish *wish, struct complaint *ret_why)
 {
 	int error = *words == NULL ? complain(ret_why, EINVAL, "what is to be done? (nest-init ctl --help)")
@@ -96,13 +110,12 @@ static int parse_words(char **words, struct wish *wish, struct complaint *ret_wh
 		if (signal_parse(*words++, &wish->signal) < 0)
 			return complain(ret_why, EINVAL, "'%.100s': expected a signal, such as HUP or USR1", words[-1]);
 	}
-	while (error == 0 && parse_option(&words, wish, &error, ret_why))
-		continue;
-	if (error == 0 && wish->command == WIRE_COMMAND_RELOAD && *words != NULL)
-		return complain(ret_why, EINVAL, "reload: unexpected '%.100s': it is of all services", *words);
-	if (error == 0 && *words == NULL && wish->command != WIRE_COMMAND_RELOAD)
+	if (error == 0)
+		error = parse_services(words, wish, ret_why);
+	if (error == 0 && wish->command == WIRE_COMMAND_RELOAD && *wish->services != NULL)
+		return complain(ret_why, EINVAL, "reload: unexpected '%.100s': it is of all services", *wish->services);
+	if (error == 0 && *wish->services == NULL && wish->command != WIRE_COMMAND_RELOAD)
 		return complain(ret_why, EINVAL, "which service? (nest-init status shows the names)");
-	wish->services = words;
 	return error;
 }
 
@@ -119,7 +132,7 @@ static void take(void *context, const union wire_record *record)
 	(void)context;
 	if (record->header.type == WIRE_SNAPSHOT)
 		known.snapshot = record->snapshot;
-	if (record->header.type == WIRE_SERVICE && known.count < MODEL_SERVICES_MAX)
+	if (record->header.type == WIRE_SERVICE && known.count < MODEL_SERVICES_MAX && !wire_is_gone(&record->service))
 		known.service[known.count++] = record->service;
 }
 
@@ -172,13 +185,26 @@ static int refuse_name(const char *name, struct complaint *ret_why)
 
 enum progress { UNDER_WAY, DONE, FAILED };
 
+/* It has its work to do, and to end well. */
+static bool is_task(const struct wire_service *service)
+{
+	return service->kind != SERVICE_LASTING;
+}
+
+/* It is there, and what is waited for in a start is not yet. */
+static bool is_under_way(const struct wire_service *service)
+{
+	return service->state == WIRE_STATE_STARTING ||
+		(service->state == WIRE_STATE_RUNNING && (is_task(service) || service->time_to_ready_ns < 0));
+}
+
 /* life: as PID 1 counted before it was started. */
 static enum progress look_at_start(const struct wire_service *service, uint64_t life)
 {
 	if (service->starts <= life)
 		return UNDER_WAY;
 	if (service->state == WIRE_STATE_RUNNING)
-		return service->time_to_ready_ns >= 0 ? DONE : UNDER_WAY;
+		return !is_task(service) && service->time_to_ready_ns >= 0 ? DONE : UNDER_WAY;
 	if (service->state == WIRE_STATE_ENDED || service->state == WIRE_STATE_WAITING)
 		return service->last_status == 0 ? DONE : FAILED;
 	return service->state == WIRE_STATE_RESTARTING ? FAILED : UNDER_WAY;
@@ -203,29 +229,46 @@ static void say_done(const struct wish *wish, const struct wire_service *service
 		printf("%s has ended (status %d)\n", service->name, WEXITSTATUS(status));
 }
 
-static int wait_for(const struct wish *wish, uint32_t number, uint64_t life, struct complaint *ret_why)
+/* While it was waited for. */
+static int say_gone(const struct wish *wish, const char *name, struct complaint *ret_why)
+{
+	if (wish->command != WIRE_COMMAND_STOP)
+		return complain(ret_why, ECANCELED, "%s: a reload has removed it", name);
+	printf("%s has ended, and a reload has removed it\n", name);
+	return 0;
+}
+
+static int wait_for(const struct wish *wish, const char *name, uint64_t life, struct complaint *ret_why)
 {
 	const int64_t until = clock_now_ns() + wish->timeout_ns;
 
 	for (;;) {
-		const struct wire_service *service = &known.service[number];
+		const struct wire_service *service;
 		enum progress progress;
 		int error = look_until(until, ret_why);
 
 		if (error < 0)
 			return error;
+		service = find(name); /* in another place, where a reload made others some */
+		if (service == NULL)
+			return say_gone(wish, name, ret_why);
 		progress = wish->command == WIRE_COMMAND_STOP ? look_at_stop(service) : look_at_start(service, life);
 		if (progress == DONE) {
 			say_done(wish, service);
 			return 0;
 		}
 		if (progress == FAILED)
-			return complain(ret_why, ECANCELED, "%s did not start: %.400s", service->name,
+			return complain(ret_why, ECANCELED, "%s %s: %.400s", service->name,
+				is_task(service) ? "has not ended well" : "did not start",
 				service->last_death[0] != '\0' ? service->last_death : "the log says why");
 		if (clock_now_ns() >= until)
-			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s", service->name,
-				wire_state_name(service->state),
-				service->state == WIRE_STATE_RUNNING ? ", and not ready" : "");
+			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s%s%s", service->name,
+				wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "",
+				service->waits_for,
+				wish->command != WIRE_COMMAND_STOP && service->state == WIRE_STATE_RUNNING &&
+						!is_task(service)
+					? ", and not ready"
+					: "");
 		poll(NULL, 0, LOOK_AGAIN_MS);
 	}
 }
@@ -244,6 +287,7 @@ static int refuse_result(const char *what, enum wire_result result, struct compl
 					 "--watch keep it",
 		[WIRE_RESULT_FOREIGN] = "PID 1 runs under another program's name, and stops as that does",
 		[WIRE_RESULT_FAILED] = "the kernel does not let PID 1 do it (is CAP_KILL left to the container?)",
+		[WIRE_RESULT_LATER] = "it is for the container's end, and runs then",
 		[WIRE_RESULT_NO_FILE] = "no file is the configuration of PID 1",
 	};
 
@@ -254,15 +298,17 @@ static int order(const struct wish *wish, const char *name, struct complaint *re
 {
 	const struct wire_service *service = find(name);
 	struct wire_ordered ordered;
-	uint32_t number;
 	int error;
 
 	if (service == NULL)
 		return refuse_name(name, ret_why);
-	number = service->service;
-	error = control_order(wish->command, number, wish->signal, ANSWER_NS, &ordered, ret_why);
+	error = control_order(wish->command, service->service, wish->signal, ANSWER_NS, &ordered, ret_why);
 	if (error < 0)
 		return error;
+	if (ordered.result == WIRE_RESULT_NEEDLESS && wish->command == WIRE_COMMAND_START && is_under_way(service)) {
+		ordered.result = WIRE_RESULT_TAKEN; /* by somebody else: the life that there is counts */
+		ordered.life = service->starts - (service->starts > 0);
+	}
 	if (ordered.result == WIRE_RESULT_NEEDLESS) {
 		printf("%s: nothing to do, it is %s\n", name, wire_state_name(service->state));
 		return 0;
@@ -271,7 +317,11 @@ static int order(const struct wish *wish, const char *name, struct complaint *re
 		return refuse_result(name, (enum wire_result)ordered.result, ret_why);
 	if (wish->no_wait || wish->command == WIRE_COMMAND_SIGNAL)
 		return 0;
-	return wait_for(wish, number, ordered.life, ret_why);
+	if (wish->command != WIRE_COMMAND_STOP && service->kind == SERVICE_AFTER) {
+		printf("%s will run when the container stops\n", name);
+		return 0;
+	}
+	return wait_for(wish, name, ordered.life, ret_why);
 }
 
 static int wait_for_reload(const struct wish *wish, uint64_t before, struct complaint *ret_why)
@@ -323,6 +373,16 @@ static int order_all(const struct wish *wish)
 		fprintf(stderr, "nest-init ctl: %s\n", why.text);
 		return STATUS_FAILED;
 	}
+	/* All names first: a wrong one does not leave half of it done. */
+	for (char **name = wish->services; *name != NULL; name++) {
+		if (find(*name) != NULL)
+			continue;
+		refuse_name(*name, &why);
+		fprintf(stderr, "nest-init ctl: %s\n", why.text);
+		status = STATUS_FAILED;
+	}
+	if (status != 0)
+		return status;
 	for (char **name = wish->services; *name != NULL; name++) {
 		if (order(wish, *name, &why) == 0)
 			continue;

@@ -40,6 +40,12 @@ static bool is_over(const struct coordinate_unit *coordinated)
 	return coordinated->phase >= COORDINATE_ENDED;
 }
 
+/* A reload has removed it. */
+static bool is_gone(const struct loop *loop, size_t number)
+{
+	return loop->coordinator.unit[number].removed && is_over(&loop->coordinator.unit[number]);
+}
+
 /* It is on its way out, and not to be started again. */
 static bool is_leaving(const struct unit *unit, const struct coordinate_unit *coordinated)
 {
@@ -48,7 +54,8 @@ static bool is_leaving(const struct unit *unit, const struct coordinate_unit *co
 			!unit->machine.restart);
 }
 
-static enum wire_result start(struct loop *loop, struct unit *unit, size_t number)
+/* again: and an order of its own is to follow, once it is told whose word this is. */
+static enum wire_result start(struct loop *loop, struct unit *unit, size_t number, bool *ret_again)
 {
 	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
 
@@ -56,9 +63,14 @@ static enum wire_result start(struct loop *loop, struct unit *unit, size_t numbe
 		return WIRE_RESULT_BUSY;
 	if (!unit_can_start_again(unit))
 		return WIRE_RESULT_NO_START;
-	if (!coordinate_release(&loop->coordinator, number) && !coordinate_due(&loop->coordinator, number))
-		return WIRE_RESULT_NEEDLESS;
-	return WIRE_RESULT_TAKEN;
+	if (coordinate_release(&loop->coordinator, number))
+		return WIRE_RESULT_TAKEN;
+	if (coordinated->kind == SERVICE_AFTER)
+		return WIRE_RESULT_LATER;
+	if (coordinate_due(&loop->coordinator, number))
+		return WIRE_RESULT_TAKEN;
+	*ret_again = unit->machine.state == SUPERVISE_BACKOFF;
+	return *ret_again ? WIRE_RESULT_TAKEN : WIRE_RESULT_NEEDLESS;
 }
 
 static enum wire_result stop(struct loop *loop, struct unit *unit, size_t number)
@@ -76,22 +88,21 @@ static enum wire_result stop(struct loop *loop, struct unit *unit, size_t number
 	return WIRE_RESULT_TAKEN;
 }
 
-static enum wire_result restart(struct loop *loop, struct unit *unit, size_t number)
+static enum wire_result restart(struct loop *loop, struct unit *unit, size_t number, bool *ret_again)
 {
 	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
 
 	if (unit->machine.policy.stop_signals == 0)
 		return WIRE_RESULT_FOREIGN;
-	if (is_over(coordinated))
-		return start(loop, unit, number);
+	if (is_over(coordinated) || coordinated->phase == COORDINATE_WAITING)
+		return start(loop, unit, number, ret_again);
 	if (is_leaving(unit, coordinated))
 		return WIRE_RESULT_BUSY;
 	if (!unit_can_start_again(unit))
 		return WIRE_RESULT_NO_START;
 	if (unit->machine.state == SUPERVISE_RUNNING)
 		unit->stopped_by = STOPPED_BY_HAND;
-	unit_step(
-		unit, (struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_AGAIN }, NULL);
+	*ret_again = true;
 	return WIRE_RESULT_TAKEN;
 }
 
@@ -107,17 +118,17 @@ static enum wire_result send_signal(struct unit *unit, uint32_t signal)
 	return *sent > before ? WIRE_RESULT_TAKEN : WIRE_RESULT_FAILED;
 }
 
-static enum wire_result obey(struct loop *loop, struct unit *unit, const struct wire_order *order)
+static enum wire_result obey(struct loop *loop, struct unit *unit, const struct wire_order *order, bool *ret_again)
 {
 	if (loop->coordinator.stopping && order->command != WIRE_COMMAND_SIGNAL)
 		return WIRE_RESULT_ENDING;
 	switch (order->command) {
 	case WIRE_COMMAND_START:
-		return start(loop, unit, order->service);
+		return start(loop, unit, order->service, ret_again);
 	case WIRE_COMMAND_STOP:
 		return stop(loop, unit, order->service);
 	case WIRE_COMMAND_RESTART:
-		return restart(loop, unit, order->service);
+		return restart(loop, unit, order->service, ret_again);
 	default:
 		return send_signal(unit, order->signal);
 	}
@@ -153,18 +164,23 @@ static uint64_t life_before(const struct unit *unit)
 static void take(struct loop *loop, const struct wire_order *order, uid_t who, struct wire_ordered *ordered)
 {
 	struct unit *unit = order->service < loop->unit_count ? &loop->unit[order->service] : NULL;
+	bool again = false;
 
 	ordered->result = WIRE_RESULT_UNKNOWN;
 	if (order->command == WIRE_COMMAND_RELOAD) {
 		reload(loop, who, ordered);
 		return;
 	}
-	if (unit == NULL)
+	if (unit == NULL || is_gone(loop, order->service))
 		return;
 	ordered->life = life_before(unit);
-	ordered->result = obey(loop, unit, order);
+	ordered->result = obey(loop, unit, order, &again);
 	if (ordered->result == WIRE_RESULT_TAKEN)
 		tell(unit, order, who);
+	if (again)
+		unit_step(unit,
+			(struct supervise_event){ .type = SUPERVISE_EVENT_ORDER, .order = SUPERVISE_ORDER_AGAIN },
+			NULL);
 	loop_coordinate(loop);
 }
 

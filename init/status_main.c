@@ -52,7 +52,8 @@ static void take(void *context, const union wire_record *record)
 	} else if (record->header.type == WIRE_VERDICT) {
 		answer.verdict[record->verdict.kind] = record->verdict;
 	} else if (record->header.type == WIRE_SERVICE && answer.service_count < MODEL_SERVICES_MAX) {
-		answer.service[answer.service_count++] = record->service;
+		if (!wire_is_gone(&record->service))
+			answer.service[answer.service_count++] = record->service;
 	} else if (record->header.type == WIRE_NOTIFIED && answer.notified_count < MODEL_SERVICES_MAX) {
 		answer.notified[answer.notified_count++] = record->notified;
 	} else if (record->header.type == WIRE_CHECK && answer.check_count < MODEL_CHECKS_MAX) {
@@ -116,6 +117,8 @@ static void print_verdict(void)
 	paint(well ? GREEN : dead || snapshot->state <= WIRE_STATE_RUNNING ? RED : YELLOW);
 	if (well)
 		printf("%s is ready", whose);
+	else if (!dead && snapshot->state == WIRE_STATE_RESTARTING)
+		printf("%s waits for the next start%s", whose, answer.service_count > 1 ? " of a service" : "");
 	else if (dead || snapshot->state <= WIRE_STATE_RUNNING)
 		printf("%s is %s", whose, dead ? live->reason : ready->reason);
 	else
@@ -186,7 +189,8 @@ static void print_service(const struct wire_service *service)
 {
 	printf("\n%-16s", answer.service_count == 1 ? "service" : service->name);
 	if (answer.service_count > 1)
-		printf("%s", wire_state_name(service->state));
+		printf("%s%s%s", wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "",
+			service->waits_for);
 	if (service->main_pid > 0)
 		printf("%spid %d, up %s", answer.service_count > 1 ? ", " : "", service->main_pid,
 			since(service->start_time_ns).at);
@@ -381,6 +385,8 @@ static void json_service(struct json_writer *json, const struct wire_service *se
 	json_write_object(json, NULL);
 	json_write_text(json, "name", service->name);
 	json_write_text(json, "state", wire_state_name(service->state));
+	if (service->waits_for[0] != '\0')
+		json_write_text(json, "waits_for", service->waits_for);
 	json_write_i64(json, "pid", service->main_pid);
 	json_write_seconds(json, "start_time", service->start_time_ns);
 	json_write_u64(json, "starts", service->starts);

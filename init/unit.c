@@ -49,11 +49,16 @@ void unit_init(struct unit *unit, struct loop *loop, size_t index, const char *n
 
 /* ---- what others are told ---- */
 
+static const struct coordinate_unit *coordinated(const struct unit *unit)
+{
+	return &unit->loop->coordinator.unit[unit - unit->loop->unit];
+}
+
 static uint32_t public_state(const struct unit *unit)
 {
 	switch (unit->machine.state) {
 	case SUPERVISE_IDLE:
-		return WIRE_STATE_WAITING;
+		return coordinated(unit)->phase >= COORDINATE_ENDED ? WIRE_STATE_ENDED : WIRE_STATE_WAITING;
 	case SUPERVISE_RETRY:
 	case SUPERVISE_STARTING:
 		return WIRE_STATE_STARTING;
@@ -73,13 +78,45 @@ static uint32_t public_state(const struct unit *unit)
 	}
 }
 
+/* Its targets are the words behind `nest-init probe --wait TIME` (init/units.c). */
+static void say_targets(const struct unit *wait, size_t size, char *ret_text)
+{
+	size_t length = 0;
+
+	for (char **word = wait->spawn.argv + 4; *word != NULL && length < size; word++)
+		length += (size_t)snprintf(ret_text + length, size - length, "%s%s", length > 0 ? ", " : "", *word);
+}
+
+static void say_what_it_waits_for(const struct unit *unit, size_t size, char *ret_text)
+{
+	static const char far[][16] = { [DEPENDS_STARTED] = "to be started",
+		[DEPENDS_READY] = "to be ready",
+		[DEPENDS_COMPLETED] = "to end well" };
+	const struct coordinate_unit *waiting = coordinated(unit);
+	const struct dependency_edge *edge = waiting->phase == COORDINATE_WAITING ? waiting->waits_for : NULL;
+	const struct unit *on = edge != NULL ? &unit->loop->unit[edge->on] : NULL;
+
+	if (on == NULL || edge->condition == DEPENDS_STOPPED || unit->loop->coordinator.stopping)
+		return;
+	if (on->record.name[0] == '\0')
+		say_targets(on, size, ret_text);
+	else
+		snprintf(ret_text, size, "%s %s", on->record.name, far[edge->condition]);
+}
+
 struct wire_service *unit_report(struct unit *unit)
 {
+	char waits_for[WIRE_WAITS_SIZE] = "";
+
 	const struct confine_plan *plan = unit->spawn.plan;
 	struct wire_service *record = &unit->record;
 
 	record->state = public_state(unit);
-	record->kind = unit->loop->coordinator.unit[unit - unit->loop->unit].kind;
+	say_what_it_waits_for(unit, sizeof waits_for, waits_for);
+	unit->changed = unit->changed || strcmp(record->waits_for, waits_for) != 0;
+	memcpy(record->waits_for, waits_for, sizeof waits_for);
+	record->kind = coordinated(unit)->kind;
+	record->removed = coordinated(unit)->removed;
 	record->main_pid = unit->main_pid;
 	record->layers_requested = plan->requested;
 	/* Nothing is in force before the child has said so by executing the workload. Between two lives it is what was.

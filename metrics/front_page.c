@@ -111,6 +111,8 @@ static void add_services(struct buffer *page, const struct front_facts *facts)
 	for (size_t i = 0; i < facts->known->service_count; i++) {
 		const struct wire_service *service = &facts->known->services[i];
 
+		if (wire_is_gone(service))
+			continue;
 		html(page, "<li class=\"row\"><span><b>");
 		html_escaped(page, service->name);
 		html(page, "</b> <span class=\"soft\">");
@@ -367,6 +369,15 @@ static void add_denials(struct buffer *page, const struct page_facts *known)
 
 /* ---- the page ---- */
 
+static uint64_t count_there(const struct page_facts *known)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < known->service_count; i++)
+		count += !wire_is_gone(&known->services[i]);
+	return count;
+}
+
 static void add_header(struct buffer *page, const struct front_facts *facts)
 {
 	const struct verdict_words verdict = judge(facts);
@@ -381,7 +392,7 @@ static void add_header(struct buffer *page, const struct front_facts *facts)
 	if (facts->known->service_count == 1)
 		add_service(page, facts, 0);
 	else if (facts->known->service_count > 1)
-		html_count(page, facts->known->service_count, " service", " services");
+		html_count(page, count_there(facts->known), " service", " services");
 	html(page, "</p>");
 	add_gaps(page, facts->known);
 	html(page, "</header>\n");
@@ -390,7 +401,7 @@ static void add_header(struct buffer *page, const struct front_facts *facts)
 static void add_last_ends(struct buffer *page, const struct page_facts *known)
 {
 	for (size_t i = 0; i < known->service_count; i++) {
-		if (known->services[i].last_death[0] == '\0')
+		if (known->services[i].last_death[0] == '\0' || wire_is_gone(&known->services[i]))
 			continue;
 		html(page, "<section><h2>The last end</h2><p>");
 		html_escaped(page, known->services[i].last_death);

@@ -293,7 +293,7 @@ uint32_t page_layers_requested(const struct page_facts *facts)
 	uint32_t layers = 0;
 
 	for (size_t i = 0; i < facts->service_count; i++)
-		layers |= facts->services[i].layers_requested;
+		layers |= wire_is_gone(&facts->services[i]) ? 0 : facts->services[i].layers_requested;
 	return layers;
 }
 
@@ -304,7 +304,7 @@ uint32_t page_layers_enforced(const struct page_facts *facts)
 	for (size_t i = 0; i < facts->service_count; i++) {
 		const struct wire_service *service = &facts->services[i];
 
-		if (service->starts == 0)
+		if (service->starts == 0 || wire_is_gone(service))
 			continue;
 		asked |= service->layers_requested;
 		missing |= service->layers_requested & ~service->layers_enforced;
@@ -319,7 +319,7 @@ static bool bounding_sets(const struct page_facts *facts, uint64_t *ret_set)
 
 	*ret_set = 0;
 	for (size_t i = 0; i < facts->service_count; i++) {
-		if (facts->services[i].starts == 0)
+		if (facts->services[i].starts == 0 || wire_is_gone(&facts->services[i]))
 			continue;
 		*ret_set |= facts->services[i].capability_bounding;
 		any = true;
@@ -360,7 +360,9 @@ static void write_seccomp(struct exposition *page, const struct page_facts *fact
 		const struct wire_service *service = &facts->services[i];
 		size_t first = 0;
 
-		while (!same_filter(&facts->services[first], service))
+		if (wire_is_gone(service))
+			continue;
+		while (wire_is_gone(&facts->services[first]) || !same_filter(&facts->services[first], service))
 			first++;
 		if (first == i && service->seccomp_profile[0] != '\0')
 			exposition_u64(page,
@@ -450,7 +452,8 @@ static void write_readiness(struct exposition *page, const struct page_facts *fa
 static void write_each_service(struct exposition *page, const struct page_facts *facts, service_writer *write)
 {
 	for (size_t i = 0; i < facts->service_count; i++)
-		write(page, &facts->services[i]);
+		if (!wire_is_gone(&facts->services[i]))
+			write(page, &facts->services[i]);
 }
 
 static void write_services(struct exposition *page, const struct page_facts *facts)

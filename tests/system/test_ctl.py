@@ -103,8 +103,9 @@ def test_one_that_has_ended_is_started_by_a_restart(nest_init, tmp_path):
 def test_several_names_are_done_one_after_the_other(nest_init, tmp_path):
     with several(nest_init, tmp_path, a={"command": ["sleep", "1000"]}, b={"command": ["sleep", "1000"]}) as n:
         assert ctl(n, "stop", "b", "c", "a") == (
-            1, "b has ended (signal 15)\na has ended (signal 15)\n",
-            "nest-init ctl: no service is called 'c': did you mean 'a'?\n")
+            1, "", "nest-init ctl: no service is called 'c': did you mean 'a'?\n")
+        assert ctl(n, "stop", "b", "a", "--timeout", "50s") == (
+            0, "b has ended (signal 15)\na has ended (signal 15)\n", "")
         assert ctl(n, "start", "a", "b")[0] == 0
 
 
@@ -116,6 +117,99 @@ def test_a_task_runs_again(nest_init, tmp_path):
         wait_until(lambda: service(n, "migrate")["state"] == "ended")
         assert ctl(n, "start", "migrate") == (0, "migrate has ended (status 0)\n", "")
         assert (tmp_path / "log").read_text() == "ran\nran\n"
+
+
+def test_one_that_waits_for_its_next_start_is_started_at_once(nest_init, tmp_path):
+    crash = {"command": ["sh", "-c", f"test -e {tmp_path}/mended && exec sleep 1000; exit 3"],
+             "restart": {"policy": "always", "backoff": "1h", "max_backoff": "1h"}}
+    with several(nest_init, tmp_path, crash=crash, other={"command": ["sleep", "1000"]}) as n:
+        wait_until(lambda: service(n, "crash")["state"] == "restarting")
+        shown = subprocess.run(["nsenter", "-t", str(n.pid), "-p", "-m", n.init, "status"], capture_output=True,
+                               text=True, timeout=120).stdout
+        assert shown.splitlines()[0] == "the container waits for the next start of a service"
+        (tmp_path / "mended").touch()
+        code, out, err = ctl(n, "start", "crash")
+        assert (code, err) == (0, "") and out.startswith("crash is started (pid ")
+
+
+def test_one_that_runs_and_is_not_ready_is_waited_for(nest_init, tmp_path):
+    slow = {"command": ["sleep", "1000"], "health": {  # the service's user may look there, the monitor's not
+        "interval": "20ms", "start_interval": "20ms", "ready": [f"exec:test -e {tmp_path}/ready"]}}
+    with several(nest_init, tmp_path, slow=slow, other={"command": ["sleep", "1000"]}) as n:
+        wait_until(lambda: service(n, "slow")["state"] == "running")
+        assert ctl(n, "start", "slow", "--timeout", "200ms") == (
+            1, "", "nest-init ctl: slow: not within --timeout: it is running, and not ready\n")
+        (tmp_path / "ready").touch()
+        assert ctl(n, "start", "slow")[1].startswith("slow is started (pid ")
+
+
+def test_whose_word_it_was_is_told_before_what_comes_of_it(nest_init, tmp_path):
+    file = tmp_path / "nest-init.json"
+    file.write_text(json.dumps({"log": {"level": "info"}, "services": {
+        "app": {"command": ["sleep", "1000"]}, "other": {"command": ["sleep", "1000"]}}}))
+    with Namespace(nest_init, options=["--config", file]) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        assert ctl(n, "restart", "app")[0] == 0
+        n.wait_for_error("app: stopping")
+        assert n.errors().index("app is to be restarted: by hand") < n.errors().index("app: stopping")
+
+
+def test_what_a_service_waits_for_is_told(nest_init, tmp_path):
+    never = {"start_interval": "20ms", "retries": 1000, "ready": ["file:/no/such"]}
+    with several(nest_init, tmp_path, db={"command": ["sleep", "1000"], "health": never},
+                 app={"command": ["sleep", "1000"], "depends_on": {"db": "ready"}},
+                 web={"command": ["sleep", "1000"], "wait_for": [f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"]}) as n:
+        wait_until(lambda: service(n, "app").get("waits_for") == "db to be ready")
+        assert service(n, "web")["waits_for"] == f"unix:{tmp_path}/a, unix:{tmp_path}/b"[:155]
+        assert ctl(n, "start", "app", "--timeout", "100ms")[2] == (
+            "nest-init ctl: app: not within --timeout: it is waiting for db to be ready\n")
+        assert ctl(n, "stop", "app") == (0, "app will not be started\n", "")
+        assert service(n, "app")["state"] == "ended"
+
+
+def with_tasks(init, tmp_path, app=None, **tasks):
+    file = tmp_path / "nest-init.json"
+    file.write_text(json.dumps({"services": {"app": {"command": ["sleep", "1000"], **(app or {})}}, "tasks": tasks}))
+    return Namespace(init, options=["--config", file])
+
+
+def test_a_task_is_waited_for_until_it_has_ended_well(nest_init, tmp_path):
+    late = {"command": ["sh", "-c", "sleep 0.3; exit 6"], "schedule": "0 0 1 1 *"}
+    well = {"command": ["sh", "-c", "sleep 0.3"], "schedule": "0 0 1 1 *"}
+    with with_tasks(nest_init, tmp_path, late=late, well=well) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        for command in ("start", "restart"):
+            code, out, err = ctl(n, command, "late")
+            assert (code, out) == (1, "") and re.match(
+                r"nest-init ctl: late has not ended well: late \(pid \d+\) ended with status 6 after", err)
+            assert ctl(n, command, "well") == (0, "well has ended (status 0)\n", "")
+
+
+def test_a_task_that_fails_when_it_is_started_by_hand_does_not_end_the_container(either, tmp_path):
+    """Nor does it keep those from starting who waited for it once."""
+    marker = tmp_path / "marker"
+    before = {"command": ["sh", "-c", f"mkdir {marker} || exit 6"], "before": ["app"]}
+    with with_tasks(either, tmp_path, migrate=before) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        assert ctl(n, "start", "migrate")[0] == 1
+        assert ctl(n, "restart", "app")[0] == 0
+        assert ctl(n, "stop", "app")[0] == 0
+        assert ctl(n, "start", "app")[0] == 0
+        n.kill(signal.SIGTERM)
+        assert n.wait() == 143
+
+
+def test_a_task_for_the_end_is_refused_at_once(nest_init, tmp_path):
+    with with_tasks(nest_init, tmp_path, last={"command": ["echo", "done"], "after": ["app"]}) as n:
+        wait_until(lambda: service(n, "app")["state"] == "running")
+        for command in ("start", "restart"):
+            assert ctl(n, command, "last") == (
+                1, "", "nest-init ctl: last: it is for the container's end, and runs then\n")
+        assert ctl(n, "stop", "last") == (0, "last will not be started\n", "")
+        assert ctl(n, "start", "last") == (0, "last will run when the container stops\n", "")
+        n.kill(signal.SIGTERM)
+        n.wait()
+        assert "done" in n.lines()
 
 
 def test_a_signal_reaches_the_service_as_it_is(either, tmp_path):

@@ -72,7 +72,7 @@ def test_only_what_changed_is_started_anew(either, tmp_path):
         before = n.pids()
         assert n.reload(services(db=SLEEP, app=["sleep", "1001"], extra=SLEEP)) == (
             0, "the configuration was read again; changed: app; new: extra; removed: web\n", "")
-        wait_until(lambda: n.states() == {"db": ("running", 1), "app": ("running", 2), "web": ("ended", 1),
+        wait_until(lambda: n.states() == {"db": ("running", 1), "app": ("running", 2),
                                           "extra": ("running", 1)})
         assert n.pids()["db"] == before["db"]
         assert "app (pid" in n.errors() and "after a reload stopped it" in n.errors()
@@ -163,9 +163,11 @@ def test_what_comes_back_is_there_again(nest_init, tmp_path):
     with Configured(nest_init, tmp_path, both) as n:
         running(n, "db", "app", "web")
         assert n.reload(services(db=SLEEP, app=SLEEP))[1].endswith("; removed: web\n")
-        wait_until(lambda: n.states()["web"] == ("ended", 1))
+        wait_until(lambda: "web" not in n.states())
         assert n.reload(services(db=SLEEP, app=SLEEP))[1] == "the configuration was read again\n"
-        assert ctl(n, "start", "web")[:2] == (0, "web: nothing to do, it is ended\n")
+        for command in ("start", "restart", "stop"):
+            code, out, err = ctl(n, command, "web")
+            assert (code, out) == (1, "") and err.startswith("nest-init ctl: no service is called 'web'")
         assert n.reload(both)[1].endswith("; changed: web\n")
         wait_until(lambda: n.states()["web"] == ("running", 2))
         n.kill(signal.SIGTERM)
@@ -177,7 +179,7 @@ def test_a_service_that_was_removed_is_not_missed(either, tmp_path):
         os.mkfifo(tmp_path / "go")
         running(n, "b", "c")
         assert n.reload(services(a=["sh", "-c", "read x <go; exit 5"], c={"command": SLEEP, "essential": False}))[0] == 0
-        wait_until(lambda: n.states()["b"][0] == "ended" and n.states()["c"] == ("running", 2))
+        wait_until(lambda: "b" not in n.states() and n.states()["c"] == ("running", 2))
         n.kill(signal.SIGTERM)
         n.wait()
 

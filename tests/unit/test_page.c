@@ -600,6 +600,36 @@ static void a_task_that_is_over_is_not_down(void **state)
 	assert_non_null(strstr(text, "service_starts_total{service=\"migrate\"} "));
 }
 
+static void what_a_reload_has_removed_is_shown_until_it_has_ended(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service services[3] = { full_service, full_service, full_service };
+	const struct history history = full_history(60);
+	struct page_facts facts = { .snapshot = &snapshot, .services = services, .service_count = 3 };
+
+	(void)state;
+	snprintf(services[0].name, sizeof services[0].name, "gone");
+	snprintf(services[0].last_death, sizeof services[0].last_death, "gone (pid 9) ended");
+	snprintf(services[1].name, sizeof services[1].name, "going");
+	services[0].removed = services[1].removed = 1;
+	services[0].state = WIRE_STATE_ENDED;
+	services[0].layers_requested = 1 << LAYER_TCP; /* nobody's any more */
+	for (unsigned page = 0; page < 2; page++) {
+		cleanup_free char *text = NULL;
+		size_t length;
+
+		if (page == 0)
+			text = make_front(&snapshot, services, 3, NULL, 0, &history);
+		else
+			assert_int_equal(metrics_page(&facts, EXPOSITION_TEXT, &text, &length), 0);
+		assert_null(strstr(text, "gone"));
+		assert_non_null(strstr(text, "going"));
+		assert_non_null(strstr(text, "main"));
+		assert_non_null(strstr(text, page == 0 ? "2 services" : "hardening_requested{layer=\"tcp\"} 0\n"));
+		assert_non_null(strstr(text, page == 0 ? "going" : "nest_init_seccomp_info{"));
+	}
+}
+
 static void figures_of_several_services_have_their_names(void **state)
 {
 	struct wire_snapshot snapshot = full_snapshot();
@@ -723,6 +753,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_front_page_is_the_golden_one),
 		cmocka_unit_test(several_services_are_listed),
 		cmocka_unit_test(a_task_that_is_over_is_not_down),
+		cmocka_unit_test(what_a_reload_has_removed_is_shown_until_it_has_ended),
 		cmocka_unit_test(figures_of_several_services_have_their_names),
 		cmocka_unit_test(a_front_page_without_anything_is_one_too),
 		cmocka_unit_test(what_others_wrote_stays_text),
