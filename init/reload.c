@@ -201,6 +201,8 @@ static void make_places(struct loop *loop, const struct reload_image *image)
 			memset(&coordinated[i], 0, sizeof *coordinated);
 		}
 	}
+	for (size_t i = 0; i < image->count; i++)
+		coordinated[i].waits_for = NULL; /* it is an edge of before, until the next look */
 	loop->unit_count = loop->coordinator.unit_count = image->count;
 	loop->coordinator.edge = image->edge;
 	loop->coordinator.edge_count = image->edge_count;

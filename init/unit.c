@@ -106,10 +106,9 @@ static void say_what_it_waits_for(const struct unit *unit, size_t size, char *re
 
 struct wire_service *unit_report(struct unit *unit)
 {
-	char waits_for[WIRE_WAITS_SIZE] = "";
-
 	const struct confine_plan *plan = unit->spawn.plan;
 	struct wire_service *record = &unit->record;
+	char waits_for[WIRE_WAITS_SIZE] = "";
 
 	record->state = public_state(unit);
 	say_what_it_waits_for(unit, sizeof waits_for, waits_for);
