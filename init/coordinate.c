@@ -20,6 +20,7 @@ void coordinate_started(struct coordinator *coordinator, size_t unit)
 	if (coordinator->unit[unit].phase == COORDINATE_STARTING)
 		coordinator->unit[unit].phase = COORDINATE_STARTED;
 	coordinator->unit[unit].was_started = coordinator->unit[unit].ever_ran = true;
+	coordinator->unit[unit].released = false;
 }
 
 void coordinate_ready(struct coordinator *coordinator, size_t unit)
@@ -47,7 +48,7 @@ static void lose(struct coordinator *coordinator, const struct coordinate_unit *
 /* A task with a time of its own waits for that. */
 static void begin_anew(struct coordinate_unit *unit)
 {
-	unit->renews = unit->was_started = unit->by_hand = false;
+	unit->renews = unit->was_started = unit->by_hand = unit->released = false;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = unit->kind != SERVICE_SCHEDULED;
 }
@@ -109,6 +110,7 @@ bool coordinate_release(struct coordinator *coordinator, size_t number)
 	unit->by_hand = unit->kind == SERVICE_ONCE;
 	unit->done_before = unit->phase == COORDINATE_ENDED && unit->was_started && !unit->held && unit->status == 0;
 	unit->held = false;
+	unit->released = true;
 	unit->phase = COORDINATE_WAITING;
 	unit->due = true;
 	return true;
@@ -189,7 +191,9 @@ static void block(struct coordinator *coordinator, struct coordinate_unit *unit)
 	unit->blocker = unit->waits_for->on;
 	unit->blocked_now = true;
 	unit->status = status != 0 ? status : STATUS_BLOCKED;
-	lose(coordinator, unit);
+	unit->held = unit->released; /* whose hand that was is told, and the container stays as it was */
+	if (!unit->held)
+		lose(coordinator, unit);
 }
 
 bool coordinate_blocked(struct coordinator *coordinator, size_t *ret_unit, size_t *ret_blocker)

@@ -34,6 +34,7 @@ struct coordinate_unit {
 	bool held;        /* somebody stopped it by hand: that it ends is no failure */
 	bool by_hand;     /* a task that somebody had started: what comes of it is said to him alone */
 	bool done_before; /* and had ended well before that */
+	bool released;    /* somebody wants it started, and it was not yet: that it cannot be ends nothing */
 	bool removed;     /* held for good: the configuration does not know it any more */
 	bool renews;      /* it is to be stopped, and started again as what it is by now */
 	int status;       /* exit status, once it ended or is blocked */

@@ -243,7 +243,8 @@ static void tell_blocked(struct loop *loop)
 
 	while (coordinate_blocked(&loop->coordinator, &number, &blocker)) {
 		const struct coordinate_unit *on = &loop->coordinator.unit[blocker];
-		const char *end = loop->coordinator.unit[number].essential ? ": stopping" : "";
+		const struct coordinate_unit *blocked = &loop->coordinator.unit[number];
+		const char *end = blocked->essential && !blocked->released ? ": stopping" : "";
 
 		if (on->phase == COORDINATE_BLOCKED)
 			log_line(LOG_LEVEL_WARNING, "%s is not started: %s is not either%s", loop->unit[number].called,

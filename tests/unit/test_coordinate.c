@@ -362,6 +362,26 @@ static void a_task_that_fails_by_hand_is_nobody_elses_failure(void **state)
 	expect(&scene, COORDINATE_EXIT, 0);
 }
 
+static void what_cannot_be_started_by_hand_ends_nothing(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	set_scene(&scene, 2); /* 1: a task before 0, which the container could do without */
+	scene.unit[1].kind = SERVICE_ONCE;
+	scene.unit[1].essential = false;
+	depends(&scene, 0, 1, DEPENDS_COMPLETED);
+	expect(&scene, COORDINATE_START, 1);
+	coordinate_started(&scene.coordinator, 1);
+	assert_true(coordinate_hold(&scene.coordinator, 0));
+	coordinate_ended(&scene.coordinator, 1, 6);
+	expect_nothing(&scene);
+	assert_true(coordinate_release(&scene.coordinator, 0));
+	expect_nothing(&scene);
+	assert_int_equal(scene.unit[0].phase, COORDINATE_BLOCKED);
+	assert_false(scene.coordinator.stopping);
+}
+
 static void what_has_changed_is_renewed_in_order(void **state)
 {
 	struct scene scene;
@@ -624,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_scheduled_task_comes_when_it_is_due),
 		cmocka_unit_test(what_is_stopped_by_hand_is_no_failure),
 		cmocka_unit_test(a_task_that_fails_by_hand_is_nobody_elses_failure),
+		cmocka_unit_test(what_cannot_be_started_by_hand_ends_nothing),
 		cmocka_unit_test(what_has_changed_is_renewed_in_order),
 		cmocka_unit_test(what_is_removed_goes_and_may_come_back),
 		cmocka_unit_test(what_was_stopped_by_hand_or_is_done_stays_as_it_is),
