@@ -116,7 +116,12 @@ static void add_services(struct buffer *page, const struct front_facts *facts)
 		html(page, "<li class=\"row\"><span><b>");
 		html_escaped(page, service->name);
 		html(page, "</b> <span class=\"soft\">");
-		add_service(page, facts, i);
+		if (service->waits_for[0] != '\0') {
+			html(page, "for ");
+			html_escaped(page, service->waits_for);
+		} else {
+			add_service(page, facts, i);
+		}
 		html(page, "</span></span>");
 		html_coloured(
 			page, service->state == WIRE_STATE_RUNNING ? "good" : "wait", wire_state_name(service->state));

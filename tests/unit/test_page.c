@@ -630,6 +630,20 @@ static void what_a_reload_has_removed_is_shown_until_it_has_ended(void **state)
 	}
 }
 
+static void who_waits_says_for_what(void **state)
+{
+	struct wire_snapshot snapshot = full_snapshot();
+	struct wire_service services[2] = { full_service, full_service };
+	const struct history history = full_history(60);
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	services[1].state = WIRE_STATE_WAITING;
+	snprintf(services[1].waits_for, sizeof services[1].waits_for, "tcp://<db>:1");
+	text = make_front(&snapshot, services, 2, NULL, 0, &history);
+	assert_non_null(strstr(text, "<span class=\"soft\">for tcp://&lt;db&gt;:1</span>"));
+}
+
 static void figures_of_several_services_have_their_names(void **state)
 {
 	struct wire_snapshot snapshot = full_snapshot();
@@ -754,6 +768,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(several_services_are_listed),
 		cmocka_unit_test(a_task_that_is_over_is_not_down),
 		cmocka_unit_test(what_a_reload_has_removed_is_shown_until_it_has_ended),
+		cmocka_unit_test(who_waits_says_for_what),
 		cmocka_unit_test(figures_of_several_services_have_their_names),
 		cmocka_unit_test(a_front_page_without_anything_is_one_too),
 		cmocka_unit_test(what_others_wrote_stays_text),
