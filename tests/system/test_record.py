@@ -107,6 +107,8 @@ def root():
         copied = ["/etc", *(f"/var/{kind}/{name}" for kind in ("lib", "log") for name in STATE)]
         for source in filter(os.path.exists, copied):
             subprocess.run(["cp", "-a", source, path / Path(source).parent.relative_to("/")], check=True)
+        for made in (path / "var/lib/nginx").iterdir():  # by an nginx that this machine has run: here it is the first one
+            shutil.rmtree(made)
         shutil.chown(path / "run/mosquitto", "mosquitto")
         shutil.copy2(NEST_INIT, path / "nest-init")
         yield path

@@ -530,7 +530,7 @@ static const uint32_t runs[COUNT(checks)] = { 0xfffffffb, 0, 0x3ff, 1, 3 };
 static char *make_front(const struct wire_snapshot *snapshot, const struct wire_service *services, size_t service_count,
 	const struct wire_check *checked, size_t check_count, const struct history *history)
 {
-	struct readings readings = { .known = 0 }, own[2] = { { .known = 0 } };
+	struct readings readings = { .known = 0 }, own[3] = { { .known = 0 } };
 	const struct page_facts known = { &build, snapshot, services, service_count,
 		snapshot != NULL && snapshot->state == WIRE_STATE_RUNNING, checked, check_count, &readings, own,
 		denials, COUNT(denials), NULL, 0, NULL, NULL, 0 };
