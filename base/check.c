@@ -213,14 +213,9 @@ static int find_key(const char *word, size_t length, enum check_key *ret_key, st
 	char name[KEY_SIZE + 8];
 
 	snprintf(name, sizeof name, "%.*s", (int)length, word);
-	for (size_t i = 0; i < CHECK_KEY_COUNT; i++) {
-		size_t distance = nearest_distance(name, key_names[i]);
-
-		if (distance < best_distance) {
-			best_distance = distance;
+	for (size_t i = 0; i < CHECK_KEY_COUNT; i++)
+		if (nearest_is_nearer(name, key_names[i], &best_distance))
 			best = i;
-		}
-	}
 	if (best_distance == 0) {
 		*ret_key = (enum check_key)best;
 		return 0;

@@ -247,14 +247,12 @@ static void refuse_name(struct config_reader *reader, const struct config_refere
 
 	for (size_t i = 0; i < count_of(reader); i++) {
 		const char *name = model_service(reader->model, i)->name;
-		const size_t distance = nearest_distance(reference->name, name);
 
-		/* Of a short name little is left after three changes. */
-		if (distance < best_distance && 2 * distance <= strlen(reference->name)) {
-			best_distance = distance;
+		if (nearest_is_nearer(reference->name, name, &best_distance))
 			best = name;
-		}
 	}
+	if (2 * best_distance > strlen(reference->name)) /* of a short name little is left after three changes */
+		best = NULL;
 	snprintf(sentence, sizeof sentence, "there is no service or task \"%.64s\"%s%s%s", reference->name,
 		best != NULL ? "; did you mean \"" : "", best != NULL ? best : "", best != NULL ? "\"?" : "");
 	refuse_reference(reader, reference, sentence);

@@ -815,14 +815,9 @@ static const char *nearest(const char *word, const char *const known[])
 	const char *found = NULL;
 	size_t best = NEAREST_DISTANCE;
 
-	for (size_t i = 0; known[i] != NULL; i++) {
-		size_t away = nearest_distance(word, known[i]);
-
-		if (away < best && away < strlen(known[i])) {
-			best = away;
+	for (size_t i = 0; known[i] != NULL; i++)
+		if (nearest_is_nearer(word, known[i], &best))
 			found = known[i];
-		}
-	}
 	return found;
 }
 

@@ -26,3 +26,13 @@ size_t nearest_distance(const char *a, const char *b)
 	}
 	return row[length];
 }
+
+bool nearest_is_nearer(const char *word, const char *name, size_t *best)
+{
+	const size_t distance = nearest_distance(word, name);
+
+	if (distance >= *best || distance >= strlen(name))
+		return false;
+	*best = distance;
+	return true;
+}

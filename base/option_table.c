@@ -147,14 +147,9 @@ enum option option_nearest(const char *name)
 	enum option best = OPTION_COUNT;
 	size_t best_distance = NEAREST_DISTANCE + 1;
 
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		size_t here = nearest_distance(name, option_rows[i].name);
-
-		if (here < best_distance && here < strlen(option_rows[i].name)) { /* a letter of it is there */
-			best_distance = here;
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (nearest_is_nearer(name, option_rows[i].name, &best_distance))
 			best = (enum option)i;
-		}
-	}
 	return best;
 }
 

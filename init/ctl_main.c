@@ -166,14 +166,9 @@ static int refuse_name(const char *name, struct complaint *ret_why)
 	const char *nearest = NULL;
 	size_t distance = NEAREST_DISTANCE + 1;
 
-	for (size_t i = 0; i < known.count; i++) {
-		const size_t this_one = nearest_distance(name, known.service[i].name);
-
-		if (this_one < distance) {
-			distance = this_one;
+	for (size_t i = 0; i < known.count; i++)
+		if (nearest_is_nearer(name, known.service[i].name, &distance))
 			nearest = known.service[i].name;
-		}
-	}
 	if (nearest == NULL && known.count == 1)
 		nearest = known.service[0].name;
 	return complain(ret_why, ENOENT, "no service is called '%.100s'%s%s%s", name,
@@ -220,7 +215,7 @@ static void say_done(const struct wish *wish, const struct wire_service *service
 	const int status = service->last_status;
 
 	if (wish->command != WIRE_COMMAND_STOP && service->main_pid > 0)
-		printf("%s is %s (pid %d)\n", service->name, "started", service->main_pid);
+		printf("%s is started (pid %d)\n", service->name, service->main_pid);
 	else if (service->exits == 0)
 		printf("%s will not be started\n", service->name);
 	else if (WIFSIGNALED(status))
@@ -236,6 +231,16 @@ static int say_gone(const struct wish *wish, const char *name, struct complaint 
 		return complain(ret_why, ECANCELED, "%s: a reload has removed it", name);
 	printf("%s has ended, and a reload has removed it\n", name);
 	return 0;
+}
+
+static int say_late(const struct wish *wish, const struct wire_service *service, struct complaint *ret_why)
+{
+	const bool lacks_ready = wish->command != WIRE_COMMAND_STOP && !is_task(service) &&
+		service->state == WIRE_STATE_RUNNING;
+
+	return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s%s%s", service->name,
+		wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "", service->waits_for,
+		lacks_ready ? ", and not ready" : "");
 }
 
 static int wait_for(const struct wish *wish, const char *name, uint64_t life, struct complaint *ret_why)
@@ -262,13 +267,7 @@ static int wait_for(const struct wish *wish, const char *name, uint64_t life, st
 				is_task(service) ? "has not ended well" : "did not start",
 				service->last_death[0] != '\0' ? service->last_death : "the log says why");
 		if (clock_now_ns() >= until)
-			return complain(ret_why, ETIMEDOUT, "%s: not within --timeout: it is %s%s%s%s", service->name,
-				wire_state_name(service->state), service->waits_for[0] != '\0' ? " for " : "",
-				service->waits_for,
-				wish->command != WIRE_COMMAND_STOP && service->state == WIRE_STATE_RUNNING &&
-						!is_task(service)
-					? ", and not ready"
-					: "");
+			return say_late(wish, service, ret_why);
 		poll(NULL, 0, LOOK_AGAIN_MS);
 	}
 }

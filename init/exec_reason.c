@@ -105,19 +105,15 @@ static void denied(const char *program, unsigned mode, struct complaint *ret_why
 /* Words that are no program's but ours: a slip in one of them makes a COMMAND of it. */
 static const char *own_word(const char *program)
 {
-	static const char words[][12] = { "audit", "exec", "health", "probe", "status", "seccomp", "help", "version" };
+	static const char words[][12] = { "audit", "check", "ctl", "exec", "health", "probe", "status", "seccomp",
+		"help", "version" };
 	const char *found = NULL;
 	size_t best = NEAREST_DISTANCE;
 
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		size_t away = nearest_distance(program, words[i]);
-
-		if (away < best && 2 * away < strlen(program)) {
-			best = away;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (nearest_is_nearer(program, words[i], &best))
 			found = words[i];
-		}
-	}
-	return found;
+	return 2 * best < strlen(program) ? found : NULL;
 }
 
 /* One that is near a subcommand of ours, or an option without its dashes. */
