@@ -121,7 +121,7 @@ void coordinate_renew(struct coordinator *coordinator, size_t number, bool again
 	struct coordinate_unit *unit = &coordinator->unit[number];
 	const bool comes_back = unit->removed || (!unit->held && (again || unit->kind == SERVICE_LASTING));
 
-	if (unit->removed)
+	if (unit->removed || unit->phase == COORDINATE_BLOCKED)
 		unit->held = unit->removed = false;
 	if (is_active(unit))
 		unit->renews = !unit->held;

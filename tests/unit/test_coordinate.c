@@ -380,6 +380,15 @@ static void what_cannot_be_started_by_hand_ends_nothing(void **state)
 	expect_nothing(&scene);
 	assert_int_equal(scene.unit[0].phase, COORDINATE_BLOCKED);
 	assert_false(scene.coordinator.stopping);
+	/* The configuration is mended. */
+	coordinate_renew(&scene.coordinator, 1, true);
+	coordinate_renew(&scene.coordinator, 0, false);
+	expect(&scene, COORDINATE_START, 1);
+	coordinate_started(&scene.coordinator, 1);
+	coordinate_ended(&scene.coordinator, 1, 0);
+	expect(&scene, COORDINATE_START, 0);
+	coordinate_started(&scene.coordinator, 0);
+	expect_nothing(&scene); /* and it stays */
 }
 
 static void what_has_changed_is_renewed_in_order(void **state)
