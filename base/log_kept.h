@@ -20,10 +20,10 @@ struct log_stream_mark { /* all zero: nothing came yet */
 	uint32_t unused;
 };
 
-struct log_sink_mark {   /* all zero: nothing was written yet */
-	uint64_t tail;   /* what of that is written */
-	uint64_t size;   /* of the file, then */
-	uint64_t opened; /* 1: the size is known */
+struct log_sink_mark {     /* all zero: nothing was written yet */
+	uint64_t tail;     /* what of that is written */
+	uint64_t size;     /* of the file, then, */
+	uint64_t dev, ino; /* and which one it is (stat(2)); ino 0: none is open */
 };
 
 /* Of each there are two copies, and what is written is the one that does not count yet (kept_commit()). */

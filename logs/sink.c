@@ -43,6 +43,11 @@ static bool is_in_line(const struct sink *sink)
 
 /* ---- files ---- */
 
+static bool is_marked(const struct sink *sink, const struct stat *status)
+{
+	return status->st_dev == sink->mark.dev && status->st_ino == sink->mark.ino;
+}
+
 static bool open_file(struct sink *sink, int64_t now)
 {
 	struct stat status;
@@ -60,13 +65,12 @@ static bool open_file(struct sink *sink, int64_t now)
 		return false;
 	}
 	/* The last process may have written more than it came to note. */
-	if (sink->mark.opened && (uint64_t)status.st_size > sink->mark.size &&
+	if (is_marked(sink, &status) && (uint64_t)status.st_size > sink->mark.size &&
 		(uint64_t)status.st_size - sink->mark.size <= sink->head - sink->mark.tail)
 		sink->mark.tail += (uint64_t)status.st_size - sink->mark.size;
 	sink->mark.size = (uint64_t)status.st_size;
-	sink->mark.opened = 1;
-	sink->dev = status.st_dev;
-	sink->ino = status.st_ino;
+	sink->mark.dev = status.st_dev;
+	sink->mark.ino = status.st_ino;
 	commit(sink);
 	return true;
 }
@@ -80,11 +84,11 @@ static void leave_what_was_moved(struct sink *sink, int64_t now)
 	if (sink->file == NULL || sink->fd < 0 || now < sink->look_at_ns || is_in_line(sink))
 		return;
 	sink->look_at_ns = now + LOOK_NS;
-	if (stat(sink->file, &status) == 0 ? status.st_dev == sink->dev && status.st_ino == sink->ino : errno != ENOENT)
+	if (stat(sink->file, &status) == 0 ? is_marked(sink, &status) : errno != ENOENT)
 		return;
 	close(sink->fd);
 	sink->fd = -1;
-	sink->mark.opened = 0;
+	sink->mark.ino = 0;
 }
 
 static bool is_there(const char *name)

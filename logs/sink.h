@@ -19,7 +19,6 @@ struct sink {
 	struct log_sink_mark mark;
 	int64_t retry_at_ns; /* TIME_NEVER, or a write failed that may succeed later */
 	int64_t look_at_ns;  /* of a file: whether its name is still its own */
-	uint64_t dev, ino;   /* of a file that is open (stat(2)) */
 	bool is_regular;
 	bool full;   /* it takes no more for now */
 	bool broken; /* nobody is there any more who could read it: what comes is dropped */

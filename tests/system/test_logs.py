@@ -3,6 +3,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -201,6 +202,30 @@ def test_a_file_that_another_removes_or_puts_in_its_place_is_written_to(nest_ini
     numbers = [int(text.split()[1]) for text in texts(lines)]
     assert first.startswith("another") and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert os.listdir(folder.parent) == ["app.log"]
+
+
+def test_a_file_that_is_another_one_by_the_time_a_log_process_comes_back_is_none_of_ours(nest_init, folder):
+    """However long it is: what waits is written to it all the same."""
+    script = "echo one; read line <$0/fifo; echo two; sleep 1000"
+    os.mkfifo(folder.parent / "fifo")
+    with logged(nest_init, f"tagged,file={folder}", "sh", "-c", script, folder.parent) as n:
+        wait_until(lambda: folder.exists() and texts(folder.read_text().splitlines()) == ["one"])
+        other = folder.parent / "other"
+        reader = logger_of(n.pid)
+        resource.prlimit(reader, resource.RLIMIT_FSIZE, (folder.stat().st_size,) * 2)
+        with open(folder.parent / "fifo", "w") as fifo:
+            fifo.write("go\n")
+        n.wait_for_error("nest-init logger: log")  # the limit counts for that file as well
+        os.kill(reader, signal.SIGSTOP)
+        # As much longer as a line that the dead one might have written and not noted.
+        other.write_text(folder.read_text() + "x" * 20 + "\n")
+        os.rename(other, folder)
+        os.kill(reader, signal.SIGKILL)
+        wait_until(lambda: "two" in folder.read_text())
+        n.kill(signal.SIGTERM)
+        n.wait()
+    one, foreign, two = folder.read_text().splitlines()
+    assert foreign == "x" * 20 and texts([one, two]) == ["one", "two"]
 
 
 def kill_again_and_again(n, times, seconds):
