@@ -104,7 +104,7 @@ def test_one_that_has_ended_is_started_by_a_restart(nest_init, tmp_path):
 def test_several_names_are_done_one_after_the_other(nest_init, tmp_path):
     with several(nest_init, tmp_path, a={"command": ["sleep", "1000"]}, b={"command": ["sleep", "1000"]}) as n:
         assert ctl(n, "stop", "b", "c", "a") == (
-            1, "", "nest-init ctl: no service is called 'c': did you mean 'a'?\n")
+            1, "", "nest-init ctl: no service is called 'c' (nest-init status shows the names)\n")
         assert ctl(n, "stop", "b", "a", "--timeout", "50s") == (
             0, "b has ended (signal 15)\na has ended (signal 15)\n", "")
         assert ctl(n, "start", "a", "b")[0] == 0
