@@ -94,22 +94,28 @@ def timed(title, function, *arguments):
     say(f"{title}: {time.monotonic() - start:.0f} s")
 
 
+def with_place(arguments, place):
+    """Options alone are for all the tests of `place`."""
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments)
+    return arguments if named else [*arguments, place]
+
+
 def test(arguments, tally):
     timed("building with glibc", build, "debug")
     timed("building with AddressSanitizer and UndefinedBehaviorSanitizer", build, "sanitize",
           "-Db_sanitize=address,undefined", "-Db_lundef=false")
     timed("unit tests", unit_tests, "debug", {}, tally)
     timed("unit tests under the sanitizers", unit_tests, "sanitize", SANITIZE, tally)
-    timed("system tests", pytest, arguments or ["tests/system"], tally)
+    timed("system tests", pytest, with_place(arguments, "tests/system"), tally)
 
 
 def images(arguments, tally):
     # A file at a time for a worker, in its order: what is built for one test is there for the next.
-    timed("images", pytest, ["--dist", "loadfile", *(arguments or ["tests/images"])], tally)
+    timed("images", pytest, ["--dist", "loadfile", *with_place(arguments, "tests/images")], tally)
 
 
 def packages(arguments, tally):
-    timed("packages", pytest, ["--dist", "loadfile", *(arguments or ["tests/packages"])], tally)
+    timed("packages", pytest, ["--dist", "loadfile", *with_place(arguments, "tests/packages")], tally)
 
 
 PARTS = {"test": [test], "images": [images], "packages": [packages], "ci": [test, images]}

@@ -144,3 +144,10 @@ class Project:
     def get(self, service, port, path, headers=None):
         with self.http(service, port, path, headers=headers) as answer:
             return answer.status, answer.read().decode()
+
+    def serves(self, service, port, path):
+        """Is there such a page, now?"""
+        try:
+            return self.get(service, port, path)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
