@@ -62,6 +62,7 @@ class Project:
 
     def __enter__(self):
         self.podman("network", "create", "--subnet", f"{self.subnet}.0/24", "--gateway", f"{self.subnet}.1", self.name)
+        self.name_the_bridge()
         self.output = open(self.folder / "engine.log", "wb")
         self.service = subprocess.Popen(
             ["podman", "system", "service", "--time=0", self.environment["DOCKER_HOST"]],
@@ -79,6 +80,14 @@ class Project:
             self.output.close()
             self.podman("network", "rm", "--force", "--time", "0", self.name)
             shutil.rmtree(self.folder)
+
+    def name_the_bridge(self):
+        """Podman takes the first name that is free in its directory of networks, and another project has one of its own."""
+        network = self.folder / "networks" / f"{self.name}.conflist"
+        definition = json.loads(network.read_text())
+        [bridge] = [plugin for plugin in definition["plugins"] if plugin["type"] == "bridge"]
+        bridge["bridge"] = f"nest{os.getpid()}"
+        network.write_text(json.dumps(definition))
 
     def run(self, *words, status=0, **more):
         """The finished process; `status` None: whatever it is."""

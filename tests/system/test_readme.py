@@ -10,6 +10,7 @@ from bundle import Container
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+HARDENED = {"user", "capabilities", "no_new_privs", "seccomp", "read_only", "exec_allow"}
 
 
 def dockerfile_lines():
@@ -41,7 +42,7 @@ def test_the_five_steps_of_the_readme_confine_answer_and_stop_a_service():
         status = json.loads(container.exec("/sbin/nest-init", "status", "--json").stdout)
         asked = {layer for layer, state in status["services"][0]["confinement"].items() if state["requested"]}
         in_force = {layer for layer, state in status["services"][0]["confinement"].items() if state["enforced"]}
-        assert asked == in_force == {"user", "capabilities", "no_new_privs", "seccomp", "read_only"}
+        assert asked == in_force == HARDENED
         container.kill("TERM")
         assert container.wait() == 0, container.errors()
 
@@ -55,7 +56,7 @@ def test_the_file_of_the_readme_says_what_the_five_steps_do(tmp_path):
         container.wait_http("http://127.0.0.1:9911/readyz")
         status = json.loads(container.exec("/sbin/nest-init", "status", "--json").stdout)
         in_force = {layer for layer, state in status["services"][0]["confinement"].items() if state["enforced"]}
-        assert in_force == {"user", "capabilities", "no_new_privs", "seccomp", "read_only", "limits"}
+        assert in_force == HARDENED | {"limits"}
         assert [check["name"] for check in status["checks"]] == ["api"]
         container.kill("TERM")
         assert container.wait() == 0, container.errors()
