@@ -31,7 +31,7 @@ bool nearest_is_nearer(const char *word, const char *name, size_t *best)
 {
 	const size_t distance = nearest_distance(word, name);
 
-	if (distance >= *best || distance >= strlen(name))
+	if (distance >= *best || (distance >= strlen(name) && distance >= strlen(word)))
 		return false;
 	*best = distance;
 	return true;

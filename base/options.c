@@ -7,6 +7,7 @@
 #include "base/memory_limit.h"
 #include "base/option_setters.h"
 #include "base/option_table.h"
+#include "base/which_service.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -41,7 +42,9 @@ static int unknown_option(const char *word, struct complaint *ret_why)
 
 struct parse {
 	struct model *model;
-	bool confines_only; /* nest-init exec */
+	bool confines_only;  /* nest-init exec, */
+	const char *service; /* and whose confinement it takes; NULL: it is not said */
+	bool has_command;    /* among the words */
 	bool seen[OPTION_COUNT];
 };
 
@@ -56,6 +59,25 @@ static int blame(const char *dashes, const char *name, int error, struct complai
 	struct complaint plain = *why;
 
 	return complain(why, -error, "%s%s: %.450s", dashes, name, plain.text);
+}
+
+static bool is_service(const char *word)
+{
+	static const char name[] = "--service";
+	const size_t length = strlen(name);
+
+	return strncmp(word, name, length) == 0 && (word[length] == '\0' || word[length] == '=');
+}
+
+/* The one option of nest-init exec that a run has not. */
+static int take_service(struct parse *parse, char ***next, struct complaint *ret_why)
+{
+	const char *equals = strchr(*(*next)++, '=');
+
+	if (equals == NULL && **next == NULL)
+		return complain(ret_why, EINVAL, "--service: a value is missing");
+	parse->service = equals != NULL ? equals + 1 : *(*next)++;
+	return 0;
 }
 
 static int take_word(struct parse *parse, char ***next, enum option *ret_option, struct complaint *ret_why)
@@ -104,7 +126,8 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 			*ret_wish = OPTIONS_HELP;
 			return 0;
 		}
-		error = take_word(parse, &next, &option, ret_why);
+		error = parse->confines_only && is_service(*next) ? take_service(parse, &next, ret_why)
+								  : take_word(parse, &next, &option, ret_why);
 		if (error < 0)
 			return error;
 		if (option == OPTION_HELP || option == OPTION_VERSION) {
@@ -114,6 +137,7 @@ static int parse_argv(struct parse *parse, char **argv, enum options_wish *ret_w
 		}
 	}
 	parse->model->main.command = next;
+	parse->has_command = *next != NULL;
 	return 0;
 }
 
@@ -520,7 +544,8 @@ static int find_file(
 static int finish(struct parse *parse, char **env, const char *default_file, struct complaint *ret_why)
 {
 	cleanup_free char *text = NULL;
-	struct config_input input = { .env = env };
+	/* What is executed in place of all of them needs none of theirs. */
+	struct config_input input = { .env = env, .without_commands = parse->confines_only };
 	enum option option;
 	int error = parse_environment(parse, env, ret_why);
 
@@ -601,24 +626,38 @@ static int parse_all(struct parse *parse, char **argv, char **env, const char *d
 	error = parse_argv(parse, argv, ret_wish, ret_why);
 	if (error < 0 || *ret_wish != OPTIONS_RUN)
 		return error;
-	error = finish(parse, env, default_file, ret_why);
-	if (error < 0)
-		return error;
-	if (*parse->model->main.command == NULL)
-		return complain(ret_why, EINVAL, "no command given: nest-init %s[OPTION...] [--] COMMAND [ARG...]",
-			parse->confines_only ? "exec " : "");
-	return 0;
+	return finish(parse, env, default_file, ret_why);
+}
+
+static int need_command(char **command, const char *subcommand, struct complaint *ret_why)
+{
+	if (command != NULL && *command != NULL)
+		return 0;
+	return complain(ret_why, EINVAL, "no command given: nest-init %s[OPTION...] [--] COMMAND [ARG...]", subcommand);
 }
 
 int options_parse(char **argv, char **env, const char *default_file, struct model *ret_model,
 	enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	return parse_all(&(struct parse){ .model = ret_model }, argv, env, default_file, ret_wish, ret_why);
+	int error = parse_all(&(struct parse){ .model = ret_model }, argv, env, default_file, ret_wish, ret_why);
+
+	if (error < 0 || *ret_wish != OPTIONS_RUN)
+		return error;
+	return need_command(ret_model->main.command, "", ret_why);
 }
 
-int options_parse_exec(char **argv, char **env, const char *default_file, struct model *ret_model,
+int options_parse_exec(char **argv, char **env, const char *default_file, struct model *ret_model, size_t *ret_service,
 	enum options_wish *ret_wish, struct complaint *ret_why)
 {
-	return parse_all(&(struct parse){ .model = ret_model, .confines_only = true }, argv, env, default_file,
-		ret_wish, ret_why);
+	struct parse parse = { .model = ret_model, .confines_only = true };
+	int error = parse_all(&parse, argv, env, default_file, ret_wish, ret_why);
+
+	if (error < 0 || *ret_wish != OPTIONS_RUN)
+		return error;
+	error = which_service(ret_model, parse.service, ret_service, ret_why);
+	if (error < 0)
+		return error;
+	if (parse.has_command && *ret_service > 0)
+		ret_model->more[*ret_service - 1].command = ret_model->main.command;
+	return need_command(model_service(ret_model, *ret_service)->command, "exec ", ret_why);
 }

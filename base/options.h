@@ -26,8 +26,10 @@ int options_parse(char **argv, char **env, const char *default_file, struct mode
 	enum options_wish *ret_wish, struct complaint *ret_why);
 
 /* The same for a command that is confined and not supervised: a word that is no option of confinement is refused, and a
- * variable that is none is passed over, whatever it holds. */
-int options_parse_exec(char **argv, char **env, const char *default_file, struct model *ret_model,
+ * variable that is none is passed over, whatever it holds. *ret_service is the index of the service whose confinement
+ * it takes: the one of --service, else the only one (base/which_service.h). Its command is that of the words, else its
+ * own. */
+int options_parse_exec(char **argv, char **env, const char *default_file, struct model *ret_model, size_t *ret_service,
 	enum options_wish *ret_wish, struct complaint *ret_why);
 
 /* The variables, and the file of NEST_INIT_CONFIG, for a run under another program's name, whose words are not ours:

@@ -21,6 +21,9 @@ static const char help[] = "nest-init exec [OPTION...] [--] COMMAND [ARG...]\n"
 			   "container whose variables or file confine the service, docker exec CONTAINER\n"
 			   "nest-init exec COMMAND is confined as the service is. What supervises there is\n"
 			   "passed over.\n"
+			   "\n"
+			   "  --service NAME   as this service, or task, of several in the file\n"
+			   "\n"
 			   "Exit status: COMMAND's, 126 or 127 if it could not be executed, 125 refused.\n";
 
 static void warn(const char *sentence)
@@ -41,6 +44,24 @@ static void tell_nothing(void *context, const char *how)
 	(void)how;
 }
 
+/* Whatever can be refused before anything is in force. */
+static int prepare(struct model *model, size_t index, struct confine_plan *ret_plan, struct secret_source *ret_secrets,
+	struct complaint *ret_why)
+{
+	static struct secret_list list;
+	struct service *service = index == 0 ? &model->main : &model->more[index - 1];
+	int error;
+
+	service->confinement.has_joined = getpid() != 1;
+	ret_plan->command = service->command[0];
+	error = confine_plan(&service->confinement, warn, ret_plan, ret_why);
+	if (error < 0 || !model_has_secrets(model, index))
+		return error;
+	list = (struct secret_list){ .secret = model->secret, .count = model->secret_count };
+	*ret_secrets = (struct secret_source){ .list = &list, .service = index, .plan = ret_plan };
+	return secret_read(ret_secrets, false, ret_why);
+}
+
 int exec_main(int argc, char **argv)
 {
 	static const struct confine_reporter reporter = { .not_enforced = tell_not_enforced,
@@ -48,32 +69,24 @@ int exec_main(int argc, char **argv)
 	static struct model model;
 	static struct confine_plan plan;
 	struct secret_source secrets = { .list = NULL };
-	struct secret_list list;
 	struct complaint why;
 	enum options_wish wish;
+	size_t index = 0;
 	int error, status = STATUS_USAGE;
 
 	(void)argc;
-	error = options_parse_exec(argv, environ, CONFIG_DEFAULT, &model, &wish, &why);
+	error = options_parse_exec(argv, environ, CONFIG_DEFAULT, &model, &index, &wish, &why);
 	if (error == 0 && wish != OPTIONS_RUN)
 		return fputs(wish == OPTIONS_HELP ? help : "nest-init " NEST_INIT_VERSION "\n", stdout) >= 0 ? 0
 													     : status;
-	if (error == 0) {
-		plan.command = model.main.command[0];
-		model.main.confinement.has_joined = getpid() != 1;
-		error = confine_plan(&model.main.confinement, warn, &plan, &why);
-		list = (struct secret_list){ .secret = model.secret, .count = model.secret_count };
-		if (model_has_secrets(&model, 0))
-			secrets = (struct secret_source){ .list = &list, .plan = &plan };
-	}
-	if (error == 0 && secrets.list != NULL)
-		error = secret_read(&secrets, false, &why);
+	if (error == 0)
+		error = prepare(&model, index, &plan, &secrets, &why);
 	if (error == 0)
 		error = confine_apply(&plan, false, &reporter, &why);
 	if (error == 0)
 		error = secret_put(&why);
 	if (error == 0)
-		status = spawn_exec(model.main.command, &error, &why);
+		status = spawn_exec(model_service(&model, index)->command, &error, &why);
 	log_line(LOG_LEVEL_ERROR, "%s", why.text);
 	spawn_leave(status);
 }

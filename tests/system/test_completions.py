@@ -92,6 +92,7 @@ CAPABILITIES = {"net_bind_service", "net_broadcast"}
     ("nest-init probe --wait 3s tc", {"tcp:"}),
     ("nest-init health --live=un", {"unix:"}),
     ("nest-init exec --stop", set()),
+    ("nest-init exec --serv", {"--service"}),
     # COMMAND's words are its own.
     ("nest-init cat be", {"beta.json"}),
     ("nest-init --umask 027 cat be", {"beta.json"}),
@@ -141,9 +142,9 @@ def test_the_options_of_a_subcommand_are_those_of_its_help(shell, words):
 
 
 def test_the_options_of_exec_are_those_that_it_takes(shell):
-    taken = {option for option in options_of("--help", "all")
+    taken = {option for option in options_of("--help", "all") | options_of("exec", "--help")
              if "supervises nothing" not in subprocess.run([NEST_INIT, "exec", f"{option}=x"], capture_output=True, text=True).stderr}
-    assert len(taken) > 20 and offers(shell, "nest-init exec --") == taken | {"--help"}
+    assert "--service" in taken and len(taken) > 20 and offers(shell, "nest-init exec --") == taken | {"--help"}
 
 
 ENUMERATIONS = ["--cap-add", "--cap-drop", "--log-format", "--log-level", "--no-new-privs", "--on-unhealthy", "--read-only",

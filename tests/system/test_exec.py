@@ -1,4 +1,5 @@
 """nest-init exec: confined as a run is, and then the command itself: no supervision, no process that stays."""
+import json
 import os
 import subprocess
 
@@ -109,3 +110,54 @@ def test_in_place_of_gosu():
     assert done.returncode == 0
     with os.fdopen(reader) as text:
         assert text.read() == "65534:65534:y z\n"
+
+
+# Each has a umask of its own, by which it is known.
+SEVERAL = {"services": {"web": {"command": ["/bin/sh", "-c", "umask"], "umask": "021"},
+                        "worker": {"command": ["/bin/sh", "-c", "umask"], "umask": "022", "user": "app",
+                                   "capabilities": {"drop": ["all"]}, "environment": {"WHO": "worker"}}},
+           "tasks": {"migrate": {"command": ["/bin/true"], "umask": "023", "before": ["web"]}},
+           "secrets": {"TOKEN": {"file": "/token", "services": ["worker"]}}}
+
+
+@pytest.fixture
+def several(tmp_path):
+    def files(content=SEVERAL):
+        (tmp_path / "c.json").write_text(json.dumps(content))
+        (tmp_path / "token").write_text("swordfish\n")
+        return {"/etc/nest-init.json": tmp_path / "c.json", "/token": tmp_path / "token"}
+    return files
+
+
+@pytest.mark.parametrize("name, umask", [("web", "0021"), ("worker", "0022"), ("migrate", "0023")])
+def test_of_several_services_one_is_named(image, several, name, umask):
+    assert execute(image, "--service", name, "--", "/bin/sh", "-c", "umask", files=several()) == (0, f"{umask}\n", "")
+    assert execute(image, f"--service={name}", "/bin/sh", "-c", "umask", files=several()) == (0, f"{umask}\n", "")
+
+
+def test_it_is_confined_as_that_one_and_has_what_that_one_has(image, several):
+    code, output, errors = execute(image, "--service", "worker", "--", "/bin/sh", "-c",
+                                   'cat /proc/self/status; echo "$WHO $TOKEN"', files=several())
+    found = process(output)
+    assert (code, errors, found["Uid"].split()[0], found["CapBnd"]) == (0, "", "1001", "0" * 16)
+    assert output.endswith("\nworker swordfish\n")
+    assert execute(image, "--service", "web", "--", "/bin/sh", "-c", 'echo "$WHO$TOKEN"', files=several()) == (0, "\n", "")
+
+
+def test_without_a_command_it_is_that_ones_own(image, several):
+    assert execute(image, "--service", "worker", files=several()) == (0, "0022\n", "")
+
+
+def test_the_only_service_needs_no_name_and_tasks_do_not_count(image, several):
+    one = {**SEVERAL, "services": {"worker": SEVERAL["services"]["worker"]},
+           "tasks": {"migrate": {"command": ["/bin/true"], "umask": "023", "before": ["worker"]}}}
+    assert execute(image, "--", "/bin/sh", "-c", "umask", files=several(one)) == (0, "0022\n", "")
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--", "/bin/sh"], "there are several services, so say whose confinement it is to be: --service NAME (web, worker, migrate)"),
+    (["--service", "wob", "--", "/bin/sh"], "no service is called 'wob': did you mean 'web'?"),
+    (["--service"], "--service: a value is missing"),
+])
+def test_whose_confinement_it_is_must_be_plain(image, several, words, sentence):
+    assert execute(image, *words, files=several()) == (125, "", f"nest-init: {sentence}\n")

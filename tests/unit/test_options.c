@@ -1293,7 +1293,7 @@ static void exec_takes_what_confines_alone(void **state)
 		"ulimit", "oom-score-adj", "cap-drop", "cap-add", "securebits", "no-new-privs", "seccomp", "read-only",
 		"writable", "tmpfs", "exec-allow", "tcp-bind", "tcp-connect", "security-level", "best-effort" };
 	const char *name;
-	size_t taken = 0;
+	size_t taken = 0, service;
 
 	(void)state;
 	for (size_t i = 0; (name = options_name(i)) != NULL; i++) {
@@ -1311,14 +1311,14 @@ static void exec_takes_what_confines_alone(void **state)
 		taken += confines;
 		snprintf(word, sizeof word, "--%s=%s", name, sample_of(name)->value);
 		memset(&model, 0, sizeof model);
-		error = options_parse_exec(by_word, no_variables, NULL, &model, &wish, &why);
+		error = options_parse_exec(by_word, no_variables, NULL, &model, &service, &wish, &why);
 		assert_int_equal(error, confines ? 0 : -EINVAL);
 		snprintf(sentence, sizeof sentence, "--%s: nest-init exec supervises nothing", name);
 		if (!confines)
 			assert_string_equal(why.text, sentence);
 		write_variable(name, confines ? sample_of(name)->value : "nonsense", variable, sizeof variable);
 		memset(&model, 0, sizeof model);
-		assert_int_equal(options_parse_exec(plain, variables, NULL, &model, &wish, &why), 0);
+		assert_int_equal(options_parse_exec(plain, variables, NULL, &model, &service, &wish, &why), 0);
 		assert_int_equal(strcmp(said(&model), "| true") != 0, confines);
 	}
 	assert_int_equal(taken, COUNT(confining));
