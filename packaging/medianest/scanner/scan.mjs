@@ -5,7 +5,7 @@
 //
 // SYS_ADMIN is for a mount and a PID namespace of the image's own. Status 1: something was found, 125: it could not look.
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 const SHELLS = ['ash', 'bash', 'busybox', 'csh', 'dash', 'fish', 'ksh', 'mksh', 'sh', 'tcsh', 'toybox', 'zsh'];
@@ -75,25 +75,30 @@ function fail(message) {
   process.exit(125);
 }
 
-// nest-init looks around in there, confined as the service of that name, or as its engine made the container.
-function audit(root, level, service) {
-  const whom = service ? ['--config', '/etc/nest-init.json', '--service', service] : [];
+// nest-init looks around in there, confined as `file` says, the contents of a configuration.
+function audit(root, level, file) {
+  const configured = file ? ['--config', '/.scan.json'] : [];
+  if (file) writeFileSync(`${root}/.scan.json`, file);
   const run = spawnSync('unshare', ['-m', '-p', '-f', `--mount-proc=${root}/proc`, 'chroot', root, '/sbin/nest-init', 'exec',
-    ...whom, '--', '/sbin/nest-init', 'audit', '--fail-on', level], { encoding: 'utf8' });
+    ...configured, '--', '/sbin/nest-init', 'audit', '--fail-on', level], { encoding: 'utf8' });
   process.stdout.write(run.stdout);
   process.stderr.write(run.stderr);
   if (run.status !== 0 && run.status !== 1) fail(`nest-init could not look (status ${run.status}): see above`);
   return run.status === 0;
 }
 
-// As each service and each task of the image.
+const CONFINES = ['user', 'group_add', 'security_level', 'capabilities', 'securebits', 'no_new_privs', 'seccomp', 'filesystem',
+  'network', 'limits', 'umask'];
+
+// A file for each service and each task of the image, with what confines it. A container without one is as its engine made it.
 function audits(root, level) {
   const path = `${root}/etc/nest-init.json`;
   if (!existsSync(path)) return [audit(root, level)];
   const { services, tasks } = JSON.parse(readFileSync(path, 'utf8'));
-  return Object.keys({ ...services, ...tasks }).map((name) => {
+  return Object.entries({ ...services, ...tasks }).map(([name, service]) => {
     console.log(`\n${name}:`);
-    return audit(root, level, name);
+    const confined = Object.fromEntries(Object.entries(service).filter(([key]) => CONFINES.includes(key)));
+    return audit(root, level, JSON.stringify({ services: { [name]: { command: service.command, ...confined } } }));
   });
 }
 
