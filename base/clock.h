@@ -9,6 +9,11 @@
 /* "Never" as a deadline. */
 #define TIME_NEVER INT64_MAX
 
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Nanoseconds of CLOCK_MONOTONIC (clock_gettime(2)); it cannot fail for this clock. */
 static inline int64_t clock_now_ns(void)
 {

@@ -317,11 +317,6 @@ static int64_t next_due(const struct checks *checks)
 	return first < checks->count ? schedule_next(&checks->schedule[first]) : TIME_NEVER;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 int64_t checks_deadline_ns(const struct checks *checks)
 {
 	int64_t deadline = resolve_tidy_ns();
@@ -332,10 +327,10 @@ int64_t checks_deadline_ns(const struct checks *checks)
 		if (!checks->lane[i].busy)
 			continue;
 		busy++;
-		deadline = earlier(deadline, look_wake(&checks->lane[i].look, clock_now_ns()));
+		deadline = clock_earlier(deadline, look_wake(&checks->lane[i].look, clock_now_ns()));
 	}
 	if (checks->busy_count < checks->lane_count)
-		deadline = earlier(deadline, next_due(checks));
+		deadline = clock_earlier(deadline, next_due(checks));
 	return deadline;
 }
 

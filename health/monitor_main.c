@@ -245,11 +245,6 @@ static int prepare(char **argv, struct complaint *ret_why)
 
 /* ---- the loop ---- */
 
-static int64_t earliest(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void wait_for_something(void)
 {
 	struct pollfd slots[4 + MODEL_SERVICES_MAX + CONTROL_POLLFDS_MAX + SERVE_POLLFDS_MAX + CHECKS_LANES_MAX +
@@ -267,26 +262,26 @@ static void wait_for_something(void)
 		count += changes_pollfds(&monitor.changes[i], slots + count);
 	count += secret_watch_pollfds(&monitor.secret_watch, slots + count);
 	count += tracer_pollfds(&monitor.tracer, slots + count);
-	deadline = earliest(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
+	deadline = clock_earlier(notify_server_deadline_ns(&monitor.notify), checks_deadline_ns(&monitor.checks));
 	for (size_t i = 0; i < monitor.changes_count; i++)
-		deadline = earliest(deadline, changes_deadline_ns(&monitor.changes[i]));
-	deadline = earliest(deadline, secret_watch_deadline_ns(&monitor.secret_watch));
-	deadline = earliest(deadline, tracer_deadline_ns(&monitor.tracer));
+		deadline = clock_earlier(deadline, changes_deadline_ns(&monitor.changes[i]));
+	deadline = clock_earlier(deadline, secret_watch_deadline_ns(&monitor.secret_watch));
+	deadline = clock_earlier(deadline, tracer_deadline_ns(&monitor.tracer));
 	if (monitor_settled(&monitor, now)) {
 		count += control_server_pollfds(&monitor.control, slots + count);
-		deadline = earliest(deadline, control_server_deadline_ns(&monitor.control));
+		deadline = clock_earlier(deadline, control_server_deadline_ns(&monitor.control));
 	} else {
-		deadline = earliest(deadline, monitor.settle_by_ns);
+		deadline = clock_earlier(deadline, monitor.settle_by_ns);
 	}
 	if (monitor_settled(&monitor, now) && monitor.serve != NULL) {
 		count += serve_pollfds(monitor.serve, slots + count);
-		deadline = earliest(deadline, serve_deadline_ns(monitor.serve));
+		deadline = clock_earlier(deadline, serve_deadline_ns(monitor.serve));
 		count += app_pages_pollfds(slots + count);
-		deadline = earliest(deadline, app_pages_deadline_ns());
+		deadline = clock_earlier(deadline, app_pages_deadline_ns());
 	}
 	if (monitor.gate != NULL) {
 		gate_poll(monitor.gate, &slots[count++]);
-		deadline = earliest(deadline, gate_deadline_ns(monitor.gate));
+		deadline = clock_earlier(deadline, gate_deadline_ns(monitor.gate));
 	}
 	left = deadline > now ? deadline - now : 0;
 	limit = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };

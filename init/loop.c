@@ -1,13 +1,8 @@
-#include "init/loop.h"
+#include "init/loop_parts.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/log_kept.h"
 #include "base/signame.h"
-#include "init/certificate.h"
-#include "init/descendants.h"
-#include "init/inherited.h"
-#include "init/notify.h"
 #include "init/orders.h"
 #include "init/pre_stop.h"
 #include "init/report.h"
@@ -16,8 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,13 +19,6 @@
 /* And a record to a monitor whose channel is. */
 #define UNSENT_RECORD_NS (100 * NS_PER_MS)
 #define REST_MS 10
-/* What SIGKILL has, behind the budget of a stop (init/supervise.c). */
-#define KILLING_NS (2 * NS_PER_S)
-#define NS_PER_US 1000
-/* A check that flaps does not fill the log with the watchdog. */
-#define STARVING_QUIET_NS (10 * NS_PER_S)
-/* The log process gives up by itself before that. */
-#define LOGS_END_NS (LOGGER_END_NS + NS_PER_S / 2)
 /* Signals 1 to 31: the kernel's real-time signals begin at 32. */
 #define BELOW_REAL_TIME UINT64_C(0x7fffffff)
 
@@ -59,25 +45,6 @@ void loop_init(struct loop *loop)
 		.reload_success_ns = loop->reload.read != NULL ? loop->start_time_ns : 0 };
 }
 
-static size_t number_of(const struct loop *loop, const struct unit *unit)
-{
-	return (size_t)(unit - loop->unit);
-}
-
-/* A service that the container is there for. */
-static bool matters(const struct loop *loop, size_t number)
-{
-	return loop->coordinator.unit[number].kind == SERVICE_LASTING && loop->coordinator.unit[number].essential;
-}
-
-/* It is being stopped by hand, or was, or is to be another one: the container stays. */
-static bool is_held(const struct loop *loop, const struct unit *unit)
-{
-	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number_of(loop, unit)];
-
-	return (coordinated->held || coordinated->renews) && !loop->coordinator.stopping;
-}
-
 /* ---- what others are told ---- */
 
 /* Of several services the container runs when all of those do that it is there for. */
@@ -90,7 +57,7 @@ static uint32_t public_state(const struct loop *loop)
 	if (loop->coordinator.stopping)
 		return WIRE_STATE_STOPPING;
 	for (size_t i = 0; i < loop->unit_count; i++) {
-		if (matters(loop, i) && loop->unit[i].record.state != WIRE_STATE_RUNNING)
+		if (loop_matters(loop, i) && loop->unit[i].record.state != WIRE_STATE_RUNNING)
 			state = loop->unit[i].record.state == WIRE_STATE_RESTARTING ? WIRE_STATE_RESTARTING
 										    : WIRE_STATE_STARTING;
 	}
@@ -119,297 +86,6 @@ void loop_send(struct loop *loop)
 	snapshot->monitor_restarts = loop->monitor.restarts;
 	if (!loop->unsent)
 		loop->unsent = !monitor_link_tell(&loop->monitor, (union wire_record *)snapshot, WIRE_SNAPSHOT);
-}
-
-static bool each_is_ready(const struct loop *loop)
-{
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (matters(loop, i) && !loop->unit[i].was_ready)
-			return false;
-	return true;
-}
-
-/* READY=1 goes out once, whatever is started again later, and never after a stop began. */
-static void tell_ready(struct loop *loop)
-{
-	int error;
-
-	if (loop->ready_told || loop->stopping_told || !each_is_ready(loop))
-		return;
-	error = notify_send("READY=1");
-	if (error < 0)
-		log_line(LOG_LEVEL_WARNING, "NOTIFY_SOCKET: the service manager hears nothing: %s", strerror(-error));
-	loop->ready_told = true;
-	if (loop->watchdog_ns > 0)
-		loop->watchdog_at_ns = clock_now_ns() + loop->watchdog_ns;
-}
-
-/* NULL: none is. */
-static const struct unit *first_dead(const struct loop *loop)
-{
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (!loop->unit[i].live)
-			return &loop->unit[i];
-	return NULL;
-}
-
-/* As long as no service is dead; else the manager is to act, and the log says why it will. */
-static void feed_watchdog(struct loop *loop, int64_t now)
-{
-	const struct unit *dead;
-
-	if (now < loop->watchdog_at_ns)
-		return;
-	loop->watchdog_at_ns = now + loop->watchdog_ns;
-	dead = first_dead(loop);
-	if (dead == NULL)
-		notify_send("WATCHDOG=1");
-	else if (!loop->starves && now >= loop->starving_tell_ns)
-		log_line(LOG_LEVEL_WARNING, "a live check found %s unhealthy: no WATCHDOG=1 until it is healthy again",
-			dead->called);
-	if (dead != NULL && !loop->starves)
-		loop->starving_tell_ns = now + STARVING_QUIET_NS;
-	loop->starves = dead != NULL;
-}
-
-/* One behind the other, at the most. */
-static int64_t time_to_stop(const struct loop *loop)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < loop->unit_count; i++) {
-		int64_t time = supervise_order_budget(&loop->unit[i].machine.policy) + KILLING_NS;
-
-		sum = time > TIME_NEVER - sum ? TIME_NEVER : sum + time;
-	}
-	return sum;
-}
-
-/* What goes before the stop signal takes from the manager's time for a stop (TimeoutStopSec=): it is asked for as much
- * as the whole of a stop may take. It never has less than its own time by that (sd_notify(3)). */
-void loop_tell_stopping(struct loop *loop)
-{
-	const struct supervise_policy *policy = &loop->unit->machine.policy;
-	char text[64] = "STOPPING=1";
-
-	if ((loop->unit_count > 1 && !loop->coordinator.stopping) || is_held(loop, loop->unit))
-		return;                               /* the others go on, or the container does */
-	if (!loop->ready_told || loop->stopping_told) /* nothing before READY=1 */
-		return;
-	loop->stopping_told = true;
-	if (policy->drain_ns > 0 || policy->pre_stop || loop->unit_count > 1)
-		snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
-			(long long)(time_to_stop(loop) / NS_PER_US));
-	notify_send(text);
-}
-
-/* ---- what is started and stopped ---- */
-
-static void stop_unit(struct loop *loop, struct unit *unit, const siginfo_t *info)
-{
-	unit_step(unit, (struct supervise_event){ .type = SUPERVISE_EVENT_SIGNAL, .signal = loop->stop_signal }, info);
-}
-
-/* Who stops one by hand has said so already. */
-static enum stopped_by who_stops(const struct loop *loop, size_t number)
-{
-	const struct coordinate_unit *coordinated = &loop->coordinator.unit[number];
-
-	if (loop->coordinator.stopping)
-		return loop->stop_asked ? STOPPED_BY_NOBODY : STOPPED_BY_CONTAINER;
-	return coordinated->renews || coordinated->removed ? STOPPED_BY_RELOAD : loop->unit[number].stopped_by;
-}
-
-static void act(struct loop *loop, const struct coordinate_action *action, const siginfo_t *info)
-{
-	switch (action->type) {
-	case COORDINATE_START:
-		unit_start(&loop->unit[action->unit]);
-		break;
-	case COORDINATE_STOP:
-		loop->unit[action->unit].stopped_by = who_stops(loop, action->unit);
-		stop_unit(loop, &loop->unit[action->unit], info);
-		break;
-	default:
-		loop->ended = true;
-		loop->exit_status = action->status;
-	}
-}
-
-/* Who waits for somebody who will never be that far. */
-static void tell_blocked(struct loop *loop)
-{
-	size_t number, blocker;
-
-	while (coordinate_blocked(&loop->coordinator, &number, &blocker)) {
-		const struct coordinate_unit *on = &loop->coordinator.unit[blocker];
-		const struct coordinate_unit *blocked = &loop->coordinator.unit[number];
-		const char *end = blocked->essential && !blocked->released ? ": stopping" : "";
-
-		if (on->phase == COORDINATE_BLOCKED)
-			log_line(LOG_LEVEL_WARNING, "%s is not started: %s is not either%s", loop->unit[number].called,
-				loop->unit[blocker].called, end);
-		else
-			log_line(LOG_LEVEL_WARNING,
-				"%s is not started: %s, which it waits for, has ended with status %d%s",
-				loop->unit[number].called, loop->unit[blocker].called, on->status, end);
-	}
-}
-
-/* Does all that is to be done now. What an action leads to is done here as well, not within it. info: of the signal
- * that asks, or NULL. */
-static void coordinate(struct loop *loop, const siginfo_t *info)
-{
-	struct coordinate_action action;
-
-	if (loop->coordinating)
-		return;
-	loop->coordinating = true;
-	while (coordinate_next(&loop->coordinator, &action)) {
-		tell_blocked(loop);
-		act(loop, &action, info);
-	}
-	tell_blocked(loop);
-	loop->coordinating = false;
-}
-
-void loop_coordinate(struct loop *loop)
-{
-	coordinate(loop, NULL);
-}
-
-void loop_unit_executed(struct loop *loop, const struct unit *unit)
-{
-	uint64_t needed = 0;
-	bool all = false;
-
-	coordinate_started(&loop->coordinator, number_of(loop, unit));
-	for (size_t i = 0; i < loop->unit_count; i++) {
-		all = all || confine_is_light(loop->unit[i].spawn.plan);
-		needed |= unit_needs_capabilities(&loop->unit[i]);
-	}
-	if (!all)
-		loop->snapshot.own_capabilities = confine_keep_own(unit->spawn.plan, needed);
-	secret_rotation_unit(&loop->secrets, unit);
-	coordinate(loop, NULL);
-}
-
-void loop_unit_ready(struct loop *loop, const struct unit *unit)
-{
-	tell_ready(loop);
-	coordinate_ready(&loop->coordinator, number_of(loop, unit));
-	secret_rotation_unit(&loop->secrets, unit);
-	coordinate(loop, NULL);
-}
-
-void loop_unit_again(struct loop *loop, const struct unit *unit)
-{
-	coordinate_again(&loop->coordinator, number_of(loop, unit));
-}
-
-void loop_unit_ended(struct loop *loop, const struct unit *unit)
-{
-	const size_t number = number_of(loop, unit);
-	const bool stopping = loop->coordinator.stopping;
-
-	coordinate_ended(&loop->coordinator, number, unit->exit_status);
-	if (loop->unit_count > 1 && !stopping && loop->coordinator.stopping)
-		log_line(LOG_LEVEL_NOTICE, "%s has ended, which the container cannot do without: stopping",
-			unit->called);
-	coordinate(loop, NULL);
-}
-
-/* All others are gone for good: what is left in the container is this one's. */
-static bool is_last(const struct loop *loop, const struct unit *unit)
-{
-	if (loop->unit_count == 1)
-		return true;
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (&loop->unit[i] != unit && loop->unit[i].main_pid > 0)
-			return false;
-	return loop->coordinator.stopping;
-}
-
-/* It was started, and nobody has reaped it. */
-static bool has_main(const struct unit *unit)
-{
-	return unit->main_pid != 0 && !unit->was_reaped && !unit->machine.main_ended;
-}
-
-/* Whoever is no leftover of the unit, of our own children: helpers, and the other services themselves. */
-static void list_spared(struct loop *loop, const struct unit *unit)
-{
-	loop->spared[0] = loop->monitor.pid;
-	loop->spared_count = 1;
-	for (size_t i = 0; i < loop->unit_count; i++) {
-		const struct unit *other = &loop->unit[i];
-
-		if (other->logs.pid > 0)
-			loop->spared[loop->spared_count++] = other->logs.pid;
-		if (other != unit && has_main(other))
-			loop->spared[loop->spared_count++] = other->main_pid;
-	}
-}
-
-struct descendants loop_leftovers(struct loop *loop, const struct unit *unit)
-{
-	const bool last = is_last(loop, unit);
-
-	list_spared(loop, unit);
-	return (struct descendants){
-		.spared = loop->spared,
-		.spared_count = loop->spared_count,
-		.session = last ? 0 : unit->main_pid,
-		.ours_alone = !last || unit->machine.restart || is_held(loop, unit),
-	};
-}
-
-void loop_end_monitor(struct loop *loop, struct unit *unit)
-{
-	if (!is_last(loop, unit) || is_held(loop, unit))
-		return;
-	if (loop->monitor.otel != NULL) { /* what the last span is made of */
-		certificate_foretell(unit);
-		unit->changed = true;
-		loop_send(loop);
-	}
-	monitor_link_end(&loop->monitor);
-}
-
-static void close_inherited(const struct loop *loop)
-{
-	int ours[9 + MODEL_LISTEN_MAX + LOG_LINK_FDS] = { loop->unit->news_fd, loop->monitor.executable,
-		loop->monitor.control, loop->monitor.channel, loop->monitor.listener, loop->monitor.denials,
-		loop->monitor.notify, loop->monitor.model, loop->monitor.kept };
-	size_t count = 9;
-
-	for (size_t i = 0; i < loop->monitor.listen_count; i++)
-		ours[count++] = loop->monitor.listen[i];
-	count += log_link_descriptors(&loop->unit->logs, ours + count);
-	inherited_close(ours, count);
-}
-
-/* The first child has its directory and its descriptors: ours hold nothing any more. Only programs that have a single
- * service do so. */
-void loop_unit_spawned(struct loop *loop, const struct unit *unit)
-{
-	if (unit->spawn.again)
-		return;
-	if (loop->personality->close_descriptors)
-		close_inherited(loop);
-	if (loop->personality->chdir_root && chdir("/") < 0)
-		log_line(LOG_LEVEL_ERROR, "cannot leave the directory: %s", strerror(errno));
-}
-
-void loop_say_stopping(const struct loop *loop, const struct unit *unit, int signal)
-{
-	char name[SIGNAL_NAME_SIZE];
-
-	if (loop->unit_count > 1)
-		log_line(LOG_LEVEL_INFO, "%sstopping", unit->prefix);
-	else
-		log_line(loop->wants_monitor ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO, "SIG%s: stopping",
-			signal_name(signal, name));
 }
 
 /* ---- the monitor ---- */
@@ -510,7 +186,7 @@ static void report_reaped(const struct personality *personality, pid_t pid, int 
 static struct unit *unit_of(const struct loop *loop, pid_t pid)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (loop->unit[i].main_pid == pid && has_main(&loop->unit[i]))
+		if (loop->unit[i].main_pid == pid && loop_has_main(&loop->unit[i]))
 			return &loop->unit[i];
 	return NULL;
 }
@@ -523,14 +199,6 @@ static bool is_pre_stop_of_one(struct loop *loop, pid_t pid, int status)
 	return false;
 }
 
-static bool is_log_process_of_one(struct loop *loop, pid_t pid, int status)
-{
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (unit_log_process_ended(&loop->unit[i], pid, status))
-			return true;
-	return false;
-}
-
 static void take_child(struct loop *loop, pid_t pid, int status)
 {
 	struct unit *unit = unit_of(loop, pid);
@@ -539,7 +207,7 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 		monitor_ended(loop, status);
 		return;
 	}
-	if (is_log_process_of_one(loop, pid, status))
+	if (loop_log_process_ended(loop, pid, status))
 		return;
 	report_reaped(loop->personality, pid, status, unit != NULL);
 	if (unit != NULL) {
@@ -556,7 +224,7 @@ static void take_child(struct loop *loop, pid_t pid, int status)
 static bool has_unreaped(const struct loop *loop)
 {
 	for (size_t i = 0; i < loop->unit_count; i++)
-		if (has_main(&loop->unit[i]))
+		if (loop_has_main(&loop->unit[i]))
 			return true;
 	return false;
 }
@@ -566,7 +234,7 @@ static bool has_unreaped(const struct loop *loop)
 static bool is_alone(struct loop *loop, const struct unit *unit, bool none)
 {
 	const struct descendants whom = loop_leftovers(loop, unit);
-	const bool monitor_stays = is_held(loop, unit) ||
+	const bool monitor_stays = loop_is_held(loop, unit) ||
 		((unit->was_reaped || unit->machine.restart) && unit_may_live_again(unit));
 
 	if (none)
@@ -642,7 +310,7 @@ static void ask_for_stop(struct loop *loop, int signal, const siginfo_t *info)
 	loop->stop_asked = true;
 	coordinate_stop(&loop->coordinator);
 	loop_tell_stopping(loop); /* one that is stopped by hand hears of nothing new */
-	coordinate(loop, info);
+	loop_coordinate_by(loop, info);
 }
 
 /* Where a file is the configuration HUP has that read again, unless a service is told what becomes of it. */
@@ -703,21 +371,16 @@ static uint64_t wanted_signals(const struct loop *loop)
 	return wanted;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* What is due at a known time. */
 static int64_t next_deadline(const struct loop *loop)
 {
-	int64_t deadline = earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
+	int64_t deadline = clock_earlier(loop->monitor.restart_at_ns, loop->watchdog_at_ns);
 
-	deadline = earlier(deadline, secret_rotation_deadline_ns(&loop->secrets));
-	deadline = earlier(deadline, reload_deadline_ns(loop));
+	deadline = clock_earlier(deadline, secret_rotation_deadline_ns(&loop->secrets));
+	deadline = clock_earlier(deadline, reload_deadline_ns(loop));
 	for (size_t i = 0; i < loop->unit_count; i++)
-		deadline = earlier(deadline, unit_deadline_ns(&loop->unit[i]));
-	return loop->probes.running > 0 ? earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
+		deadline = clock_earlier(deadline, unit_deadline_ns(&loop->unit[i]));
+	return loop->probes.running > 0 ? clock_earlier(deadline, exec_probes_deadline_ns(&loop->probes)) : deadline;
 }
 
 /* How long what is tried again waits; TIME_NEVER: nothing is. */
@@ -740,7 +403,7 @@ static int64_t time_to_sleep(const struct loop *loop)
 	if (deadline == TIME_NEVER)
 		return pause;
 	now = clock_now_ns();
-	return deadline > now ? earlier(deadline - now, pause) : 0;
+	return deadline > now ? clock_earlier(deadline - now, pause) : 0;
 }
 
 /* It woke up for nothing: a system call fails that should not (a filter, a tracer). PID 1 does not spin then, and it
@@ -827,7 +490,7 @@ static bool has_news(const struct loop *loop)
 static void start_scheduled(struct loop *loop, size_t number)
 {
 	if (coordinate_due(&loop->coordinator, number))
-		coordinate(loop, NULL);
+		loop_coordinate_by(loop, NULL);
 	else if (!loop->coordinator.stopping)
 		log_line(LOG_LEVEL_WARNING, "%snot started: it still runs from the last time",
 			loop->unit[number].prefix);
@@ -845,7 +508,7 @@ static void do_what_is_due(struct loop *loop)
 	if (loop->unsent)
 		loop_send(loop);
 	exec_probes_kill_due(&loop->probes, now);
-	feed_watchdog(loop, now);
+	loop_feed_watchdog(loop, now);
 	secret_rotation_run(loop, now);
 	reload_run(loop, now);
 	if (now >= loop->monitor.restart_at_ns)
@@ -877,69 +540,11 @@ int loop_pause(struct loop *loop)
 	}
 }
 
-static bool logs_are_busy(const struct loop *loop)
-{
-	for (size_t i = 0; i < loop->unit_count; i++)
-		if (log_link_is_busy(&loop->unit[i].logs))
-			return true;
-	return false;
-}
-
-/* Starts what is due. Returns when the next is. */
-static int64_t go_on_with_logs(struct loop *loop, int64_t now)
-{
-	int64_t next = TIME_NEVER;
-
-	for (size_t i = 0; i < loop->unit_count; i++) {
-		struct log_link *logs = &loop->unit[i].logs;
-
-		if (now >= logs->restart_at_ns)
-			log_link_start(logs, now);
-		next = earlier(next, logs->restart_at_ns);
-	}
-	return next;
-}
-
-/* Nobody is left but log processes, which have so long for what they have not written yet. Signals have nobody to go to
- * any more. */
-static void wait_for_logs(struct loop *loop, int64_t now)
-{
-	const int64_t give_up_at_ns = now + LOGS_END_NS;
-	siginfo_t info;
-
-	for (; logs_are_busy(loop) && now < give_up_at_ns; now = clock_now_ns()) {
-		const int64_t next = earlier(go_on_with_logs(loop, now), give_up_at_ns);
-
-		signals_take(supervise_signal_bit(SIGCHLD), next > now ? next - now : 0, &info);
-		for (int status, pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-			is_log_process_of_one(loop, pid, status);
-	}
-}
-
-static void finish_logs(struct loop *loop)
-{
-	bool any = false;
-	int64_t now;
-
-	for (size_t i = 0; i < loop->unit_count; i++)
-		any = any || log_link_is_there(&loop->unit[i].logs);
-	if (!any)
-		return;
-	now = clock_now_ns();
-	for (size_t i = 0; i < loop->unit_count; i++)
-		log_link_finish(&loop->unit[i].logs, now);
-	wait_for_logs(loop, now);
-	for (size_t i = 0; i < loop->unit_count; i++) {
-		log_link_give_up(&loop->unit[i].logs);
-		unit_tell_end(&loop->unit[i]);
-	}
-}
-
 int loop_run(struct loop *loop)
 {
 	int64_t sleep_ns;
 
-	coordinate(loop, NULL);
+	loop_coordinate_by(loop, NULL);
 	for (size_t i = 0; i < loop->unit_count; i++)
 		unit_schedule(&loop->unit[i]);
 	/* Of several services others are looked at before that one is there. */
@@ -955,6 +560,6 @@ int loop_run(struct loop *loop)
 		if (sleep_ns != TIME_NEVER)
 			do_what_is_due(loop);
 	}
-	finish_logs(loop);
+	loop_finish_logs(loop);
 	return loop->exit_status;
 }

@@ -59,11 +59,6 @@ int64_t supervise_order_budget(const struct supervise_policy *policy)
 	return later(later(ORDER_NS, policy->drain_ns), policy->pre_stop ? policy->pre_stop_ns : 0);
 }
 
-static int64_t earlier_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void act(struct supervise_actions *actions, enum supervise_action_type type, int number)
 {
 	if (actions->count == SUPERVISE_ACTIONS_MAX)
@@ -137,7 +132,7 @@ static void begin_pre_stop(struct supervise *machine, int64_t now, struct superv
 		return;
 	}
 	machine->state = SUPERVISE_PRE_STOP;
-	machine->deadline_ns = earlier_of(later(now, machine->policy.pre_stop_ns), machine->kill_at_ns);
+	machine->deadline_ns = clock_earlier(later(now, machine->policy.pre_stop_ns), machine->kill_at_ns);
 	act(actions, SUPERVISE_PRE_STOP_START, 0);
 }
 
@@ -161,7 +156,7 @@ static void begin_stop_contract(struct supervise *machine, int signal, int64_t n
 		return;
 	}
 	machine->state = SUPERVISE_DRAINING;
-	machine->deadline_ns = earlier_of(later(now, machine->policy.drain_ns), machine->kill_at_ns);
+	machine->deadline_ns = clock_earlier(later(now, machine->policy.drain_ns), machine->kill_at_ns);
 }
 
 static void begin_stop(struct supervise *machine, int signal, int64_t now, struct supervise_actions *actions)
@@ -238,7 +233,7 @@ static void begin_group(struct supervise *machine, int64_t now, struct supervise
 	if (!machine->stop_requested)
 		machine->stop_signal = stop_signal_for(machine, SIGTERM);
 	if (machine->kill_at_ns == TIME_NEVER)
-		machine->kill_at_ns = later(now, earlier_of(machine->policy.timeout_ns, LEFTOVERS_NS));
+		machine->kill_at_ns = later(now, clock_earlier(machine->policy.timeout_ns, LEFTOVERS_NS));
 	machine->state = SUPERVISE_GROUP;
 	machine->deadline_ns = now < machine->kill_at_ns ? now + (machine->kill_at_ns - now) / 2 : now;
 	if (!machine->restart)
@@ -290,7 +285,7 @@ static void on_spawn_failed(struct supervise *machine, int error, int64_t now, s
 	}
 	machine->state = SUPERVISE_RETRY;
 	machine->deadline_ns = later(now, machine->retry_ns);
-	machine->retry_ns = earlier_of(2 * machine->retry_ns, RETRY_MAX_NS);
+	machine->retry_ns = clock_earlier(2 * machine->retry_ns, RETRY_MAX_NS);
 }
 
 /* What the workload gets for a signal while it is being stopped: a stop signal is rewritten if that was asked for, and
@@ -422,7 +417,7 @@ static void on_time(struct supervise *machine, int64_t now, struct supervise_act
 			end_life(machine, now, actions);
 			break;
 		}
-		machine->deadline_ns = earlier_of(later(now, KILL_AGAIN_NS), machine->give_up_at_ns);
+		machine->deadline_ns = clock_earlier(later(now, KILL_AGAIN_NS), machine->give_up_at_ns);
 		act(actions, SUPERVISE_SIGNAL_ORPHANS, SIGKILL);
 		break;
 	default:
