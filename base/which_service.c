@@ -16,7 +16,7 @@ static void write_names(const struct model *model, char ret_names[static NAMES_S
 	for (size_t i = 0; i < model_service_count(model); i++) {
 		const char *name = service_name(model_service(model, i));
 
-		if (length + strlen(name) + sizeof ", ..." > NAMES_SIZE) {
+		if (length + strlen(", ") + strlen(name) + sizeof ", ..." > NAMES_SIZE) {
 			memcpy(ret_names + length, ", ...", sizeof ", ...");
 			return;
 		}

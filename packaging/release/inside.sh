@@ -36,7 +36,7 @@ mkdir -p obj-arm64/static
 cp -R "$out/sources" obj-arm64/static/sources
 packaging/static/release.sh "$tree/obj-arm64" arm64 "-Dtests=$checked"
 # Ten times as slow as the machine.
-if $checked; then meson test -C obj-arm64/release-arm64 --no-rebuild --timeout-multiplier 10; fi
+if $checked; then meson test -C obj-arm64/release-arm64 --no-rebuild --print-errorlogs --timeout-multiplier 10; fi
 tarball arm64 "$tree/obj-arm64/release-arm64"
 
 if $checked; then
