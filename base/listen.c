@@ -224,9 +224,13 @@ static int bind_place(int fd, const struct place *place)
 
 static const char *remedy(int error, bool local)
 {
+	if (error == -EADDRINUSE && local)
+		return " (another process listens there, or it is no socket: choose another path)";
 	if (error == -EADDRINUSE)
-		return local ? " (another process listens there, or it is no socket: choose another path)"
-			     : " (another process listens there: choose another port)";
+		return getpid() == 1
+			? " (another process listens there: choose another port)"
+			: " (PID 1 of this container, most likely: nest-init --help names what one asks it; "
+			  "else choose another port)";
 	if (error == -EACCES && !local)
 		return " (ports below 1024 need CAP_NET_BIND_SERVICE)";
 	return local ? " (its directory has to be there, and to be writable for PID 1)" : "";

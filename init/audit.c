@@ -188,7 +188,8 @@ static void judge_setuid(const struct audit_facts *facts, struct audit_finding *
 {
 	find(finding, facts->setuid.count > 0 ? "" : "no such file in PATH", &facts->setuid);
 	if (facts->setuid.count > 0 && !facts->no_new_privs)
-		say(finding, AUDIT_MEDIUM, "whoever runs them gets their owner's rights", "--no-new-privs=yes");
+		say(finding, AUDIT_MEDIUM, "whoever runs them gets their owner's rights, or those of the file",
+			"--no-new-privs=yes");
 	else
 		say(finding, AUDIT_INFO, facts->setuid.count > 0 ? "no_new_privs takes their effect away" : "", "");
 }
@@ -276,7 +277,7 @@ static void judge_landlock(const struct audit_facts *facts, struct audit_finding
 	if (facts->landlock_abi > 0)
 		FOUND("ABI %u", facts->landlock_abi);
 	else
-		FOUND("the kernel has none");
+		FOUND("none can be had: the kernel has it not, or a filter hides it");
 	say(finding, AUDIT_INFO,
 		facts->landlock_abi > 3           ? ""
 			: facts->landlock_abi > 0 ? "no --tcp-bind and --tcp-connect"

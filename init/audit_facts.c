@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #define STATUS_MAX (64 * 1024)
 #define PATH_DIRECTORIES_MAX 32
@@ -136,20 +137,25 @@ static void read_mounts(struct audit_facts *facts)
 
 /* ---- PATH ---- */
 
+/* setuid, setgid, or with capabilities of its own (capabilities(7), File capabilities). */
+static bool gives_rights(const char *file)
+{
+	struct stat status;
+
+	return lstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+		((status.st_mode & (S_ISUID | S_ISGID)) != 0 || lgetxattr(file, "security.capability", NULL, 0) > 0);
+}
+
 static void find_setuid(const char *path, unsigned *entries, struct audit_list *list)
 {
 	DIR *directory = opendir(path);
 	struct dirent *entry;
-	struct stat status;
 
 	while (directory != NULL && *entries < ENTRIES_MAX && (entry = readdir(directory)) != NULL) {
 		char file[PATH_MAX];
 
 		(*entries)++;
-		if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-			!S_ISREG(status.st_mode) || (status.st_mode & (S_ISUID | S_ISGID)) == 0)
-			continue;
-		if (snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < PATH_MAX)
+		if (snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < PATH_MAX && gives_rights(file))
 			audit_list_add(list, file);
 	}
 	if (directory != NULL)

@@ -225,12 +225,20 @@ static int weaken_capabilities(const struct confinement *asked, struct confine_p
 }
 
 /* A path that is not there is a mistake, never best effort. */
+static const char *remedy_of_path(const char *path, int error)
+{
+	if (error != ENOENT)
+		return "";
+	return strchr(path, ',') != NULL ? " (say the option once for each path; in a variable blanks part them)"
+					 : " (it has to be in the image, or be mounted)";
+}
+
 static int check_paths(enum layer layer, const char *what, const struct path_list *list, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (access(list->path[i], F_OK) < 0)
-			return complain(ret_why, errno, "%s: %s '%s': %s", layer_name(layer), what, list->path[i],
-				strerror(errno));
+			return complain(ret_why, errno, "%s: %s '%s': %s%s", layer_name(layer), what, list->path[i],
+				strerror(errno), remedy_of_path(list->path[i], errno));
 	return 0;
 }
 

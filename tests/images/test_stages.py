@@ -378,11 +378,13 @@ def test_test_runner_ends_with_the_status_of_the_tests(built, public):
         assert c.wait() == 1
 
 
-def scanned(name):
+RIGHTS = ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"]
+
+
+def scanned(name, rights=RIGHTS, mode="rw=true"):
     """(status, output) of the scanner, looking at an image."""
-    done = engine.run("podman", "run", "--rm", "--network", "none", "--cap-add", "SYS_ADMIN",
-                      "--security-opt", "seccomp=unconfined", "--mount", f"type=image,source={name},destination=/image,rw=true",
-                      image("security-scanner"), status=None)
+    done = engine.run("podman", "run", "--rm", "--network", "none", *rights, "--mount",
+                      f"type=image,source={name},destination=/image,{mode}", image("security-scanner"), status=None)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -419,6 +421,28 @@ def test_security_scanner_fails_what_is_weaker(built, tmp_path, weakness):
         assert status == 1 and finding in said, said
     finally:
         podman("rmi", "--force", name)
+
+
+def test_security_scanner_finds_capabilities_of_a_file(built):
+    built("security-scanner")
+    name = f"localhost/medianest-test/capable-{os.getpid()}"
+    container = engine.run("buildah", "from", "--pull-never", built("nginx-proxy")).stdout.strip()
+    try:
+        root = Path(engine.run("buildah", "mount", container).stdout.strip())
+        subprocess.run(["setcap", "cap_net_admin+ep", root / "usr/sbin/nginx"], check=True)
+        engine.run("buildah", "commit", "--format", "docker", container, name)
+        status, said = scanned(name)
+        assert status == 1 and "capable    /usr/sbin/nginx: " in said, said
+    finally:
+        engine.run("buildah", "rm", container)
+        engine.run("podman", "rmi", "--force", name)
+
+
+@pytest.mark.parametrize("how, remedy", [({"rights": []}, "--cap-add SYS_ADMIN"), ({"mode": "rw=false"}, "rw=true")])
+def test_security_scanner_that_cannot_look_has_found_nothing(built, how, remedy):
+    built("security-scanner")
+    status, said = scanned(built("frontend-production"), **how)
+    assert status == 125 and "scan: " in said and remedy in said, said
 
 
 def test_monitoring_is_a_prometheus_with_our_rules(built, network, stores, public):

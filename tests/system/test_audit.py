@@ -3,11 +3,12 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import subprocess
 
 import pytest
 
-from bundle import Container, tmpfs
+from bundle import Container, bind, tmpfs
 from busybox import DOCKER_CAPS, NEST_INIT, PRIVILEGED, image, needs_runc, running  # noqa: F401
 
 pytestmark = needs_runc
@@ -161,6 +162,14 @@ def test_what_the_runtime_gave_is_found(image, configuration, expected):
             said = said[0], "writable: " + ", ".join(sorted(said[1].removeprefix("writable: ").split(", ")))
             text = "writable: " + ", ".join(sorted(text.removeprefix("writable: ").split(", ")))
         assert (said[0], text and said[1]) == (level, text), item
+
+
+def test_a_file_with_capabilities_gives_rights_as_setuid_does(image, tmp_path):
+    for name in ("plain", "raised"):
+        shutil.copy(NEST_INIT, tmp_path / name)
+    subprocess.run(["setcap", "cap_net_raw+ep", tmp_path / "raised"], check=True)
+    found = findings(image, mounts=[bind(tmp_path, "/raises")], env={"PATH": "/raises"})
+    assert found["setuid"] == ("medium", "/raises/raised")
 
 
 def test_it_leaves_nothing_behind(image):

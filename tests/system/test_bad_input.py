@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from bundle import bind
+from bundle import Container, bind
 from busybox import PRIVILEGED, image, needs_runc, run  # noqa: F401
 
 pytestmark = needs_runc
@@ -264,6 +264,21 @@ def test_the_same_address_twice(refused):
     for first, second in (("127.0.0.1:9911", "127.0.0.1:9911"), (":9911", "127.0.0.1:9911"), ("localhost:9911", "0.0.0.0:9911")):
         sentence = refused(["--metrics", first, "--metrics", second])
         assert re.fullmatch(IN_USE.format(second), sentence)
+
+
+def test_a_second_nest_init_of_a_container_is_told_of_the_first(image):
+    """docker exec with a subcommand that is none, where a variable says --metrics."""
+    with Container(["/nest-init", "--", "/bin/sleep", "1000"], image, env={"NEST_INIT_METRICS": "127.0.0.1:9911"}) as c:
+        c.wait_http("http://127.0.0.1:9911/readyz")
+        said = c.exec("/nest-init", "healt", env={"NEST_INIT_METRICS": "127.0.0.1:9911"})
+    assert said.returncode == 125
+    assert "(PID 1 of this container, most likely: nest-init --help names what one asks it; else choose another port)" in said.stderr
+
+
+def test_paths_that_are_one_word_are_told_apart(refused):
+    assert refused("--read-only --writable /a,/b") == (
+        "read_only: writable path '/a,/b': No such file or directory (say the option once for each path; in a variable blanks "
+        "part them)")
 
 
 def test_an_address_of_somebody_else(refused):

@@ -362,7 +362,7 @@ def test_the_monitor_takes_no_output_away(image, options):
 
 def test_a_writable_path_that_is_not_there_is_no_matter_of_best_effort(image):
     assert_refused(run(image, "--best-effort --read-only --writable /nope", MARKER),
-                   "read_only: writable path '/nope': No such file or directory")
+                   "read_only: writable path '/nope': No such file or directory (it has to be in the image, or be mounted)")
 
 
 def test_landlock_covers_volumes_too(image, tmp_path):

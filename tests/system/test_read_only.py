@@ -299,7 +299,8 @@ def test_a_writable_path_that_is_not_there(image, mode, container):
     refused = run(image, f"--read-only={mode} --writable /data --writable /no/such", "/bin/attempt create=/marker/started",
                   **CONTAINERS[container])
     assert (refused.status, refused.output, refused.errors) == (
-        125, "", "nest-init: read_only: writable path '/no/such': No such file or directory\n")
+        125, "", "nest-init: read_only: writable path '/no/such': No such file or directory (it has to be in the image, "
+                 "or be mounted)\n")
 
 
 @pytest.mark.parametrize("mode", ["auto", "verify"])

@@ -75,12 +75,38 @@ function fail(message) {
   process.exit(125);
 }
 
-// nest-init looks around in there, confined as `file` says, the contents of a configuration.
+// The image's own nest-init, in a mount and a PID namespace of the image's own.
+const nestInit = (root, ...words) => spawnSync('unshare', ['-m', '-p', '-f', `--mount-proc=${root}/proc`, 'chroot', root,
+  '/sbin/nest-init', ...words], { encoding: 'utf8' });
+
+// A status of unshare's is not to be taken for a verdict.
+function mustStart(root) {
+  const run = nestInit(root, '--version');
+  if (run.status !== 0) fail(`cannot start the image's /sbin/nest-init: ${run.stderr.trim() || run.error?.message}: say ` +
+    '--cap-add SYS_ADMIN --security-opt seccomp=unconfined; and is it in there?');
+}
+
+// Capabilities of files, which Node cannot read: of the programs in PATH the image's nest-init tells those that have any.
+function capable(scan) {
+  const { level, found } = JSON.parse(nestInit(scan.root, 'audit', '--json').stdout).findings.find(({ item }) => item === 'setuid');
+  for (const path of level === 'info' ? [] : found.split(', '))
+    if (!scan.findings.some((line) => line.includes(` ${path}: `)))
+      scan.find('capable', `${scan.root}${path}`, 'it has capabilities of its own, whoever starts it');
+}
+
+function configure(root, file) {
+  try {
+    writeFileSync(`${root}/.scan.json`, file);
+  } catch (error) {
+    fail(`${error.message}: mount the image with rw=true (nothing of it is kept)`);
+  }
+}
+
+// It looks around in there, confined as `file` says, the contents of a configuration.
 function audit(root, level, file) {
-  const configured = file ? ['--config', '/.scan.json'] : [];
-  if (file) writeFileSync(`${root}/.scan.json`, file);
-  const run = spawnSync('unshare', ['-m', '-p', '-f', `--mount-proc=${root}/proc`, 'chroot', root, '/sbin/nest-init', 'exec',
-    ...configured, '--', '/sbin/nest-init', 'audit', '--fail-on', level], { encoding: 'utf8' });
+  if (file) configure(root, file);
+  const run = nestInit(root, 'exec', ...(file ? ['--config', '/.scan.json'] : []), '--', '/sbin/nest-init', 'audit',
+    '--fail-on', level);
   process.stdout.write(run.stdout);
   process.stderr.write(run.stderr);
   if (run.status !== 0 && run.status !== 1) fail(`nest-init could not look (status ${run.status}): see above`);
@@ -111,6 +137,8 @@ try {
   fail(`${error.message}: mount the image there, --mount type=image,source=IMAGE,destination=${root},rw=true`);
 }
 if (scan.files === 0) fail(`${root} is empty: mount the image there, --mount type=image,source=IMAGE,destination=${root},rw=true`);
+mustStart(scan.root);
+capable(scan);
 for (const finding of scan.findings) console.log(finding);
 console.log(`${scan.files} files, ${scan.findings.length} findings`);
 const held = audits(scan.root, level).every(Boolean);
