@@ -88,9 +88,9 @@ function mustStart(root) {
 
 // Capabilities of files, which Node cannot read: of the programs in PATH the image's nest-init tells those that have any.
 function capable(scan) {
-  const { level, found } = JSON.parse(nestInit(scan.root, 'audit', '--json').stdout).findings.find(({ item }) => item === 'setuid');
-  for (const path of level === 'info' ? [] : found.split(', '))
-    if (!scan.findings.some((line) => line.includes(` ${path}: `)))
+  const { found } = JSON.parse(nestInit(scan.root, 'audit', '--json').stdout).findings.find(({ item }) => item === 'setuid');
+  for (const path of found.split(', '))
+    if (path.startsWith('/') && !scan.findings.some((line) => line.includes(` ${path}: `)))
       scan.find('capable', `${scan.root}${path}`, 'it has capabilities of its own, whoever starts it');
 }
 
