@@ -156,9 +156,11 @@ set -eu
 . "$1"
 pkgdir=$2
 options='!check'
-abuild-meson() { meson setup --cross-file "$cross" --prefix=/usr --libdir=/usr/lib --bindir=/usr/bin --sbindir=/usr/sbin "$@"; }
 build
 package
+"""
+ABUILD_MESON = """#!/bin/sh
+exec meson setup --cross-file "$cross" --prefix=/usr --libdir=/usr/lib --bindir=/usr/bin --sbindir=/usr/sbin "$@"
 """
 
 
@@ -170,8 +172,11 @@ def test_the_steps_of_the_apkbuild_build_with_musl(packages, tmp_path):
     run("sh", "-n", script)
     assert hashlib.sha512((packages / name).read_bytes()).hexdigest() + f"  {name}" in script.read_text()
     run("tar", "-C", tmp_path, "-xf", packages / name)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/abuild-meson").write_text(ABUILD_MESON)
+    (tmp_path / "bin/abuild-meson").chmod(0o755)
     run("busybox", "ash", "-c", APK, "apk", script, tmp_path / "pkg", cwd=tmp_path / f"nest-init-{VERSION}", timeout=1200,
-        env={**os.environ, "cross": str(ROOT / "build/static/musl.ini")})
+        env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "cross": str(ROOT / "build/static/musl.ini")})
     installed = tmp_path / "pkg/usr"
     assert run(installed / "bin/nest-init", "--version") == f"nest-init {VERSION}\n"
     for other in ("catatonit", "dumb-init", "tini"):
