@@ -130,7 +130,8 @@ def test_a_proxy_is_passed_on():
 
 def test_what_local_bases_would_do_is_shown():
     made, build = commands("--stage", "base", "--local-bases")
-    assert made[0] == str(MEDIANEST / "base-images") and made[-4:] == ["--build-arg", "NODE_IMAGE=...", "--build-arg", "PROMETHEUS_IMAGE=..."]
+    assert made[0] == str(MEDIANEST / "base-images")
+    assert made[-4:] == ["--build-arg", "NODE_IMAGE=...", "--build-arg", "PROMETHEUS_IMAGE=..."]
     assert "--pull-never" in build
 
 

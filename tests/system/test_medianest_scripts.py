@@ -3,6 +3,7 @@ compose that only note what they are told.
 
 With real ones: tests/images/test_end_to_end.py.
 """
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,6 +92,19 @@ class Installation:
         assert done.returncode == status, done.stdout + done.stderr
         assert (done.stdout if status else done.stderr) == ""
         return done.stderr if status else done.stdout
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """A replacement that waits for a container to become ready; it is ended if nobody has."""
+        self.note(health="not ready\n")
+        process = subprocess.Popen([MEDIANEST / "replace", "backend"], env={**self.environment, "PATIENCE": "60"},
+                                   stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: "new3" in self.running())
+            yield process
+        finally:
+            process.terminate()
+            process.wait(BACKSTOP)
 
     def running(self, service="backend"):
         return {path.name for path in (self.folder / "containers").iterdir() if path.read_text() == f"{service}\n"}
@@ -191,24 +205,17 @@ def test_where_the_proxy_does_not_follow_both_stay_and_are_named(installation):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_that_is_interrupted_leaves_what_it_found(installation, number):
-    installation.note(health="not ready\n")
-    process = subprocess.Popen([MEDIANEST / "replace", "backend"], env={**installation.environment, "PATIENCE": "60"})
-    wait_until(lambda: "new3" in installation.running())
-    process.send_signal(number)
-    assert process.wait(BACKSTOP) == 128 + number
+    with installation.at_work() as process:
+        process.send_signal(number)
+        assert process.wait(BACKSTOP) == 128 + number
     assert installation.running() == {"one", "two"} and installation.text() == TEXT
 
 
 def test_two_at_once_are_one_too_many(installation):
-    installation.note(health="not ready\n")
-    process = subprocess.Popen([MEDIANEST / "replace", "backend"], env={**installation.environment, "PATIENCE": "60"},
-                               stderr=subprocess.DEVNULL)
-    wait_until(lambda: "new3" in installation.running())
-    said = installation.replace("frontend", status=1)
-    assert said == f"replace: another replace is at work on {installation.upstreams}: wait for its end\n"
-    assert "new3" in installation.running()
-    process.terminate()
-    process.wait(BACKSTOP)
+    with installation.at_work():
+        said = installation.replace("frontend", status=1)
+        assert said == f"replace: another replace is at work on {installation.upstreams}: wait for its end\n"
+        assert "new3" in installation.running()
     installation.note(health="ready\n")
     installation.replace("backend")
 
