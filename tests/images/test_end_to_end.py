@@ -151,15 +151,15 @@ def test_a_replacement_loses_no_request(project, service, path, strategy):
 
 
 def test_after_a_replacement_the_proxy_finds_them_when_it_starts_again_and_when_all_is_made_anew(project):
+    def served():
+        return project.containers("nginx") and project.serves("nginx", 8080, "/api/media")
     replaced(project, "backend", "blue-green")
-    [proxy] = project.containers("nginx")
-    project.podman("restart", proxy)
-    wait_until(lambda: project.serves("nginx", 8080, "/api/media"))
+    project.podman("restart", *project.containers("nginx"))
+    wait_until(served)
     # Containers of other names than those that the replacement made.
     project.compose("rm", "--stop", "--force", "nginx", "backend")
     project.compose("up", "--detach")
-    wait_until(lambda: project.serves("nginx", 8080, "/api/media"))
-    assert project.state(project.containers("nginx")[0])["Status"] == "running"
+    wait_until(served)
 
 
 def test_one_that_never_becomes_ready_replaces_nobody(project):
