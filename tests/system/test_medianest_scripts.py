@@ -33,7 +33,11 @@ ps)
     ;;
 inspect) echo "/medianest_$3" ;;
 image) [ "$2" != "localhost/medianest/backend-production:missing" ] ;;
-exec) cat health && [ "$(cat health)" = ready ] ;;
+exec)
+    [ ! -e "health-$1" ] || exit 1
+    cat health
+    [ "$(cat health)" = ready ]
+    ;;
 top) printf 'PID ARGS\n1 nginx: master process\n%s nginx: worker process\n' "$(cat worker)" ;;
 kill)
     cat "$UPSTREAMS"/*.conf >>read
@@ -201,6 +205,14 @@ def test_where_the_proxy_does_not_follow_both_stay_and_are_named(installation):
     said = installation.replace("backend", status=1)
     assert "the proxy has not taken" in said and said.endswith("as both may serve: new3 (new), one two (old)\n")
     assert installation.running() == {"one", "two", "new3"} and installation.text() == TEXT
+
+
+def test_a_rolling_one_that_fails_half_way_says_what_is_left(installation):
+    installation.note(**{"health-new4": ""})
+    said = installation.replace("backend", status=1)
+    assert said == ("replace: backend:dev is not ready: not within 1 s\n"
+                    "replace: left running of backend, as both may serve: new3 (new), two (old)\n")
+    assert installation.running() == {"new3", "two"} and installation.text() == TEXT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
