@@ -89,13 +89,13 @@ def test_several_platforms_make_a_manifest_list():
     build = next(words for words in said if "build" in words)
     assert "--manifest localhost/medianest/base:dev" in " ".join(build) and "--tag" not in build
     pushed = commands("--stage", "base", "--platform", "linux/amd64,linux/arm64", "--nest-init", "docker-image://example/nest-init",
-                      "--push")
+                      "--push", "--name", "example/nest")
     assert pushed[-1][:3] == ["buildah", "manifest", "push"]
 
 
 @pytest.mark.parametrize("options, problem, remedy", [
     (["--stage", "beckend"], "--stage has no 'beckend'", "backend-production"),
-    (["--security-level", "high"], "SECURITY_LEVEL has no 'high'", "standard hardened"),
+    (["--security-level", "high"], "--security-level has no 'high'", "standard hardened"),
     (["--optimise", "cost"], "--optimise has no 'cost'", "size speed"),
     (["--platform", "linux/riscv64"], "--platform has no 'linux/riscv64'", "linux/amd64 linux/arm64"),
     (["--platform", "linux/amd64,linux/arm64"], "nest-init is for ", "--nest-init docker-image://IMAGE"),
@@ -103,6 +103,12 @@ def test_several_platforms_make_a_manifest_list():
     (["--secret", "id=npmrc,src=/nowhere"], "--secret id=npmrc,src=/nowhere", "no such file"),
     (["--secret", "id=other,src=/dev/null"], "--secret id=other", "id=npmrc,src=FILE"),
     (["--build-arg", "NODE_IMAGE"], "--build-arg NODE_IMAGE", "NAME=VALUE"),
+    (["--build-arg", "NODE_IMAG=x"], "--build-arg has no 'NODE_IMAG'", "NODE_IMAGE DISTROLESS_IMAGE PROMETHEUS_IMAGE"),
+    (["--production=yes"], "--production=yes", "--production takes no value"),
+    (["--push="], "--push=", "--push takes no value"),
+    (["--push"], "--push: localhost/medianest is in no registry", "--name REGISTRY/NAME"),
+    (["--tag", ""], "--tag", "a value is missing"),
+    (["--name="], "--name", "a value is missing"),
     (["--frobnicate", "1"], "no option --frobnicate", "--help"),
     (["--stage"], "--stage", "a value is missing"),
     (["backend-production"], "'backend-production' is no option", "--stage backend-production"),
@@ -113,13 +119,49 @@ def test_a_refusal_names_the_thing_and_the_remedy(options, problem, remedy):
     assert problem in said and remedy in said
 
 
+def test_the_variable_of_the_level_is_blamed_by_its_name():
+    assert refused(SECURITY_LEVEL="high").startswith("SECURITY_LEVEL has no 'high'")
+
+
+def test_a_proxy_is_passed_on():
+    (words,) = commands("--stage", "base", "--build-arg", "HTTPS_PROXY=http://example:3128")
+    assert arguments(words)["HTTPS_PROXY"] == "http://example:3128"
+
+
+def test_what_local_bases_would_do_is_shown():
+    made, build = commands("--stage", "base", "--local-bases")
+    assert made[0] == str(MEDIANEST / "base-images")
+    assert made[-4:] == ["--build-arg", "NODE_IMAGE=...", "--build-arg", "PROMETHEUS_IMAGE=..."]
+    assert "--pull-never" in build
+
+
+def by(tmp_path, client, script, *options):
+    """What it comes to with that script as the client."""
+    (tmp_path / client).write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / client).chmod(0o755)
+    return subprocess.run([BUILD, "--engine", client, "--stage", "base", *options], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+
+
+@pytest.mark.parametrize("script, problem", [
+    ('[ "$1" = buildx ] || { echo Server:; echo "Cannot connect to it"; echo "errors there were"; exit 1; }', "Cannot connect to it"),
+    ('[ "$1" != buildx ]', "there is no docker buildx")])
+def test_an_engine_that_was_named_and_does_not_answer_is_refused(tmp_path, script, problem):
+    done = by(tmp_path, "docker", script)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"build: --engine docker: it does not answer ({problem}): mend that, or choose another\n"
+
+
+def test_where_a_build_fails_its_last_line_has_the_hint(tmp_path):
+    done = by(tmp_path, "buildah", '[ "$1" = info ] || { echo "no such host" >&2; exit 125; }')
+    *_, last = done.stderr.splitlines()
+    assert done.returncode == 125 and last == ("build: base is not built, buildah ended with 125; where a base image could not be pulled, "
+                                               "--local-bases makes one here, and --build-arg names another")
+
+
 def test_docker_is_told_in_its_own_words(tmp_path):
     """Its client is asked for nothing here: the commands are looked at."""
-    client = tmp_path / "docker"
-    client.write_text("#!/bin/sh\nexit 0\n")
-    client.chmod(0o755)
-    done = subprocess.run([BUILD, "--dry-run", "--engine", "docker", "--stage", "base", "--cache-to", "example/cache"], text=True,
-                          capture_output=True, timeout=60, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    done = by(tmp_path, "docker", "exit 0", "--dry-run", "--cache-to", "example/cache")
     assert "docker buildx build --load --cache-to type=registry\\,mode=max\\,ref=example/cache" in done.stdout
 
 

@@ -134,6 +134,7 @@ def test_a_replacement_loses_no_request(project, service, path, strategy):
     if strategy == "rolling":  # one of two is the interesting case
         project.compose("up", "--detach", "--no-deps", "--no-recreate", "--scale", f"{service}=2", service)
     before = project.containers(service)
+    upstream = (project.upstreams / f"{service}.conf").read_text()
     address = project.address(project.containers("nginx")[0])
     slow = subprocess.Popen(["curl", "-sS", "--fail", f"http://{address}:8080/api/media/export?seconds=4"],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -143,9 +144,22 @@ def test_a_replacement_loses_no_request(project, service, path, strategy):
     after = project.containers(service)
     assert said == f"replace: {service}:dev has taken over, {len(before)} of {len(before)}, {strategy}\n"
     assert len(after) == len(before) and not set(after) & set(before)
+    assert (project.upstreams / f"{service}.conf").read_text() == upstream
     requests = int(re.search(r"(\d+) requests in", result["said"])[1])
     assert requests > 100 and "Socket errors" not in result["said"] and "Non-2xx" not in result["said"], result["said"]
     assert (slow.returncode, complaint) == (0, b"") and b'{"exported":' in exported
+
+
+def test_after_a_replacement_the_proxy_finds_them_when_it_starts_again_and_when_all_is_made_anew(project):
+    def served():
+        return project.containers("nginx") and project.serves("nginx", 8080, "/api/media")
+    replaced(project, "backend", "blue-green")
+    project.podman("restart", *project.containers("nginx"))
+    wait_until(served)
+    # Containers of other names than those that the replacement made.
+    project.compose("rm", "--stop", "--force", "nginx", "backend")
+    project.compose("up", "--detach")
+    wait_until(served)
 
 
 def test_one_that_never_becomes_ready_replaces_nobody(project):
@@ -155,7 +169,7 @@ def test_one_that_never_becomes_ready_replaces_nobody(project):
     command = [engine.MEDIANEST / "replace", "backend"]
     done = project.run(*command, status=1, env={
         "ENGINE": "podman", "COMPOSE": " ".join(project.client), "PATIENCE": "5", "REDIS": "redis:1"})
-    assert "not within 5 s" in done.stderr
+    assert re.search(r"not within 5 s; its last answer: not ready.*redis", done.stderr), done.stderr
     assert set(project.containers("backend")) == before and (project.upstreams / "backend.conf").read_text() == serving
 
 
