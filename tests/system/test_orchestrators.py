@@ -142,6 +142,24 @@ def test_the_variables_are_nest_inits(orchestrator, service):
             assert found["network"][key] == [int(port) for port in told[name].split(",")]
 
 
+STORES = {"POSTGRES": "postgres:5432", "REDIS": "redis:6379"}
+
+
+def test_where_the_stores_are_is_said_by_the_images_own_variables():
+    """The secrets' URLs are for the backend: nest-init waits and asks by these, or where the names lead."""
+    image = (PACKAGING / "medianest/nest-init/backend.json").read_text()
+    assert dict(re.findall(r"tcp://\$\{(\w+):-(.+?)\}", image)) == STORES
+    for path in ("README.md", "kubernetes/base/kustomization.yaml", "swarm/stack.yml"):
+        text = (PACKAGING / path).read_text()
+        assert all(name in text and default in text for name, default in STORES.items()), path
+
+
+def test_the_readme_makes_the_namespace_before_what_is_in_it():
+    namespace, secret = re.findall(r"^    kubectl (apply -f \S+|-n \S+ create secret)", (PACKAGING / "README.md").read_text(), re.M)
+    made = yaml.safe_load((PACKAGING / namespace.removeprefix("apply -f ")).read_text())
+    assert (made["kind"], f"-n {made['metadata']['name']} create secret") == ("Namespace", secret)
+
+
 def commands():
     """Each call of nest-init in a file or in the documentation of them."""
     yield STACK["x-health"]["test"][1:]
