@@ -8,6 +8,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -121,7 +122,15 @@ def packages(arguments, tally):
 PARTS = {"test": [test], "images": [images], "packages": [packages], "ci": [test, images]}
 
 
+def hear_signals():
+    """Who calls this by nohup, or behind a shell's &, has all tests and what they start ignore signals: a trap of theirs is none."""
+    for number in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main():
+    hear_signals()
     parts, arguments = PARTS[sys.argv[1]], sys.argv[2:]
     total = Tally()
     for part in parts:

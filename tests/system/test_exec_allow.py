@@ -237,7 +237,8 @@ def test_a_path_that_is_not_there_is_a_mistake(image):
     for more in "", "--best-effort ":
         outcome = run(image, f"{more}--exec-allow /nope", "/bin/attempt create=/marker/started")
         assert (outcome.status, outcome.output, outcome.errors) == (
-            125, "", "nest-init: exec_allow: path '/nope': No such file or directory\n")
+            125, "", "nest-init: exec_allow: path '/nope': No such file or directory (it has to be in the image, or be "
+                     "mounted)\n")
 
 
 @pytest.mark.parametrize("options, expected", [
