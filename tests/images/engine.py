@@ -52,11 +52,19 @@ def wait_until(condition, pause=0.2):
     return namespace.wait_until(condition, limit=PATIENCE, pause=pause)
 
 
+def _settle(path, text):
+    """The file has this text. Another worker's podman may be reading it: at no time is there less."""
+    if not path.exists() or path.read_text() != text:
+        new = path.with_name(f"{path.name}.{os.getpid()}")
+        new.write_text(text)
+        new.replace(path)
+
+
 def environment():
     """What makes podman, buildah and the build script use this storage. TMPDIR is where buildah keeps npm's cache."""
     PLACE.mkdir(parents=True, exist_ok=True)
-    (PLACE / "storage.conf").write_text(STORAGE)
-    (PLACE / "containers.conf").write_text(CONTAINERS)
+    _settle(PLACE / "storage.conf", STORAGE)
+    _settle(PLACE / "containers.conf", CONTAINERS)
     return {**os.environ, "CONTAINERS_STORAGE_CONF": str(PLACE / "storage.conf"),
             "CONTAINERS_CONF": str(PLACE / "containers.conf"), "TMPDIR": str(PLACE)}
 
