@@ -224,7 +224,6 @@ static int weaken_capabilities(const struct confinement *asked, struct confine_p
 	return 0;
 }
 
-/* A path that is not there is a mistake, never best effort. */
 static const char *remedy_of_path(const char *path, int error)
 {
 	if (error != ENOENT)
@@ -233,6 +232,7 @@ static const char *remedy_of_path(const char *path, int error)
 					 : " (it has to be in the image, or be mounted)";
 }
 
+/* A path that is not there is a mistake, never best effort. */
 static int check_paths(enum layer layer, const char *what, const struct path_list *list, struct complaint *ret_why)
 {
 	for (size_t i = 0; i < list->count; i++)

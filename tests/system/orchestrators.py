@@ -107,7 +107,6 @@ def seconds(text):
     return sum(int(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
 
 
-
 def size_of(text):
     """Bytes, of 64m, 64Mi, 64M and the like: each means powers of 1024 here, but for Kubernetes, whose M nobody writes."""
     number, unit = re.fullmatch(r"(\d+)([kmg]?)i?", str(text).lower()).groups()
